@@ -1,0 +1,31 @@
+package logs
+
+import "strings"
+
+// Severity is a LogEntry's severity with the numbers that Cloud Logging gives it, so that two compare as its query
+// language compares them. A number between two names is kept as it came.
+type Severity int
+
+// The severities of google.logging.type.LogSeverity.
+const (
+	Default   Severity = 0
+	Debug     Severity = 100
+	Info      Severity = 200
+	Notice    Severity = 300
+	Warning   Severity = 400
+	Error     Severity = 500
+	Critical  Severity = 600
+	Alert     Severity = 700
+	Emergency Severity = 800
+)
+
+var severities = map[string]Severity{
+	"DEFAULT": Default, "DEBUG": Debug, "INFO": Info, "NOTICE": Notice, "WARNING": Warning,
+	"ERROR": Error, "CRITICAL": Critical, "ALERT": Alert, "EMERGENCY": Emergency,
+}
+
+// ParseSeverity reads a severity's name in any case. It says false for what is no name of the enum.
+func ParseSeverity(name string) (Severity, bool) {
+	s, ok := severities[strings.ToUpper(name)]
+	return s, ok
+}

@@ -1,0 +1,96 @@
+// Package setting holds the nouns of settings that every kind of source, detector and notifier uses: what is wrong with a
+// field, a duration, a secret. It knows no file format: config decodes into it.
+package setting
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"time"
+)
+
+// FieldError is one thing that is wrong with a setting. Path leads to it from the settings it was found in, names and
+// list indexes joined by dots ("healthy.1"); empty means the settings as a whole. Text says what is wrong and what would be
+// right.
+type FieldError struct {
+	Path string
+	Text string
+}
+
+// Error makes a FieldError an error.
+func (e FieldError) Error() string {
+	if e.Path == "" {
+		return e.Text
+	}
+	return e.Path + ": " + e.Text
+}
+
+// Duration is a time.Duration that is written as Go writes it (30s, 1h30m) and also knows days (7d) and weeks (2w).
+type Duration time.Duration
+
+// UnmarshalText reads a duration. A bare number is refused: 30 of what?
+func (d *Duration) UnmarshalText(text []byte) error {
+	parsed, err := ParseDuration(string(text))
+	if err != nil {
+		return err
+	}
+	*d = Duration(parsed)
+	return nil
+}
+
+// MarshalText writes the duration as Go does.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+// String is the duration as Go writes it.
+func (d Duration) String() string { return time.Duration(d).String() }
+
+// Std is the duration as the standard library's type.
+func (d Duration) Std() time.Duration { return time.Duration(d) }
+
+// ParseDuration reads what Duration promises.
+func ParseDuration(text string) (time.Duration, error) {
+	if n := len(text); n > 1 && (text[n-1] == 'd' || text[n-1] == 'w') {
+		unit := 24 * time.Hour
+		if text[n-1] == 'w' {
+			unit *= 7
+		}
+		var count int
+		if _, err := fmt.Sscanf(text[:n-1], "%d", &count); err == nil && fmt.Sprint(count) == text[:n-1] {
+			return time.Duration(count) * unit, nil
+		}
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		return 0, fmt.Errorf("%q is not a duration: write a number with its unit, such as 30s, 5m, 12h or 7d", text)
+	}
+	return d, nil
+}
+
+// Secret is a value that must never be printed: every way to print it writes <secret>.
+type Secret string
+
+// String hides the secret.
+func (Secret) String() string { return "<secret>" }
+
+// GoString hides the secret from %#v.
+func (Secret) GoString() string { return "<secret>" }
+
+// MarshalText hides the secret from JSON and YAML.
+func (Secret) MarshalText() ([]byte, error) { return []byte("<secret>"), nil }
+
+// Reveal is the secret itself, for the one place that sends it.
+func (s Secret) Reveal() string { return string(s) }
+
+// ReadSecret reads a secret from the file that holds it, without the white space around it. An empty file is an error. It
+// is read anew at each use, so that a rotated secret needs no restart.
+func ReadSecret(path string) (Secret, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return "", fmt.Errorf("read secret: %w", err)
+	}
+	b = bytes.TrimSpace(b)
+	if len(b) == 0 {
+		return "", fmt.Errorf("read secret: %s is empty", path)
+	}
+	return Secret(b), nil
+}

@@ -1,0 +1,36 @@
+// Package sources holds the kinds of source, one a file. A Source looks endless and in order; behind that it hides files that
+// rotate, pages of an API, a probe's ticker, and where it was when the process last ended.
+package sources
+
+import (
+	"context"
+
+	"tocsin/internal/logs"
+	"tocsin/internal/setting"
+)
+
+// Source yields what it watches as batches.
+type Source interface {
+	// Read sends batches to out, beginning after from, until ctx ends; then it returns nil. On an error it returns it: whoever
+	// started it starts it again with backoff, from the cursor of the last batch that was committed. It never closes out.
+	// Batches are sent in order, each with the cursor to go on from; it may hold back while out is full. A source that sees
+	// nothing new says so by a batch without Data that is CaughtUp.
+	Read(ctx context.Context, from logs.Cursor, out chan<- logs.Batch) error
+}
+
+// Spec is the settings of one kind of source, decoded from the configuration.
+type Spec interface {
+	// Validate says everything that is wrong with the settings.
+	Validate() []setting.FieldError
+	// New makes the source of that name.
+	New(name string, env Env) (Source, error)
+}
+
+// Env is what a source is given by whoever wires it.
+type Env struct {
+	// Project is the configuration's project: the project of entries that the source itself makes.
+	Project string
+	// Filter is the narrowest filter that covers all rules' filters for this source, for a source whose server can filter.
+	// Empty means everything.
+	Filter func() string
+}

@@ -1,0 +1,109 @@
+// Package notifiers holds the ways to tell a person, one kind a file. A notifier makes one attempt at one notification and
+// gives its verdict; the outbox owns the row, the retries and the order.
+package notifiers
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"tocsin/internal/incident"
+	"tocsin/internal/setting"
+)
+
+// Spec is the settings of one kind of notifier, decoded from a receiver.
+type Spec interface {
+	// Validate says everything that is wrong with the settings.
+	Validate() []setting.FieldError
+	// New makes the notifier of the receiver of that name. It opens no file and no connection: secrets are read at each use.
+	New(receiver string) (Notifier, error)
+	// Traits say what this kind can do.
+	Traits() Traits
+}
+
+// Traits are what the rest of tocsin must know of a kind.
+type Traits struct {
+	// Pages: what it sends rings until somebody answers (a pager).
+	Pages bool
+	// Edits: a message that was sent can be edited in place, and has a thread.
+	Edits bool
+}
+
+// Notice is one notification with all that is needed to word it.
+type Notice struct {
+	incident.Notification
+	// Incident is as it is now, with its alerts.
+	Incident incident.Incident
+	// Event is what a Post tells.
+	Event incident.Event
+	// Parent is the receipt of the incident's message at this target: what a Message edits and a Post hangs under; empty if
+	// there is none yet.
+	Parent string
+	// People are those to mention.
+	People []Person
+	// URL is the address of the incident's page; may be empty.
+	URL string
+	// Now is the time of the attempt.
+	Now time.Time
+}
+
+// Person is how somebody is reached.
+type Person struct {
+	Name      string
+	Slack     string
+	PagerDuty string
+}
+
+// Notifier tells. Send makes one attempt, within ctx's deadline. Its receipt is kept and handed back as Parent. An error means
+// that it is to be tried again: it may or may not have arrived; see Permanent and Later for the other verdicts. It never
+// retries by itself.
+type Notifier interface {
+	Send(ctx context.Context, n Notice) (receipt string, err error)
+	// Preview is what Send would say, as text.
+	Preview(n Notice) string
+}
+
+// Finder is a Notifier that can look up whether an earlier attempt, whose answer never came, arrived after all.
+type Finder interface {
+	Find(ctx context.Context, n Notice) (receipt string, found bool, err error)
+}
+
+// Adopter is a Notifier that can look up an open incident of the same (rule, group) that an earlier life of tocsin, whose store
+// was lost, has told: by incident.KeyHash. For a pager the key it returns is the open alert's, else it is "".
+type Adopter interface {
+	Adopt(ctx context.Context, hash string) (key, receipt string, found bool, err error)
+}
+
+// Poller is a Notifier through which people answer, asked now and then for what they said.
+type Poller interface {
+	// Poll returns the answers to those of the keys that were acknowledged or resolved at the provider.
+	Poll(ctx context.Context, keys []string) ([]Answer, error)
+}
+
+// Answer is what a person said at a provider.
+type Answer struct {
+	Key string
+	// State is incident.Acknowledged or incident.Resolved.
+	State incident.State
+	// By is the person, as the provider names them.
+	By string
+	At time.Time
+}
+
+// Permanent is a verdict: trying again as it is will not help (a revoked token, a channel that is gone).
+type Permanent struct{ Err error }
+
+func (p Permanent) Error() string { return p.Err.Error() }
+func (p Permanent) Unwrap() error { return p.Err }
+
+// Later is a verdict: the provider surely did not take it, and asks to wait at least so long.
+type Later struct {
+	Err   error
+	After time.Duration
+}
+
+func (l Later) Error() string { return l.Err.Error() }
+func (l Later) Unwrap() error { return l.Err }
+
+// IsPermanent says whether err is or wraps a Permanent.
+func IsPermanent(err error) bool { return errors.As(err, new(Permanent)) }
