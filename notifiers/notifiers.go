@@ -11,6 +11,15 @@ import (
 	"tocsin/internal/setting"
 )
 
+// Kinds are the kinds of notifiers by the word that the operator types, each with a maker of its settings at their defaults.
+// A new kind is one file and one line here.
+var Kinds = map[string]func() Spec{
+	"console":   func() Spec { return &Console{} },
+	"pagerduty": func() Spec { return &PagerDuty{} },
+	"slack":     func() Spec { return &Slack{} },
+	"webhook":   func() Spec { return &Webhook{} },
+}
+
 // Spec is the settings of one kind of notifier, decoded from a receiver.
 type Spec interface {
 	// Validate says everything that is wrong with the settings.

@@ -226,6 +226,14 @@ type Escalation struct {
 	Exhausted bool `json:"exhausted,omitempty"`
 	// Next is when the next step is due; zero when none waits (nobody to call, acknowledged, resolved).
 	Next time.Time `json:"next,omitzero"`
+	// Fell says that it began because the severity fell, or came back to what was paged for: what it would do at once is left
+	// out. Left is the policy that a fall left.
+	Fell bool   `json:"fell,omitempty"`
+	Left string `json:"left,omitempty"`
+	// Recheck is when the route is to be asked again, because a mute time ends; zero for never.
+	Recheck time.Time `json:"recheck,omitzero"`
+	// Retaken is when an acknowledge was taken back, or the incident reopened, last: what a pager says of older times is over.
+	Retaken time.Time `json:"retaken,omitzero"`
 	// News names what is new where an acknowledge was taken back; said by the next step.
 	News string `json:"news,omitempty"`
 }

@@ -80,8 +80,10 @@ type Notification struct {
 	Deadline time.Time `json:"deadline,omitzero"`
 	Attempts int       `json:"attempts,omitempty"`
 	// Unclear says that an attempt ended without a clear answer: it may have arrived.
-	Unclear bool      `json:"unclear,omitempty"`
-	SentAt  time.Time `json:"sent_at,omitzero"`
+	Unclear bool `json:"unclear,omitempty"`
+	// RefusedAt is when the provider first refused it for good, zero once it is accepted: the timeline tells it once.
+	RefusedAt time.Time `json:"refused_at,omitzero"`
+	SentAt    time.Time `json:"sent_at,omitzero"`
 	// Receipt is what the provider gave for it: Slack's "channel/ts", a pager's key. A Message's is kept for its edits.
 	Receipt   string `json:"receipt,omitempty"`
 	LastError string `json:"last_error,omitempty"`

@@ -4,6 +4,7 @@ package sources
 
 import (
 	"context"
+	"net/http"
 
 	"tocsin/internal/logs"
 	"tocsin/internal/setting"
@@ -33,4 +34,24 @@ type Env struct {
 	// Filter is the narrowest filter that covers all rules' filters for this source, for a source whose server can filter.
 	// Empty means everything.
 	Filter func() string
+	// Trouble, if set, is told what a source goes on from by itself and somebody should hear of: once when it begins, once at
+	// each change, and with nil when the source is well again. It may be called from any goroutine.
+	Trouble func(err error)
+	// Transport, if set, stands in for the network of the kinds that speak HTTP (the simulation sets it).
+	Transport http.RoundTripper
+}
+
+// Kinds are the kinds of source: the word that the configuration uses, and its settings with their defaults in place.
+var Kinds = map[string]func() Spec{
+	"file":          func() Spec { return &File{Follow: true} },
+	"stdin":         func() Spec { return &Stdin{} },
+	"http_probe":    func() Spec { return newHTTPProbe() },
+	"cloud_logging": func() Spec { return newCloudLogging() },
+}
+
+// tell passes trouble on, if somebody listens.
+func (e Env) tell(err error) {
+	if e.Trouble != nil {
+		e.Trouble(err)
+	}
 }

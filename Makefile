@@ -1,0 +1,43 @@
+# make test on a Debian machine that has Go and make: what else it needs (a C compiler, for the race detector) is installed.
+
+GO       ?= go
+BIN      := $(CURDIR)/bin
+N        ?= 100
+FUZZTIME ?= 10s
+
+GOLANGCI_VERSION := v2.15.0
+GOLANGCI         := $(BIN)/golangci-lint-$(GOLANGCI_VERSION)
+
+.DEFAULT_GOAL := build
+.PHONY: build test lint kill fuzz-short compiler
+
+build: ## the binary, static, in bin/
+	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN)/tocsin ./cmd/tocsin
+
+test: compiler ## every test, under the race detector
+	$(GO) vet ./...
+	CGO_ENABLED=1 $(GO) test -race ./...
+
+lint: $(GOLANGCI) ## what the compiler and the tests do not say
+	$(GOLANGCI) run ./...
+
+kill: compiler ## serve killed N times at failpoints and at random; pages lost and doubled must be 0
+	$(GO) run ./internal/sim/kill -n $(N)
+
+fuzz-short: ## every fuzz target for FUZZTIME
+	@set -eu; for dir in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
+	  for target in $$(grep -ho '^func Fuzz[A-Za-z0-9_]*' $$dir/*_test.go | cut -d' ' -f2); do \
+	    echo "$$dir $$target"; $(GO) test -run='^$$' -fuzz="^$$target\$$" -fuzztime=$(FUZZTIME) $$dir; \
+	  done; \
+	done
+
+compiler:
+	@command -v $${CC:-gcc} >/dev/null || { \
+	  echo "installing gcc: the race detector needs a C compiler"; \
+	  as_root=; [ "$$(id -u)" = 0 ] || as_root=sudo; \
+	  $$as_root apt-get update -q && $$as_root apt-get install -y -q --no-install-recommends gcc libc6-dev; }
+
+$(GOLANGCI):
+	@mkdir -p $(BIN)
+	GOBIN=$(BIN)/.install $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+	@mv $(BIN)/.install/golangci-lint $@ && rmdir $(BIN)/.install

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"tocsin/internal/app"
+)
+
+type grepCommand struct {
+	Count  bool     `short:"c" help:"Print only how many entries match."`
+	Filter string   `arg:"" help:"A filter in the Logging query language."`
+	Files  []string `arg:"" optional:"" help:"Files of entries, .gz and .zst too; several are merged by time. - or nothing is standard input."`
+}
+
+// Help is shown under --help.
+func (*grepCommand) Help() string {
+	return `Exits 0 if entries match, 1 if none does, 2 if something is wrong, as grep does.
+
+Examples:
+  tocsin grep 'jsonPayload.level="fatal"' entries.jsonl
+  tocsin grep --count 'resource.type="http_load_balancer" httpRequest.status>=500' day.jsonl.gz
+  tocsin grep 'severity>=ERROR' < entries.jsonl | head`
+}
+
+// Run greps.
+func (c *grepCommand) Run(ctx context.Context, s *streams) error {
+	next, closeAll, err := app.Entries(c.Files, s.in, 0, time.Now())
+	if err != nil {
+		return err
+	}
+	defer closeAll()
+	var out io.Writer
+	w := bufio.NewWriterSize(s.out, 256<<10)
+	if !c.Count {
+		out = w
+	}
+	n, err := app.Grep(ctx, c.Filter, next, out)
+	if c.Count && err == nil {
+		fmt.Fprintln(w, n)
+	}
+	if err := errors.Join(err, w.Flush()); err != nil {
+		return err
+	}
+	if n == 0 {
+		return &exit{code: exitNo}
+	}
+	return nil
+}

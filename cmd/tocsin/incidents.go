@@ -1,0 +1,193 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/user"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"tocsin/internal/incident"
+	"tocsin/internal/web/client"
+	"tocsin/internal/words"
+)
+
+// remote is how a command reaches the service.
+type remote struct {
+	URL    string `default:"http://127.0.0.1:8480" env:"TOCSIN_URL" help:"Where tocsin serves (${env})."`
+	Format string `enum:"text,json" default:"text" help:"text for people, json for programs."`
+}
+
+func (r *remote) client() (*client.Client, error) { return client.New(r.URL) }
+
+// failed gives an error of the service its exit code.
+func failed(err error) error {
+	var e *client.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	switch e.Code() {
+	case client.NotFound:
+		return &exit{code: exitNotFound, err: err}
+	case client.Conflict:
+		return &exit{code: exitConflict, err: err}
+	}
+	return err
+}
+
+type incidentsCommand struct {
+	remote
+	All bool   `short:"a" help:"Those that are over, too."`
+	ID  string `arg:"" optional:"" help:"Show this one: its id, or six characters or more of its beginning."`
+}
+
+// Help is shown under --help.
+func (*incidentsCommand) Help() string {
+	return `Exits 3 if there is no incident of that id.
+
+Examples:
+  tocsin incidents
+  tocsin incidents --all --format json
+  tocsin incidents 01D1V7`
+}
+
+// Run lists or shows.
+func (c *incidentsCommand) Run(ctx context.Context, s *streams) error {
+	cl, err := c.client()
+	if err != nil {
+		return err
+	}
+	if c.ID != "" {
+		d, err := cl.Incident(ctx, c.ID)
+		if err != nil {
+			return failed(err)
+		}
+		return c.show(s, d)
+	}
+	f := client.Filter{}
+	if !c.All {
+		f.States = []incident.State{incident.Open, incident.Acknowledged}
+	}
+	list, err := cl.Incidents(ctx, f)
+	if err != nil {
+		return failed(err)
+	}
+	if c.Format == "json" {
+		return printJSON(s, list)
+	}
+	if len(list.Incidents) == 0 {
+		fmt.Fprintln(s.err, "nothing is open")
+		return nil
+	}
+	w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "ID\tSTATE\tSEVERITY\tSINCE\tTITLE")
+	for _, inc := range list.Incidents {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", inc.ID, state(&inc), inc.Severity, inc.FirstEntry.Format("01-02 15:04:05Z"), words.Terminal(words.Clean(inc.Title, 120)))
+	}
+	return w.Flush()
+}
+
+func state(inc *incident.Incident) string {
+	if inc.Acknowledgement != nil {
+		return "acknowledged by " + words.Terminal(words.Clean(inc.Acknowledgement.By, 40))
+	}
+	return string(inc.State)
+}
+
+func (c *incidentsCommand) show(s *streams, d client.Detail) error {
+	if c.Format == "json" {
+		return printJSON(s, d)
+	}
+	clean := func(text string) string { return words.Terminal(words.Clean(text, 300)) }
+	inc := &d.Incident
+	fmt.Fprintf(s.out, "%s  %s  %s\n%s\n", inc.ID, inc.Severity, state(inc), clean(inc.Title))
+	if a := inc.Alert(inc.Headline); a != nil {
+		fmt.Fprintf(s.out, "\n  %s\n", clean(a.FirstLine.Text))
+	}
+	w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "\nALERT\tSTATE\tFIRST\tLAST\tLINES")
+	for i := range inc.Alerts {
+		a := &inc.Alerts[i]
+		fmt.Fprintf(w, "%s %s\t%s\t%s\t%s\t%s\n", a.Rule, clean(a.Group), a.State, a.First.Format(time.TimeOnly), a.Last.Format(time.TimeOnly), words.Lines(a.Count, a.About))
+	}
+	fmt.Fprintln(w, "\nWHEN\tWHAT\t")
+	for _, e := range d.Events {
+		fmt.Fprintf(w, "%s\t%s\t%s\n", e.At.Format("01-02 15:04:05Z"), strings.ReplaceAll(string(e.Kind), "_", " "), clean(e.Text))
+	}
+	fmt.Fprintln(w, "\nTOLD\tKIND\tROUND\tSTATE\tTRIES\tRECEIPT")
+	for _, n := range d.Notifications {
+		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%d\t%s\n", n.Target, n.Kind, n.Round, n.State, n.Attempts, clean(n.Receipt))
+	}
+	return w.Flush()
+}
+
+type actCommand struct {
+	remote
+	By string `help:"Who you are; your login's name if not given."`
+	ID string `arg:"" help:"The incident: its id, or six characters or more of its beginning."`
+}
+
+func (c *actCommand) act(ctx context.Context, s *streams, did string, do func(cl *client.Client, by string) (client.Detail, error)) error {
+	cl, err := c.client()
+	if err != nil {
+		return err
+	}
+	by := c.By
+	if by == "" {
+		by = os.Getenv("USER")
+		if u, err := user.Current(); by == "" && err == nil {
+			by = u.Username
+		}
+	}
+	d, err := do(cl, by)
+	if err != nil {
+		return failed(err)
+	}
+	if c.Format == "json" {
+		return printJSON(s, d)
+	}
+	_, err = fmt.Fprintf(s.out, "%s %s by %s: %s\n", d.Incident.ID, did, by, words.Terminal(words.Clean(d.Incident.Title, 200)))
+	return err
+}
+
+type ackCommand struct{ actCommand }
+
+// Help is shown under --help.
+func (*ackCommand) Help() string {
+	return `An acknowledge covers what fires now. Something new at high or above, or a higher severity, takes it back and pages.
+Exits 3 if there is no such incident, 4 if it is over.
+
+Examples:
+  tocsin ack 01D1V7GZ
+  tocsin ack --by alice 01D1V7GZ`
+}
+
+// Run acknowledges.
+func (c *ackCommand) Run(ctx context.Context, s *streams) error {
+	return c.act(ctx, s, "acknowledged", func(cl *client.Client, by string) (client.Detail, error) { return cl.Acknowledge(ctx, c.ID, by) })
+}
+
+type resolveCommand struct{ actCommand }
+
+// Help is shown under --help.
+func (*resolveCommand) Help() string {
+	return `What still fires in ten minutes reopens it, with a page. Exits 3 if there is no such incident, 4 if it is over.
+
+Examples:
+  tocsin resolve 01D1V7GZ`
+}
+
+// Run resolves.
+func (c *resolveCommand) Run(ctx context.Context, s *streams) error {
+	return c.act(ctx, s, "resolved", func(cl *client.Client, by string) (client.Detail, error) { return cl.Resolve(ctx, c.ID, by) })
+}
+
+func printJSON(s *streams, v any) error {
+	e := json.NewEncoder(s.out)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}

@@ -1,0 +1,119 @@
+// Command tocsin is the alerter: it serves, and it tests, replays and explains what it would do.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"context"
+
+	"github.com/alecthomas/kong"
+)
+
+// cli are the subcommands.
+type cli struct {
+	Demo      demoCommand      `cmd:"" help:"See the whole service work, without an account or a file."`
+	Serve     serveCommand     `cmd:"" help:"Run the service."`
+	Replay    replayCommand    `cmd:"" help:"Say who would have been told what, and when, on recorded entries."`
+	Grep      grepCommand      `cmd:"" help:"Print the entries that a filter matches."`
+	Check     checkCommand     `cmd:"" help:"Find every mistake in configurations and rule files."`
+	Test      testCommand      `cmd:"" help:"Run the cases beside the rules."`
+	Incidents incidentsCommand `cmd:"" help:"List incidents, or show one with its timeline."`
+	Ack       ackCommand       `cmd:"" help:"Acknowledge an incident: you have it, the pages stop."`
+	Resolve   resolveCommand   `cmd:"" help:"Resolve an incident."`
+	Version   versionCommand   `cmd:"" help:"Print the version."`
+}
+
+// The exit codes. grep has its own meaning of 1: nothing matched.
+const (
+	exitNo       = 1 // what was asked is not so: a check found mistakes, a case fails
+	exitError    = 2 // it could not be done
+	exitNotFound = 3
+	exitConflict = 4
+)
+
+// exit is an error that says how the process is to end. Without a text it has been said already.
+type exit struct {
+	code int
+	err  error
+}
+
+func (e *exit) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit %d", e.code)
+	}
+	return e.err.Error()
+}
+
+func (e *exit) Unwrap() error { return e.err }
+
+// streams are where a command reads and writes.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+	// colour says that out is a terminal that wants colours.
+	colour bool
+}
+
+func main() { os.Exit(run()) }
+
+// run is main with an exit code, for the scripts that test it.
+func run() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	s := &streams{in: os.Stdin, out: os.Stdout, err: os.Stderr, colour: isTerminal(os.Stdout)}
+	return runWith(ctx, s, os.Args[1:])
+}
+
+func runWith(ctx context.Context, s *streams, args []string) int {
+	var c cli
+	code := -1
+	parser, err := kong.New(&c, kong.Name("tocsin"), kong.Writers(s.out, s.err), kong.Exit(func(n int) { code = n }),
+		kong.Description("The alarm bell of a system that runs on GKE: reads its logs, makes one incident of all that belongs together, calls oncall until somebody has it."),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
+		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(s))
+	if err != nil {
+		fmt.Fprintln(s.err, "tocsin:", err)
+		return exitError
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	k, err := parser.Parse(args)
+	if code >= 0 {
+		return code // help was asked for
+	}
+	if err != nil {
+		fmt.Fprintf(s.err, "tocsin: %v\n", err)
+		fmt.Fprintln(s.err, "Try `tocsin --help`, or `tocsin COMMAND --help` for examples.")
+		return exitError
+	}
+	return ending(s, k.Run())
+}
+
+// ending prints an error and gives its code.
+func ending(s *streams, err error) int {
+	var e *exit
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &e):
+		if e.err != nil {
+			fmt.Fprintln(s.err, "tocsin:", e.err)
+		}
+		return e.code
+	default:
+		fmt.Fprintln(s.err, "tocsin:", err)
+		return exitError
+	}
+}
+
+// isTerminal says whether f is a terminal, and nobody asked for no colour (https://no-color.org).
+func isTerminal(f *os.File) bool {
+	st, err := f.Stat()
+	return err == nil && st.Mode()&os.ModeCharDevice != 0 && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+}

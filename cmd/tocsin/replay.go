@@ -1,0 +1,91 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"tocsin/internal/app"
+	"tocsin/internal/logs"
+)
+
+type replayCommand struct {
+	Config  string   `required:"" placeholder:"FILE" help:"The configuration. No token file of it is opened."`
+	Format  string   `enum:"text,json" default:"text" help:"text for people, json for programs: an object a line, in time order."`
+	Until   string   `placeholder:"TIME" help:"Go on to this time (RFC 3339) instead of stopping at the last entry."`
+	Batch   int      `hidden:"" default:"0" help:"Bytes of a batch; 1 is a line each. The result does not depend on it."`
+	Entries []string `arg:"" optional:"" help:"Files of entries, .gz and .zst too; several are merged by time. - or nothing is standard input."`
+}
+
+// Help is shown under --help.
+func (*replayCommand) Help() string {
+	return `Nothing is sent, and nobody acknowledges. The same entries give the same output.
+
+Examples:
+  tocsin replay --config deploy/prow/tocsin.yaml outage.jsonl
+  gcloud logging read 'resource.type="k8s_container"' --format=json | tocsin replay --config tocsin.yaml -
+  tocsin replay --config tocsin.yaml --format json day.jsonl.gz | jq 'select(.page)'`
+}
+
+// Run replays.
+func (c *replayCommand) Run(ctx context.Context, s *streams) error {
+	plan, errs := app.Load(c.Config)
+	if len(errs) > 0 {
+		return errs.Err()
+	}
+	for _, w := range plan.Warnings {
+		fmt.Fprintln(s.err, "warning:", w)
+	}
+	r := &app.Replay{Plan: plan}
+	if c.Until != "" {
+		t, err := time.Parse(time.RFC3339, c.Until)
+		if err != nil {
+			return fmt.Errorf("--until %q is not a time: write it as 2019-01-23T17:00:00Z", c.Until)
+		}
+		r.Until = t
+	}
+	next, closeAll, err := app.Entries(c.Entries, s.in, c.Batch, time.Now())
+	if err != nil {
+		return err
+	}
+	defer closeAll()
+	r.Entries = counting(next, s.err)
+	w := bufio.NewWriterSize(s.out, 64<<10)
+	if c.Format == "json" {
+		t := &app.JSONTeller{W: w}
+		r.Tell = t
+		return errors.Join(r.Run(ctx), t.Err, w.Flush())
+	}
+	t := &app.TextTeller{W: w, Color: s.colour}
+	r.Tell = t
+	if err := r.Run(ctx); err != nil {
+		return errors.Join(err, w.Flush())
+	}
+	fmt.Fprintln(w, t.Summary())
+	return w.Flush()
+}
+
+// counting shows how far a long reading is, if to is a terminal.
+func counting(next func() (logs.Batch, error), to io.Writer) func() (logs.Batch, error) {
+	f, ok := to.(*os.File)
+	if !ok || !isTerminal(f) {
+		return next
+	}
+	read, shown := 0, time.Now()
+	return func() (logs.Batch, error) {
+		b, err := next()
+		read += len(b.Data)
+		if time.Since(shown) > time.Second {
+			fmt.Fprintf(to, "\r%d MiB read ", read>>20)
+			shown = time.Now()
+		}
+		if err != nil && read > 8<<20 {
+			fmt.Fprint(to, "\r\x1b[K")
+		}
+		return b, err
+	}
+}

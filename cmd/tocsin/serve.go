@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+
+	"tocsin/internal/app"
+)
+
+type serveCommand struct {
+	Config  string `required:"" placeholder:"FILE" help:"The configuration."`
+	Listen  string `placeholder:"ADDRESS" help:"Where to serve the pages; the configuration's if not given, else 127.0.0.1:8480."`
+	Store   string `placeholder:"FILE" help:"The database file; the configuration's if not given, else beside the configuration."`
+	LogJSON bool   `name:"log-json" help:"Write the log as JSON, as Cloud Logging reads it."`
+}
+
+// Help is shown under --help.
+func (*serveCommand) Help() string {
+	return `SIGTERM and ^C drain: what was read is committed, what is being sent is finished. SIGHUP reads the configuration again; with
+a mistake in it the last good one stays in force, and the page, the log and /api/v1/status say so.
+
+Examples:
+  tocsin serve --config tocsin.yaml
+  tocsin serve --config tocsin.yaml --listen 127.0.0.1:9000 --store /var/lib/tocsin/tocsin.db
+  kill -HUP $(pidof tocsin)`
+}
+
+// Run serves.
+func (c *serveCommand) Run(ctx context.Context, s *streams) error {
+	log := newLog(s, c.LogJSON)
+	a, err := app.New(ctx, app.Options{Config: c.Config, Listen: c.Listen, Store: c.Store, Version: version(), Log: log, Failpoint: failpoint()})
+	if err != nil {
+		return err
+	}
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
+	done := make(chan struct{})
+	defer close(done)
+	go func() {
+		for {
+			select {
+			case <-hup:
+				_ = a.Reload(ctx) // it logs what is wrong, and the pages show it
+			case <-done:
+				return
+			}
+		}
+	}()
+	fmt.Fprintf(s.err, "tocsin serves at %s\n", a.URL())
+	if err := a.Run(ctx); err != nil && !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+func newLog(s *streams, asJSON bool) *slog.Logger {
+	if !asJSON {
+		return slog.New(slog.NewTextHandler(s.err, nil))
+	}
+	return slog.New(slog.NewJSONHandler(s.err, &slog.HandlerOptions{ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
+		if len(groups) == 0 && a.Key == slog.LevelKey {
+			a.Key = "severity"
+			if a.Value.String() == "WARN" {
+				a.Value = slog.StringValue("WARNING")
+			}
+		}
+		if len(groups) == 0 && a.Key == slog.MessageKey {
+			a.Key = "message"
+		}
+		return a
+	}}))
+}
+
+// failpoint reads TOCSIN_FAILPOINT=NAME:N, by which a test has the process killed at the N-th passing of a named place: never set it
+// otherwise.
+func failpoint() func(name string) {
+	want, count, ok := strings.Cut(os.Getenv("TOCSIN_FAILPOINT"), ":")
+	n, err := strconv.ParseInt(count, 10, 64)
+	if !ok || err != nil {
+		return nil
+	}
+	var passed atomic.Int64
+	return func(name string) {
+		if name == want && passed.Add(1) == n {
+			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL) // as sudden as a power cut
+			select {}
+		}
+	}
+}
+
+type versionCommand struct{}
+
+// Run prints the version.
+func (versionCommand) Run(s *streams) error {
+	_, err := fmt.Fprintln(s.out, "tocsin", version())
+	return err
+}
+
+// release is set by the linker for a release.
+var release = ""
+
+// version is the release, else what the build knows of its commit.
+func version() string {
+	if release != "" {
+		return release
+	}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "devel"
+	}
+	revision, dirty := "", ""
+	for _, s := range info.Settings {
+		switch {
+		case s.Key == "vcs.revision" && len(s.Value) >= 12:
+			revision = "-" + s.Value[:12]
+		case s.Key == "vcs.modified" && s.Value == "true":
+			dirty = "-dirty"
+		}
+	}
+	return "devel" + revision + dirty
+}

@@ -1,0 +1,88 @@
+package detectors
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"tocsin/internal/incident"
+	"tocsin/internal/setting"
+)
+
+// Absence holds when a group has had no entry for `after`. Groups are learned as they are seen, or listed.
+type Absence struct {
+	// After is how long a group may be silent.
+	After setting.Duration `yaml:"after"`
+	// Groups are groups that must speak though they never did, each with a value for every label of group_by. With a list,
+	// no others are learned.
+	Groups []map[string]string `yaml:"groups"`
+}
+
+// Validate says everything that is wrong with the settings.
+func (a *Absence) Validate() []setting.FieldError {
+	if a.After <= 0 {
+		return []setting.FieldError{{Path: "after", Text: "missing: say how long a group may be silent, such as after: 15m"}}
+	}
+	return nil
+}
+
+// Filters are none.
+func (a *Absence) Filters() map[string]string { return nil }
+
+// Fields are none.
+func (a *Absence) Fields() map[string]string { return nil }
+
+// Traits say that it fires for want of entries.
+func (a *Absence) Traits() Traits {
+	t := Traits{Window: a.After.Std(), Silence: true}
+	for _, g := range a.Groups {
+		t.Groups = append(t.Groups, incident.Labels(g))
+	}
+	return t
+}
+
+// New makes the detector of one group.
+func (a *Absence) New(state json.RawMessage) (Detector, error) {
+	d := &absence{spec: a}
+	if state == nil {
+		return d, nil
+	}
+	if err := json.Unmarshal(state, &d.saved); err != nil {
+		return nil, fmt.Errorf("read absence state: %w", err)
+	}
+	return d, nil
+}
+
+type absence struct {
+	spec  *Absence
+	saved struct {
+		Newest time.Time `json:"newest,omitzero"`
+		Absent bool      `json:"absent,omitempty"`
+	}
+}
+
+func (d *absence) Observe(m Match) {
+	if m.Time.After(d.saved.Newest) {
+		d.saved.Newest = m.Time
+	}
+	d.saved.Absent = false
+}
+
+func (d *absence) Advance(now time.Time) {
+	if d.saved.Newest.IsZero() {
+		d.saved.Newest = now // a listed group that never spoke: its time begins now
+	}
+	d.saved.Absent = !now.Before(d.saved.Newest.Add(d.spec.After.Std()))
+}
+
+func (d *absence) Due() time.Time {
+	if d.saved.Absent || d.saved.Newest.IsZero() {
+		return time.Time{}
+	}
+	return d.saved.Newest.Add(d.spec.After.Std())
+}
+
+func (d *absence) Holds() bool    { return d.saved.Absent }
+func (d *absence) List() []string { return nil }
+
+func (d *absence) State() (json.RawMessage, error) { return json.Marshal(d.saved) }

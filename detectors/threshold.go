@@ -1,0 +1,179 @@
+package detectors
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"tocsin/internal/setting"
+)
+
+// Threshold holds when `count` entries of a group lie within `window` of each other. It fires at the entry that completes
+// them; late entries count as if they had come in time.
+type Threshold struct {
+	// Count is how many entries are needed; 1 if left out.
+	Count int `yaml:"count"`
+	// Window is the time they must lie in.
+	Window setting.Duration `yaml:"window"`
+	// Distinct is a path: `count` different values of it are needed instead of `count` entries.
+	Distinct string `yaml:"distinct"`
+	// List is a path whose distinct values are collected for the message, at most 20.
+	List string `yaml:"list"`
+}
+
+// MaxCount bounds Count: a group remembers about so many times.
+const MaxCount = 10000
+
+// Validate says everything that is wrong with the settings.
+func (t *Threshold) Validate() []setting.FieldError {
+	var errs []setting.FieldError
+	if t.Count == 0 {
+		t.Count = 1
+	}
+	if t.Count < 0 || t.Count > MaxCount {
+		errs = append(errs, setting.FieldError{Path: "count", Text: fmt.Sprintf("%d entries: write a number from 1 to %d", t.Count, MaxCount)})
+	}
+	if t.Window <= 0 {
+		errs = append(errs, setting.FieldError{Path: "window", Text: "missing: say within what time the entries must lie, such as window: 5m"})
+	}
+	if t.Window.Std() > 7*24*time.Hour {
+		errs = append(errs, setting.FieldError{Path: "window", Text: "longer than 7d: a group cannot remember that much"})
+	}
+	return errs
+}
+
+// Filters are none.
+func (t *Threshold) Filters() map[string]string { return nil }
+
+// Fields are the listed and the distinct path.
+func (t *Threshold) Fields() map[string]string {
+	f := map[string]string{}
+	if t.List != "" {
+		f["list"] = t.List
+	}
+	if t.Distinct != "" {
+		f["distinct"] = t.Distinct
+	}
+	return f
+}
+
+// Traits are the window.
+func (t *Threshold) Traits() Traits { return Traits{Window: t.Window.Std()} }
+
+// New makes the detector of one group.
+func (t *Threshold) New(state json.RawMessage) (Detector, error) {
+	d := &threshold{spec: t}
+	if state == nil {
+		return d, nil
+	}
+	if err := json.Unmarshal(state, &d.saved); err != nil {
+		return nil, fmt.Errorf("read threshold state: %w", err)
+	}
+	return d, nil
+}
+
+// threshold remembers the times of the entries of the last window, oldest first, until there are enough.
+type threshold struct {
+	spec  *Threshold
+	saved struct {
+		Times   []time.Time `json:"times,omitempty"`
+		Values  []string    `json:"values,omitempty"` // beside Times, where distinct values count
+		Listed  []string    `json:"listed,omitempty"`
+		Reached bool        `json:"reached,omitempty"`
+		Newest  time.Time   `json:"newest,omitzero"`
+	}
+}
+
+func (d *threshold) Observe(m Match) {
+	s := &d.saved
+	if m.Time.Sub(s.Newest) > d.spec.Window.Std() {
+		s.Reached, s.Listed = false, nil // a new run, whether or not the watermark has shown it yet
+	}
+	if v, ok := m.Values["list"]; ok && len(s.Listed) < MaxList && !slices.Contains(s.Listed, v) {
+		s.Listed = append(s.Listed, v)
+	}
+	if m.Time.After(s.Newest) {
+		s.Newest = m.Time
+	}
+	if s.Reached {
+		return
+	}
+	if d.spec.Count == 1 && d.spec.Distinct == "" {
+		s.Reached = true
+		return
+	}
+	value, ok := m.Values["distinct"]
+	if d.spec.Distinct != "" && !ok {
+		return // an entry without the value shows no new one
+	}
+	i, _ := slices.BinarySearchFunc(s.Times, m.Time, func(a, b time.Time) int {
+		if a.After(b) {
+			return 1
+		}
+		return -1
+	})
+	s.Times = slices.Insert(s.Times, i, m.Time)
+	if d.spec.Distinct != "" {
+		s.Values = slices.Insert(s.Values, i, value)
+	}
+	if d.complete(i) {
+		s.Reached, s.Times, s.Values = true, nil, nil
+	}
+}
+
+// complete says whether some window that holds the entry at i holds enough.
+func (d *threshold) complete(i int) bool {
+	times := d.saved.Times
+	for from := i; from >= 0 && times[i].Sub(times[from]) <= d.spec.Window.Std(); from-- {
+		if d.spec.Distinct != "" {
+			if d.distinctFrom(from) >= d.spec.Count {
+				return true
+			}
+			continue
+		}
+		to := from + d.spec.Count - 1
+		if to < len(times) && to >= i && times[to].Sub(times[from]) <= d.spec.Window.Std() {
+			return true
+		}
+	}
+	return false
+}
+
+// distinctFrom counts the different values in the window that begins at from.
+func (d *threshold) distinctFrom(from int) int {
+	seen := map[string]struct{}{}
+	for k := from; k < len(d.saved.Times) && d.saved.Times[k].Sub(d.saved.Times[from]) <= d.spec.Window.Std(); k++ {
+		seen[d.saved.Values[k]] = struct{}{}
+	}
+	return len(seen)
+}
+
+// Advance forgets what no window can hold any more.
+func (d *threshold) Advance(now time.Time) {
+	s := &d.saved
+	old := 0
+	for old < len(s.Times) && s.Times[old].Before(now.Add(-d.spec.Window.Std())) {
+		old++
+	}
+	s.Times = slices.Delete(s.Times, 0, old)
+	if d.spec.Distinct != "" {
+		s.Values = slices.Delete(s.Values, 0, old)
+	}
+	if s.Newest.Before(now.Add(-d.spec.Window.Std())) {
+		s.Reached, s.Listed = false, nil
+	}
+}
+
+// Due is when the newest entry leaves the window, so that the group can be forgotten.
+func (d *threshold) Due() time.Time {
+	if d.saved.Newest.IsZero() || !d.saved.Reached && len(d.saved.Times) == 0 {
+		return time.Time{}
+	}
+	return d.saved.Newest.Add(d.spec.Window.Std() + time.Nanosecond)
+}
+
+func (d *threshold) Holds() bool    { return d.saved.Reached }
+func (d *threshold) List() []string { return d.saved.Listed }
+
+func (d *threshold) State() (json.RawMessage, error) { return json.Marshal(d.saved) }

@@ -1,0 +1,121 @@
+// Package actions is what a person does to incidents: acknowledge, resolve. Whoever they speak through (the page, a command, a
+// pager), it comes here, is checked, and is written in one transaction with all that follows from it.
+package actions
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"tocsin/internal/incident"
+	"tocsin/internal/store"
+)
+
+// Error is the caller's mistake, with the code by which pages and commands answer it.
+type Error struct {
+	// Reason is not_found, conflict or invalid.
+	Reason string
+	Text   string
+}
+
+func (e *Error) Error() string { return e.Text }
+
+// Code is the reason.
+func (e *Error) Code() string { return e.Reason }
+
+// Actions does what people ask for.
+type Actions struct {
+	store *store.Store
+	desk  func() *store.Desk
+}
+
+// New makes Actions. desk is asked each time for what is in force.
+func New(s *store.Store, desk func() *store.Desk) *Actions { return &Actions{store: s, desk: desk} }
+
+// Acknowledge records that by has the incident: the pages stop until something new happens. id may be a prefix that names one
+// incident.
+func (a *Actions) Acknowledge(ctx context.Context, id, by string, now time.Time) error {
+	return a.act(ctx, id, by, now, func(b *incident.Book, inc *incident.Incident) bool { return b.Acknowledge(inc, by, "") })
+}
+
+// Resolve ends the incident. What still fires in ten minutes reopens it.
+func (a *Actions) Resolve(ctx context.Context, id, by string, now time.Time) error {
+	return a.act(ctx, id, by, now, func(b *incident.Book, inc *incident.Incident) bool { return b.Resolve(inc, by, "") })
+}
+
+// Answered takes what somebody said at a pager: an acknowledge or a resolve of a key, at a time. What is so already, or was said
+// before something new took it back, changes nothing, so the same answer may come again and again.
+func (a *Actions) Answered(ctx context.Context, receiver, key string, state incident.State, by string, at, now time.Time) error {
+	id, _, _ := strings.Cut(key, ".")
+	return a.store.Update(ctx, func(tx *store.Tx) error {
+		inc, err := tx.Incident(ctx, id)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil // a key of an earlier life
+		}
+		if err != nil {
+			return err
+		}
+		fresh, err := isFresh(ctx, tx, &inc, receiver, key, at, now)
+		if err != nil || !fresh {
+			return err
+		}
+		if inc.State != incident.Open && (inc.State != incident.Acknowledged || state != incident.Resolved) {
+			return nil
+		}
+		return a.settle(ctx, tx, now, inc, func(b *incident.Book, inc *incident.Incident) bool {
+			if state == incident.Resolved {
+				return b.Resolve(inc, by, key)
+			}
+			return b.Acknowledge(inc, by, key)
+		})
+	})
+}
+
+// isFresh says whether an answer is about what rings now. It is not while a step is about to ring, if it was given before the last
+// acknowledge was taken back, or if it is for an older round and was given before the newest rang.
+func isFresh(ctx context.Context, tx *store.Tx, inc *incident.Incident, receiver, key string, at, now time.Time) (bool, error) {
+	if at.IsZero() {
+		at = now
+	}
+	e := inc.Escalation
+	if inc.State == incident.Open && !e.Next.IsZero() && !e.Next.After(now) || !e.Retaken.IsZero() && !at.After(e.Retaken) {
+		return false, nil
+	}
+	rows, err := tx.Notifications(ctx, inc.ID)
+	if err != nil {
+		return false, err
+	}
+	var newest *incident.Notification
+	for i := range rows {
+		if n := &rows[i]; n.Kind == incident.Call && n.Target == receiver && n.State != incident.Cancelled {
+			newest = n
+		}
+	}
+	return newest != nil && (newest.Key == key || at.After(newest.CreatedAt)), nil
+}
+
+func (a *Actions) act(ctx context.Context, id, by string, now time.Time, do func(b *incident.Book, inc *incident.Incident) bool) error {
+	if by = strings.TrimSpace(by); by == "" || len(by) > 200 {
+		return &Error{Reason: "invalid", Text: "say who you are, in at most 200 characters"}
+	}
+	return a.store.Update(ctx, func(tx *store.Tx) error {
+		inc, err := tx.FindIncident(ctx, id)
+		if errors.Is(err, store.ErrNotFound) {
+			return &Error{Reason: "not_found", Text: fmt.Sprintf("no incident %q", id)}
+		}
+		if err != nil {
+			return err
+		}
+		return a.settle(ctx, tx, now, inc, do)
+	})
+}
+
+func (a *Actions) settle(ctx context.Context, tx *store.Tx, now time.Time, inc incident.Incident, do func(b *incident.Book, inc *incident.Incident) bool) error {
+	book := incident.NewBook(now, []incident.Incident{inc})
+	if !do(book, book.Get(inc.ID)) {
+		return &Error{Reason: "conflict", Text: fmt.Sprintf("incident %s is %s already", inc.ID, inc.State)}
+	}
+	return a.desk().Settle(ctx, tx, now, book)
+}

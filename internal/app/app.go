@@ -1,0 +1,281 @@
+// Package app wires the rooms together: what serve runs, what replay, grep and check do. It is the only room that knows
+// everybody.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"tocsin/internal/actions"
+	"tocsin/internal/config"
+	"tocsin/internal/engine"
+	"tocsin/internal/escalation"
+	"tocsin/internal/logs"
+	"tocsin/internal/outbox"
+	"tocsin/internal/sources"
+	"tocsin/internal/store"
+	"tocsin/internal/web"
+	"tocsin/notifiers"
+)
+
+// Options are what a service is made of beside its configuration.
+type Options struct {
+	// Config is the path of the configuration file.
+	Config string
+	// Listen and Store stand in for the configuration's, if set.
+	Listen, Store string
+	Version       string
+	Log           *slog.Logger
+	// Failpoint, if set, is called at the named places where a kill must not lose anything.
+	Failpoint func(name string)
+	// Told, if set, hears of what was told.
+	Told func(now time.Time, n notifiers.Notice, text string)
+	// PollEvery is how often pagers are asked for answers; 15 s if not set.
+	PollEvery time.Duration
+}
+
+// App is a service: one store, the three steps, the sources, the pages.
+type App struct {
+	o          Options
+	store      *store.Store
+	engine     *engine.Engine
+	escalation *escalation.Escalation
+	actions    *actions.Actions
+	listener   net.Listener
+	server     *http.Server
+	batches    chan logs.Batch
+	wakeEngine bell
+	wakeSteps  bell
+	started    time.Time
+
+	// reading ends when the service is to stop, work when it has drained: what a reload starts lives as long.
+	reading, work context.Context
+
+	mu       sync.Mutex
+	current  generation
+	readers  map[string]*reader
+	reload   reloading
+	failing  trouble
+	stopping bool
+}
+
+// generation is what one configuration put in force; a reload makes another.
+type generation struct {
+	plan     *Plan
+	desk     *store.Desk
+	targets  map[string]outbox.Target
+	outbox   *outbox.Outbox
+	wake     map[string]bell // of the targets' loops
+	stop     context.CancelFunc
+	loops    *sync.WaitGroup
+	loadedAt time.Time
+}
+
+// New makes a service. What can be wrong is found here: with an error nothing is left open. A configuration's mistakes are
+// config.Errors.
+func New(ctx context.Context, o Options) (_ *App, err error) {
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	if o.Failpoint == nil {
+		o.Failpoint = func(string) {}
+	}
+	if o.PollEvery == 0 {
+		o.PollEvery = 15 * time.Second
+	}
+	plan, errs := Load(o.Config)
+	if len(errs) > 0 {
+		return nil, errs
+	}
+	a := &App{o: o, batches: make(chan logs.Batch, 16), wakeEngine: newBell(), wakeSteps: newBell(), readers: map[string]*reader{}, started: time.Now()}
+	var undo []func()
+	defer func() {
+		for i := len(undo) - 1; i >= 0 && err != nil; i-- {
+			undo[i]()
+		}
+	}()
+	if a.listener, err = listen(pick(o.Listen, plan.File.Listen)); err != nil {
+		return nil, err
+	}
+	undo = append(undo, func() { a.listener.Close() })
+	path := o.Store
+	if path == "" {
+		path = plan.File.Database()
+	}
+	if a.store, err = store.Open(ctx, path, store.Options{}); err != nil {
+		return nil, err
+	}
+	undo = append(undo, func() { a.store.Close() })
+	if a.current, err = a.generation(plan); err != nil {
+		return nil, err
+	}
+	a.engine, err = engine.New(ctx, a.store, engine.Options{Program: plan.program(a.current.desk), Failpoint: o.Failpoint, Log: o.Log})
+	if err != nil {
+		return nil, err
+	}
+	a.escalation = escalation.New(a.store, func() escalation.Program { g := a.generationNow(); return g.plan.escalation(g.desk) }, o.Failpoint)
+	a.actions = actions.New(a.store, func() *store.Desk { return a.generationNow().desk })
+	a.server = a.pages()
+	a.warn(plan)
+	return a, nil
+}
+
+func pick(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+// listen opens the address of the pages. Without a sign-in they are for this machine alone.
+func listen(address string) (net.Listener, error) {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %q: %w: write an address such as 127.0.0.1:8480", address, err)
+	}
+	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return nil, fmt.Errorf("listen on %s: the pages have no sign-in and are for this machine only: listen on 127.0.0.1 and reach it through a port-forward", address)
+	}
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	return l, nil
+}
+
+// generation makes what a plan needs to be put in force.
+func (a *App) generation(plan *Plan) (generation, error) {
+	targets, err := plan.targets()
+	if err != nil {
+		return generation{}, err
+	}
+	if plan.File.URL == "" && a.listener != nil {
+		plan.File.URL = "http://" + a.listener.Addr().String()
+	}
+	g := generation{plan: plan, desk: plan.desk(nil), targets: targets, wake: map[string]bell{}, loops: new(sync.WaitGroup), loadedAt: time.Now()}
+	g.outbox = outbox.New(a.store, outbox.Options{Targets: targets, People: plan.People, URL: plan.url, Fallback: plan.File.Fallback,
+		Failpoint: a.o.Failpoint, Told: a.o.Told, Log: a.o.Log})
+	for name := range targets {
+		g.wake[name] = newBell()
+	}
+	return g, nil
+}
+
+func (a *App) generationNow() generation {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.current
+}
+
+func (a *App) pages() *http.Server {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	handler := web.New(web.Options{Store: a.store, Actions: waking{a}, Version: a.o.Version, Ready: a.ready, Healthy: a.healthy, Status: a.status,
+		Registry: registry, Log: a.o.Log})
+	return &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 60 * time.Second,
+		IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(a.o.Log.Handler(), slog.LevelWarn)}
+}
+
+// waking lets what people do be told at once.
+type waking struct{ a *App }
+
+func (w waking) Acknowledge(ctx context.Context, id, by string, now time.Time) error {
+	defer w.a.wakeSteps.ring()
+	return w.a.actions.Acknowledge(ctx, id, by, now)
+}
+
+func (w waking) Resolve(ctx context.Context, id, by string, now time.Time) error {
+	defer w.a.wakeSteps.ring()
+	return w.a.actions.Resolve(ctx, id, by, now)
+}
+
+// URL is the address of the pages.
+func (a *App) URL() string { return "http://" + a.listener.Addr().String() }
+
+func (a *App) warn(plan *Plan) {
+	for _, w := range plan.Warnings {
+		a.o.Log.Warn(w.Text, "at", fmt.Sprintf("%s:%d:%d", w.File, w.Line, w.Column))
+	}
+}
+
+// Run runs the service until ctx ends, then drains: what was read is committed, what is being sent is finished, within 25 s.
+func (a *App) Run(ctx context.Context) error {
+	work, stop := context.WithCancel(context.WithoutCancel(ctx)) // outlives ctx: the drain
+	defer stop()
+	var loops sync.WaitGroup
+	run := func(f func(ctx context.Context)) { loops.Go(func() { f(work) }) }
+	run(a.offer)
+	run(a.engineLoop)
+	run(a.escalationLoop)
+	run(a.pollLoop)
+	a.mu.Lock()
+	a.reading, a.work = ctx, work
+	a.startOutbox(work)
+	a.startSources(ctx)
+	a.mu.Unlock()
+	served := make(chan error, 1)
+	go func() { served <- a.server.Serve(a.listener) }()
+	a.o.Log.Info("serving", "url", a.URL(), "config", a.o.Config, "rules", len(a.current.plan.Rules.Rules), "epoch", a.store.Epoch())
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-served:
+		err = fmt.Errorf("serve pages: %w", err)
+	}
+	a.drain()
+	stop()
+	loops.Wait()
+	a.generationNow().loops.Wait()
+	return errors.Join(err, a.store.Close())
+}
+
+// drainFor is how long a stop may take: less than the grace that Kubernetes gives.
+const drainFor = 20 * time.Second
+
+// drain lets what has been read be committed, and ends the sources and the pages.
+func (a *App) drain() {
+	a.o.Log.Info("stopping: draining")
+	a.mu.Lock()
+	a.stopping = true
+	readers := a.readers
+	a.mu.Unlock()
+	for _, r := range readers {
+		r.stop()
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), drainFor)
+	defer cancel()
+	_ = a.server.Shutdown(ctx) // pages that are being read may be cut
+	for len(a.batches) > 0 || a.engine.Backlog() > 0 {
+		select {
+		case <-ctx.Done():
+			a.o.Log.Warn("stopping: not all that was read could be committed; it will be read again")
+			return
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+// Mistakes are the mistakes in an error of New or Reload, if that is what it is.
+func Mistakes(err error) (config.Errors, bool) {
+	var errs config.Errors
+	ok := errors.As(err, &errs)
+	return errs, ok
+}
+
+// env is what a source is given.
+func (a *App) env(name string) sources.Env {
+	return sources.Env{
+		Project: a.current.plan.File.Project,
+		Filter:  func() string { return a.pushdown(name) },
+		Trouble: func(err error) { a.sourceTrouble(name, err) },
+	}
+}

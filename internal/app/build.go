@@ -1,0 +1,268 @@
+package app
+
+import (
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"tocsin/internal/config"
+	"tocsin/internal/engine"
+	"tocsin/internal/escalation"
+	"tocsin/internal/incident"
+	"tocsin/internal/outbox"
+	"tocsin/internal/routing"
+	"tocsin/internal/setting"
+	"tocsin/internal/sources"
+	"tocsin/internal/store"
+	"tocsin/notifiers"
+	"tocsin/rules"
+)
+
+// Plan is a whole configuration, read and checked, out of which serve, replay and check build what they need. Nothing in it is
+// running, and no secret has been read.
+type Plan struct {
+	File      *config.File
+	Rules     *rules.Set
+	Sources   map[string]sources.Spec
+	Kinds     map[string]string // of the sources
+	Receivers map[string]notifiers.Spec
+	Router    *routing.Router
+	Policies  map[string]*escalation.Plan
+	Rotas     map[string]*escalation.Rota
+	People    map[string]notifiers.Person
+	// Warnings are what is not wrong but probably not meant.
+	Warnings config.Errors
+}
+
+// Load reads the configuration file and all that it names. All mistakes are returned at once.
+func Load(path string) (*Plan, config.Errors) {
+	file, errs := config.Load(path)
+	l := &loading{file: file, errs: errs, plan: &Plan{File: file, Sources: map[string]sources.Spec{}, Kinds: map[string]string{},
+		Receivers: map[string]notifiers.Spec{}, Policies: map[string]*escalation.Plan{}, Rotas: map[string]*escalation.Rota{},
+		People: map[string]notifiers.Person{}}}
+	if len(errs) > 0 && file.Root.IsZero() {
+		return nil, errs
+	}
+	l.sources()
+	l.receivers()
+	l.people()
+	l.routes()
+	l.rules()
+	if len(l.errs) > 0 {
+		return nil, l.errs.Sorted()
+	}
+	return l.plan, nil
+}
+
+// loading collects a Plan and the mistakes on the way.
+type loading struct {
+	file *config.File
+	plan *Plan
+	errs config.Errors
+}
+
+func (l *loading) locate(n config.Node, errs []setting.FieldError) {
+	l.errs = append(l.errs, n.Locate(errs...)...)
+}
+
+func (l *loading) sources() {
+	for name, n := range l.file.Sources {
+		kind, spec, errs := config.DecodeKind(n, "source", sources.Kinds)
+		l.errs = append(l.errs, errs...)
+		l.plan.Sources[name], l.plan.Kinds[name] = spec, kind
+	}
+}
+
+func (l *loading) receivers() {
+	for name, n := range l.file.Receivers {
+		_, spec, errs := config.DecodeKind(n, "notifier", notifiers.Kinds)
+		l.errs = append(l.errs, errs...)
+		if len(errs) == 0 {
+			l.plan.Receivers[name] = spec
+		}
+	}
+}
+
+func (l *loading) people() {
+	names := slices.Sorted(maps.Keys(l.file.People))
+	for name, p := range l.file.People {
+		l.plan.People[name] = notifiers.Person{Name: name, Slack: p.Slack, PagerDuty: p.PagerDuty}
+	}
+	for name, n := range l.file.Schedules {
+		var s escalation.Schedule
+		if errs := config.Decode(n, &s); len(errs) > 0 {
+			l.errs = append(l.errs, errs...)
+			continue
+		}
+		rota, errs := escalation.NewRota(s, names)
+		l.locate(n, errs)
+		l.plan.Rotas[name] = rota
+	}
+}
+
+func (l *loading) routes() {
+	receivers := slices.Sorted(maps.Keys(l.file.Receivers))
+	settings := map[string][]routing.Interval{}
+	if !l.file.TimeIntervals.IsZero() {
+		l.errs = append(l.errs, config.Decode(l.file.TimeIntervals, &settings)...)
+	}
+	intervals, errs := routing.NewIntervals(settings)
+	l.locate(l.file.TimeIntervals, errs)
+	for name, n := range l.file.Escalation {
+		var p escalation.Policy
+		if errs := config.Decode(n, &p); len(errs) > 0 {
+			l.errs = append(l.errs, errs...)
+			continue
+		}
+		plan, errs := escalation.NewPlan(p, escalation.Known{Receivers: receivers, Schedules: slices.Sorted(maps.Keys(l.file.Schedules)), Intervals: intervals})
+		l.locate(n, errs)
+		l.plan.Policies[name] = plan
+	}
+	root := &routing.Route{Receiver: config.None}
+	if !l.file.Route.IsZero() {
+		if errs := config.Decode(l.file.Route, root); len(errs) > 0 {
+			l.errs = append(l.errs, errs...)
+			return
+		}
+	}
+	router, errs := routing.New(root, intervals, routing.Known{Receivers: receivers, Policies: slices.Sorted(maps.Keys(l.file.Escalation))})
+	l.locate(l.file.Route, errs)
+	l.plan.Router = router
+}
+
+func (l *loading) rules() {
+	var list []*rules.Rule
+	at := func(i int) config.Position { return l.file.Root.At(fmt.Sprintf("rules.%d", i)) }
+	for i, pattern := range l.file.Rules {
+		files, err := ruleFiles(l.file, pattern)
+		if err != nil {
+			l.errs = append(l.errs, config.Error{Position: at(i), Text: err.Error()})
+			continue
+		}
+		if len(files) == 0 {
+			l.plan.Warnings = append(l.plan.Warnings, config.Error{Position: at(i), Text: fmt.Sprintf("no file matches %q", pattern)})
+		}
+		for _, f := range files {
+			read, errs := rules.Read(f.name, f.data)
+			l.errs = append(l.errs, errs...)
+			list = append(list, read...)
+		}
+	}
+	if len(l.errs) == 0 { // what is missing would be blamed on the rest
+		l.errs = append(l.errs, rules.Together(list)...)
+		l.sourcesOf(list)
+	}
+	l.plan.Rules = rules.NewSet(list)
+}
+
+// sourcesOf warns of rules that ask sources which are not there.
+func (l *loading) sourcesOf(list []*rules.Rule) {
+	names := slices.Sorted(maps.Keys(l.file.Sources))
+	for _, r := range list {
+		for _, s := range r.Sources {
+			if !slices.Contains(names, s) {
+				l.plan.Warnings = append(l.plan.Warnings, config.Error{Position: r.Position, Text: fmt.Sprintf("rule %s: %s", r.Name, setting.Unknown("source", s, names))})
+			}
+		}
+	}
+}
+
+type ruleFile struct {
+	name string
+	data []byte
+}
+
+// ruleFiles reads the files that a pattern names, sorted by name. A name without wildcards must be there.
+func ruleFiles(f *config.File, pattern string) ([]ruleFile, error) {
+	var files []ruleFile
+	if builtin, ok := strings.CutPrefix(pattern, config.Builtin); ok {
+		names, err := fs.Glob(rules.Builtin, builtin)
+		if err != nil {
+			return nil, fmt.Errorf("%q is no pattern: %w", pattern, err)
+		}
+		for _, name := range names {
+			data, err := fs.ReadFile(rules.Builtin, name)
+			if err != nil {
+				return nil, err
+			}
+			files = append(files, ruleFile{name: config.Builtin + name, data: data})
+		}
+		return files, nil
+	}
+	path := f.Resolve(pattern)
+	names := []string{path}
+	if strings.ContainsAny(pattern, "*?[") {
+		var err error
+		if names, err = filepath.Glob(path); err != nil {
+			return nil, fmt.Errorf("%q is no pattern: %w", pattern, err)
+		}
+	}
+	for _, name := range names {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			return nil, fmt.Errorf("read rules: %w", err)
+		}
+		files = append(files, ruleFile{name: name, data: data})
+	}
+	return files, nil
+}
+
+// traits are those of the receivers, as incidents need them.
+func (p *Plan) traits() map[string]incident.Traits {
+	out := map[string]incident.Traits{}
+	for name, spec := range p.Receivers {
+		out[name] = incident.Traits(spec.Traits())
+	}
+	return out
+}
+
+// desk is how incidents are routed and settled under this plan. changed may be nil.
+func (p *Plan) desk(changed func(at time.Time, inc *incident.Incident)) *store.Desk {
+	return &store.Desk{Direct: p.direct, Traits: p.traits(), Changed: changed}
+}
+
+// direct says who hears of an incident. A mute time holds no incident that means that a service is down, and none of tocsin's own.
+func (p *Plan) direct(inc *incident.Incident, at time.Time) incident.Direction {
+	d := p.Router.Route(inc.Labels, at)
+	out := incident.Direction{Receivers: d.Receivers, Policy: d.Policy}
+	unheld := inc.Labels["service"] == "tocsin" || slices.ContainsFunc(inc.Alerts, func(a incident.Alert) bool {
+		return a.State == incident.Firing && a.Impact == incident.Down
+	})
+	if unheld || len(d.Muted) == 0 {
+		return out
+	}
+	out.Recheck = d.MutedUntil
+	out.Receivers = slices.DeleteFunc(slices.Clone(d.Receivers), func(r string) bool { return slices.Contains(d.Held, r) })
+	if d.PolicyHeld {
+		out.Policy = ""
+	}
+	return out
+}
+
+// program is what the engine works by under this plan.
+func (p *Plan) program(desk *store.Desk) engine.Program {
+	return engine.Program{Evaluator: &rules.Evaluator{Set: p.Rules, Lateness: p.File.Lateness.Std()}, Desk: desk, Project: p.File.Project}
+}
+
+// escalation is what the escalation works by under this plan.
+func (p *Plan) escalation(desk *store.Desk) escalation.Program {
+	return escalation.Program{Plans: p.Policies, Rotas: p.Rotas, Fallback: p.File.Fallback, Desk: desk}
+}
+
+// targets makes the notifiers of the receivers.
+func (p *Plan) targets() (map[string]outbox.Target, error) {
+	out := map[string]outbox.Target{}
+	for name, spec := range p.Receivers {
+		n, err := spec.New(name)
+		if err != nil {
+			return nil, fmt.Errorf("make receiver %s: %w", name, err)
+		}
+		out[name] = outbox.Target{Notifier: n, Traits: spec.Traits()}
+	}
+	return out, nil
+}

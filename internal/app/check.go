@@ -1,0 +1,65 @@
+package app
+
+import (
+	"fmt"
+	"os"
+
+	"tocsin/internal/config"
+	"tocsin/rules"
+)
+
+// Check finds the mistakes in a configuration, with all that it names, or in a rule file. The summary says what it holds.
+func Check(path string) (summary string, warnings, errs config.Errors) {
+	if isRuleFile(path) {
+		list, errs := RulesOf(path)
+		return fmt.Sprintf("%s, %s", plural(len(list), "rule"), plural(cases(list), "case")), nil, errs
+	}
+	plan, errs := Load(path)
+	if len(errs) > 0 {
+		return "", nil, errs
+	}
+	return fmt.Sprintf("%s, %s, %s", plural(len(plan.Rules.Rules), "rule"), plural(len(plan.Sources), "source"), plural(len(plan.Receivers), "receiver")), plan.Warnings, nil
+}
+
+// RulesOf reads the rules of a rule file, or those that a configuration names.
+func RulesOf(path string) ([]*rules.Rule, config.Errors) {
+	if !isRuleFile(path) {
+		plan, errs := Load(path)
+		if len(errs) > 0 {
+			return nil, errs
+		}
+		return plan.Rules.Rules, nil
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, config.Errors{{Position: config.Position{File: path}, Text: err.Error()}}
+	}
+	return rules.Read(path, data)
+}
+
+// isRuleFile says whether a file is a list of rules: its `rules` are mappings, a configuration's are names of files.
+func isRuleFile(path string) bool {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return false
+	}
+	root, _ := config.Parse(path, data)
+	members := root.Members()
+	if len(members) != 1 || members[0].Key != "rules" {
+		return false
+	}
+	for _, n := range members[0].Value.Items() {
+		if n.Kind() == config.Scalar {
+			return false
+		}
+	}
+	return true
+}
+
+func cases(list []*rules.Rule) int {
+	n := 0
+	for _, r := range list {
+		n += len(r.Cases)
+	}
+	return n
+}

@@ -1,0 +1,132 @@
+package app
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"tocsin/internal/incident"
+	"tocsin/internal/web"
+	"tocsin/internal/web/client"
+	"tocsin/notifiers"
+)
+
+// trouble is since when each step has been failing, and whether the fallback heard of it.
+type trouble struct {
+	since map[string]time.Time
+	told  bool
+}
+
+// unwritable is how long the store may refuse until the fallback hears of it, past all queues.
+const unwritable = 30 * time.Second
+
+// stepFailed notes that a step could not do its work. With the store out of reach for unwritable one page goes straight to the
+// fallback: it is the one thing that is told without a row.
+func (a *App) stepFailed(ctx context.Context, name string, err error) {
+	a.o.Log.Error("step failed: trying again", "step", name, "error", err)
+	a.mu.Lock()
+	if a.failing.since == nil {
+		a.failing.since = map[string]time.Time{}
+	}
+	if a.failing.since[name].IsZero() {
+		a.failing.since[name] = time.Now()
+	}
+	since := a.failing.since[name]
+	tell := time.Since(since) >= unwritable && !a.failing.told
+	a.failing.told = a.failing.told || tell
+	g := a.current
+	a.mu.Unlock()
+	if tell {
+		a.cannotWrite(ctx, g, since, err)
+	}
+}
+
+func (a *App) stepDone(name string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.failing.since, name)
+	if len(a.failing.since) == 0 {
+		a.failing.told = false
+	}
+}
+
+func (a *App) cannotWrite(ctx context.Context, g generation, since time.Time, cause error) {
+	t, ok := g.targets[g.plan.File.Fallback]
+	if !ok {
+		a.o.Log.Error("tocsin cannot write, and there is no fallback to tell")
+		return
+	}
+	key := incident.Key{Rule: "tocsin-cannot-write", Group: "{}"}
+	title := fmt.Sprintf("tocsin cannot write since %s: %v", since.UTC().Format(time.TimeOnly), cause)
+	id := incident.NewID(since, key, "")
+	inc := incident.Incident{ID: id, State: incident.Open, Severity: incident.Critical, Title: title, Headline: key, FirstEntry: since, OpenedAt: since,
+		Labels: incident.Labels{"service": "tocsin", "severity": "critical", "rule": key.Rule},
+		Alerts: []incident.Alert{{Key: key, Incident: id, State: incident.Firing, Severity: incident.Critical, First: since, Last: since, FiredAt: since,
+			Annotations: map[string]string{"summary": title}, FirstLine: incident.Line{Time: since, Text: cause.Error(), Service: "tocsin"}}}}
+	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	_, err := t.Notifier.Send(limited, notifiers.Notice{Incident: inc, Now: time.Now(), Notification: incident.Notification{Incident: id, Target: g.plan.File.Fallback,
+		Kind: incident.Call, Round: 1, Key: id, Reason: incident.ReasonOpened, Text: title, Rings: true}})
+	if err != nil {
+		a.o.Log.Error("cannot tell the fallback that tocsin cannot write", "error", err)
+	}
+}
+
+// healthy says whether the process is worth keeping.
+func (a *App) healthy() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for name, since := range a.failing.since {
+		if time.Since(since) > 5*time.Minute {
+			return fmt.Errorf("%s has been failing since %s", name, since.UTC().Format(time.RFC3339))
+		}
+	}
+	return nil
+}
+
+// ready says whether it does its work.
+func (a *App) ready() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.stopping {
+		return errors.New("stopping")
+	}
+	for name := range a.failing.since {
+		return fmt.Errorf("%s is failing", name)
+	}
+	return nil
+}
+
+// status is how the service is, beyond what the store says.
+func (a *App) status() web.Status {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	g := a.current
+	st := web.Status{Version: a.o.Version, StartedAt: a.started, Rules: len(g.plan.Rules.Rules),
+		Config: client.Configuration{File: g.plan.File.Path, Revision: g.plan.revision(), LoadedAt: g.loadedAt,
+			ReloadError: a.reload.failure, ReloadFailedAt: a.reload.failedAt}}
+	for name, kind := range g.plan.Kinds {
+		s := client.Source{Name: name, Kind: kind}
+		if r := a.readers[name]; r != nil && r.err != nil {
+			s.Error = r.err.Error()
+		}
+		st.Sources = append(st.Sources, s)
+	}
+	slices.SortFunc(st.Sources, func(x, y client.Source) int { return strings.Compare(x.Name, y.Name) })
+	return st
+}
+
+// revision names what is in force: it changes with the configuration and with any rule.
+func (p *Plan) revision() string {
+	h := sha256.New()
+	h.Write(p.File.Root.JSON())
+	for _, r := range p.Rules.Rules {
+		fmt.Fprintf(h, "%s %s %s %s\n", r.Name, r.Hash, r.Severity, r.Mode)
+	}
+	return hex.EncodeToString(h.Sum(nil))[:12]
+}

@@ -1,0 +1,257 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"tocsin/internal/incident"
+	"tocsin/internal/logs"
+	"tocsin/internal/lql"
+	"tocsin/internal/sources"
+	"tocsin/internal/store"
+	"tocsin/notifiers"
+)
+
+// bell wakes a loop; rung twice before it is heard, it wakes once.
+type bell chan struct{}
+
+func newBell() bell { return make(bell, 1) }
+
+func (b bell) ring() {
+	select {
+	case b <- struct{}{}:
+	default:
+	}
+}
+
+// backstop is how long a loop sleeps at the most: a bell that was missed costs no more.
+const backstop = time.Second
+
+// every runs a step whenever it is due, and after each that did not fail rings what follows. An error waits a little and is tried
+// again: what is due stays due.
+func (a *App) every(ctx context.Context, name string, wake bell, step func(ctx context.Context, now time.Time) (time.Time, error), after func()) {
+	pause := backoff.NewExponentialBackOff()
+	pause.MaxInterval = 5 * time.Second
+	for ctx.Err() == nil {
+		now := time.Now()
+		next, err := step(ctx, now)
+		wait := backstop
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			a.stepFailed(ctx, name, err)
+			wait = pause.NextBackOff()
+		default:
+			a.stepDone(name)
+			pause.Reset()
+			after()
+			if !next.IsZero() {
+				wait = min(wait, time.Until(next))
+			}
+		}
+		if wait <= 0 {
+			continue
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+		case <-wake:
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
+
+// offer hands what the sources read to the engine.
+func (a *App) offer(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case b := <-a.batches:
+			for a.engine.Offer(ctx, b) != nil && ctx.Err() == nil {
+				a.o.Log.Error("cannot take a batch: trying again", "source", b.Source)
+				time.Sleep(time.Second)
+			}
+			a.wakeEngine.ring()
+		}
+	}
+}
+
+func (a *App) engineLoop(ctx context.Context) {
+	a.every(ctx, "engine", a.wakeEngine, a.engine.Step, a.wakeSteps.ring)
+}
+
+func (a *App) escalationLoop(ctx context.Context) {
+	a.every(ctx, "escalation", a.wakeSteps, a.escalation.Step, a.wakeTargets)
+}
+
+func (a *App) wakeTargets() {
+	for _, b := range a.generationNow().wake {
+		b.ring()
+	}
+}
+
+// startOutbox starts a loop for each target, so that a slow one holds up nobody else. a.mu is held.
+func (a *App) startOutbox(ctx context.Context) {
+	g := &a.current
+	loops, stop := context.WithCancel(ctx)
+	g.stop = stop
+	for name, wake := range g.wake {
+		g.loops.Go(func() {
+			a.every(loops, "outbox of "+name, wake, func(ctx context.Context, now time.Time) (time.Time, error) {
+				return g.outbox.StepTarget(ctx, now, name)
+			}, func() {})
+		})
+	}
+}
+
+// pollLoop asks the pagers through which people answer what they said.
+func (a *App) pollLoop(ctx context.Context) {
+	tick := time.NewTicker(a.o.PollEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if err := a.poll(ctx); err != nil && ctx.Err() == nil {
+			a.o.Log.Warn("cannot ask a pager for answers", "error", err)
+		}
+	}
+}
+
+// poll asks each pager once about the pages that are out.
+func (a *App) poll(ctx context.Context) error {
+	var calls []incident.Notification
+	err := a.store.View(ctx, func(tx *store.Tx) (err error) {
+		calls, err = tx.UnsettledCalls(ctx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	keys := map[string][]string{}
+	for _, n := range calls {
+		keys[n.Target] = append(keys[n.Target], n.Key)
+	}
+	for name, t := range a.generationNow().targets {
+		p, ok := t.Notifier.(notifiers.Poller)
+		if !ok || len(keys[name]) == 0 {
+			continue
+		}
+		limited, cancel := context.WithTimeout(ctx, 10*time.Second)
+		answers, err := p.Poll(limited, keys[name])
+		cancel()
+		if err != nil {
+			return fmt.Errorf("poll %s: %w", name, err)
+		}
+		for _, answer := range answers {
+			if err := a.actions.Answered(ctx, name, answer.Key, answer.State, answer.By, answer.At, time.Now()); err != nil {
+				return fmt.Errorf("take answer of %s: %w", name, err)
+			}
+		}
+		if len(answers) > 0 {
+			a.wakeSteps.ring()
+		}
+	}
+	return nil
+}
+
+// reader is a source at work.
+type reader struct {
+	settings string
+	stop     context.CancelFunc
+	done     chan struct{}
+	err      error // why it cannot be read at present
+}
+
+// startSources starts the sources of the current plan: those that run with the same settings go on, the others end. a.mu is held.
+func (a *App) startSources(ctx context.Context) {
+	plan := a.current.plan
+	for name, r := range a.readers {
+		if n, ok := plan.File.Sources[name]; ok && string(n.JSON()) == r.settings {
+			continue
+		}
+		r.stop()
+		delete(a.readers, name)
+		a.engine.Forget(name)
+	}
+	for name, spec := range plan.Sources {
+		if a.readers[name] != nil {
+			continue
+		}
+		own, stop := context.WithCancel(ctx)
+		r := &reader{settings: string(plan.File.Sources[name].JSON()), stop: stop, done: make(chan struct{})}
+		a.readers[name] = r
+		env := a.env(name)
+		go func() {
+			defer close(r.done)
+			a.read(own, name, spec, env)
+		}()
+	}
+}
+
+// read runs one source until ctx ends, starting it again with backoff from where the last commit left it.
+func (a *App) read(ctx context.Context, name string, spec sources.Spec, env sources.Env) {
+	pause := backoff.NewExponentialBackOff()
+	pause.MaxInterval = 30 * time.Second
+	for ctx.Err() == nil {
+		began := time.Now()
+		err := a.readOnce(ctx, name, spec, env)
+		if ctx.Err() != nil {
+			return
+		}
+		if time.Since(began) > time.Minute {
+			pause.Reset()
+		}
+		a.engine.Down(name)
+		a.sourceTrouble(name, err)
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause.NextBackOff()):
+		}
+	}
+}
+
+func (a *App) readOnce(ctx context.Context, name string, spec sources.Spec, env sources.Env) error {
+	src, err := spec.New(name, env)
+	if err != nil {
+		return err
+	}
+	var from logs.Cursor
+	err = a.store.View(ctx, func(tx *store.Tx) error {
+		st, err := tx.Source(ctx, name)
+		from = st.Cursor
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return src.Read(ctx, from, a.batches)
+}
+
+// sourceTrouble keeps why a source cannot be read, for the pages and the log; nil is that it can again.
+func (a *App) sourceTrouble(name string, err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if r := a.readers[name]; r != nil {
+		r.err = err
+	}
+	if err != nil {
+		a.o.Log.Warn("source cannot be read", "source", name, "error", err)
+	}
+}
+
+// maxFilter is what Cloud Logging takes of a filter, in characters.
+const maxFilter = 20000
+
+// pushdown is the filter of all rules for a source whose server filters.
+func (a *App) pushdown(source string) string {
+	return lql.Cover(a.generationNow().plan.Rules.Filters(source), maxFilter)
+}

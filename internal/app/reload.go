@@ -1,0 +1,55 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// reloading is what became of the last try to load another configuration.
+type reloading struct {
+	failure  string
+	failedAt time.Time
+}
+
+// Reload reads the configuration again and puts it in force. Everything that can fail comes first: with an error the last good
+// one stays in force, and the pages and the log say so.
+func (a *App) Reload(ctx context.Context) error {
+	err := a.tryReload(ctx)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if err != nil {
+		a.reload = reloading{failure: err.Error(), failedAt: time.Now()}
+		a.o.Log.Error("reload refused: the configuration before it stays in force", "error", err)
+		return err
+	}
+	a.reload = reloading{}
+	a.o.Log.Info("reloaded", "revision", a.current.plan.revision(), "rules", len(a.current.plan.Rules.Rules))
+	return nil
+}
+
+func (a *App) tryReload(ctx context.Context) error {
+	plan, errs := Load(a.o.Config)
+	if len(errs) > 0 {
+		return errs
+	}
+	next, err := a.generation(plan)
+	if err != nil {
+		return err
+	}
+	if err := a.engine.Swap(ctx, plan.program(next.desk), time.Now()); err != nil {
+		return fmt.Errorf("put the rules in force: %w", err)
+	}
+	a.warn(plan)
+	a.mu.Lock()
+	before := a.current
+	a.current = next
+	a.mu.Unlock()
+	before.stop()
+	before.loops.Wait() // what is being sent is finished and marked
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.startOutbox(a.work)
+	a.startSources(a.reading)
+	return nil
+}

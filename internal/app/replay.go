@@ -1,0 +1,178 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"tocsin/internal/engine"
+	"tocsin/internal/escalation"
+	"tocsin/internal/incident"
+	"tocsin/internal/logs"
+	"tocsin/internal/outbox"
+	"tocsin/internal/store"
+	"tocsin/notifiers"
+	"tocsin/rules"
+)
+
+// Replay says what a plan would have told to whom and when, had it seen these entries, without sending anything. Time goes by the
+// entries: the same entries give the same telling, however they are cut into batches. Nobody acknowledges.
+type Replay struct {
+	Plan *Plan
+	// Entries yields the batches in order; io.EOF ends them.
+	Entries func() (logs.Batch, error)
+	// Until is when to stop; zero is the last entry.
+	Until time.Time
+	// Tell gets what happens, in time order.
+	Tell Teller
+}
+
+// Teller hears what a replay comes to.
+type Teller interface {
+	Alert(at time.Time, a incident.Alert, incidentID string)
+	Incident(at time.Time, inc *incident.Incident)
+	Notification(at time.Time, n notifiers.Notice, kind string, page bool, text string)
+}
+
+// Run replays to the end, or until ctx ends.
+func (r *Replay) Run(ctx context.Context) error {
+	db, err := store.Open(ctx, ":memory:", store.Options{})
+	if err != nil {
+		return fmt.Errorf("open a store in memory: %w", err)
+	}
+	defer db.Close()
+	desk := r.Plan.desk(r.Tell.Incident)
+	eng, err := engine.New(ctx, db, engine.Options{Program: r.Plan.program(desk), Virtual: true,
+		Changed: func(c rules.Change, id string) { r.Tell.Alert(c.At, c.Alert, id) }})
+	if err != nil {
+		return err
+	}
+	targets, err := r.Plan.targets()
+	if err != nil {
+		return err
+	}
+	for name, t := range targets {
+		t.Notifier = recorder{t.Notifier}
+		targets[name] = t
+	}
+	box := outbox.New(db, outbox.Options{Targets: targets, People: r.Plan.People, URL: r.Plan.url, Fallback: r.Plan.File.Fallback,
+		Told: func(at time.Time, n notifiers.Notice, text string) {
+			r.Tell.Notification(at, n, r.Plan.kindOf(n.Target), n.Kind == incident.Call && targets[n.Target].Traits.Pages, text)
+		}})
+	esc := escalation.New(db, func() escalation.Program { return r.Plan.escalation(desk) }, nil)
+	d := driver{store: db, engine: eng, escalation: esc, outbox: box}
+	for {
+		b, err := r.Entries()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		if err := eng.Offer(ctx, b); err != nil {
+			return err
+		}
+		clock := eng.Clock()
+		if !r.Until.IsZero() && clock.After(r.Until) {
+			break
+		}
+		if clock.IsZero() {
+			continue
+		}
+		if err := d.run(ctx, clock.Add(-1)); err != nil { // more entries of that very instant may follow
+			return err
+		}
+	}
+	end := eng.Clock()
+	if !r.Until.IsZero() {
+		end = r.Until
+	}
+	return d.run(ctx, end)
+}
+
+// driver runs the three steps in virtual time from one goroutine, earliest first; of what is due at one instant the engine first,
+// then the escalation, then the outbox.
+type driver struct {
+	store      *store.Store
+	engine     *engine.Engine
+	escalation *escalation.Escalation
+	outbox     *outbox.Outbox
+}
+
+// run does all that is due up to limit, itself included.
+func (d *driver) run(ctx context.Context, limit time.Time) error {
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		matches, err := d.engine.Next(ctx)
+		if err != nil {
+			return err
+		}
+		var steps, rows time.Time
+		err = d.store.View(ctx, func(tx *store.Tx) (err error) {
+			if steps, err = tx.NextIncidentDue(ctx); err != nil {
+				return err
+			}
+			rows, err = tx.NextNotificationDue(ctx, "")
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		others := least(steps, rows)
+		switch {
+		case !matches.IsZero() && !matches.After(limit) && (others.IsZero() || !others.Before(matches)):
+			to := limit
+			if !others.IsZero() && others.Before(to) {
+				to = others
+			}
+			_, err = d.engine.Step(ctx, to)
+		case others.IsZero() || others.After(limit):
+			return nil
+		case steps.Equal(others):
+			_, err = d.escalation.Step(ctx, steps)
+		default:
+			_, err = d.outbox.Step(ctx, rows)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// least is the earlier of two times, of which zero is none.
+func least(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// recorder accepts everything and sends nothing.
+type recorder struct{ notifiers.Notifier }
+
+func (recorder) Send(_ context.Context, n notifiers.Notice) (string, error) {
+	if n.Parent != "" {
+		return n.Parent, nil
+	}
+	return "replay/" + n.Key, nil
+}
+
+// url is the address of an incident's page.
+func (p *Plan) url(id string) string {
+	if p.File.URL == "" {
+		return ""
+	}
+	return p.File.URL + "/incidents/" + id
+}
+
+// kindOf is a receiver's kind of notifier.
+func (p *Plan) kindOf(receiver string) string {
+	if m := p.File.Receivers[receiver].Members(); len(m) > 0 {
+		return m[0].Key
+	}
+	return ""
+}

@@ -1,0 +1,183 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"tocsin/internal/setting"
+)
+
+// None is the receiver that is built in and tells nobody.
+const None = "none"
+
+// Builtin begins the pattern of rules that are in the binary.
+const Builtin = "builtin:"
+
+// File is the configuration's frame. What a room of its own owns is a Node, to be decoded by it.
+type File struct {
+	// Project is the name of what is watched, for entries that tocsin itself makes.
+	Project string `yaml:"project"`
+	// Sources are what is watched, by name: {kind: settings}.
+	Sources map[string]Node `yaml:"sources"`
+	// Rules are the rule files: "builtin:prow/*.yaml" for those in the binary, else paths with wildcards, relative to this file.
+	Rules []string `yaml:"rules"`
+	// Templates are the files with the users' own templates, paths with wildcards, relative to this file.
+	Templates []string `yaml:"templates"`
+	// Receivers are who can be told, by name: {kind: settings}. "none" is built in.
+	Receivers map[string]Node `yaml:"receivers"`
+	// Fallback is the receiver that hears when nobody answered, or tocsin itself is in trouble.
+	Fallback string `yaml:"fallback"`
+	// People are those who can be called, by name.
+	People map[string]Person `yaml:"people"`
+	// Schedules say who of the people is on call, by name.
+	Schedules map[string]Node `yaml:"schedules"`
+	// TimeIntervals are the times that routes and escalation steps name.
+	TimeIntervals Node `yaml:"time_intervals"`
+	// Route is the root of the routes.
+	Route Node `yaml:"route"`
+	// Escalation holds the policies by name.
+	Escalation map[string]Node `yaml:"escalation"`
+	// Lateness is how much later than its time an entry may come and still count; 60s if not said.
+	Lateness setting.Duration `yaml:"lateness"`
+	// URL is the address of the pages as people reach them, without a slash at its end; it is put into messages.
+	URL string `yaml:"url"`
+	// Listen is the address that the pages are served on; 127.0.0.1:8480 if not said.
+	Listen string `yaml:"listen"`
+	// Store is the database file, relative to this file; if not said, this file's name with .db instead of its extension.
+	Store string `yaml:"store"`
+
+	// Path is the file it was read from.
+	Path string `yaml:"-"`
+	// Root is the whole document, for the places of what is in it.
+	Root Node `yaml:"-"`
+}
+
+// Person says how somebody is reached. Each is that of the provider: Slack's user id (U...), a name on GitHub, an address, a
+// topic, PagerDuty's user id (P...).
+type Person struct {
+	Slack     string `yaml:"slack"`
+	GitHub    string `yaml:"github"`
+	Email     string `yaml:"email"`
+	Ntfy      string `yaml:"ntfy"`
+	PagerDuty string `yaml:"pagerduty"`
+}
+
+// Validate says that somebody cannot be reached.
+func (p Person) Validate() []setting.FieldError {
+	if p != (Person{}) {
+		return nil
+	}
+	return []setting.FieldError{{Text: "cannot be reached: write at least one of slack, github, email, ntfy, pagerduty"}}
+}
+
+// Load reads a configuration file. The File is never nil: with mistakes it holds what could be made out, so that whoever checks
+// can go on and find the rest.
+func Load(path string) (*File, Errors) {
+	f := &File{Path: path}
+	data, err := ReadFile(path)
+	if err != nil {
+		return f, Errors{Position{File: path}.Errorf("%v", err)}
+	}
+	return Read(path, data)
+}
+
+// ReadFile reads a file that is to be parsed: a regular file, of a size that a person could have written. Its errors do not
+// repeat the path.
+func ReadFile(path string) ([]byte, error) {
+	in, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("cannot be read: %w", cause(err))
+	}
+	defer in.Close() // nothing was written
+	if info, err := in.Stat(); err == nil && info.IsDir() {
+		return nil, errors.New("cannot be read: it is a directory, name a file in it")
+	}
+	data, err := io.ReadAll(io.LimitReader(in, maxBytes+1))
+	if err != nil {
+		return nil, fmt.Errorf("cannot be read: %w", cause(err))
+	}
+	return data, nil
+}
+
+// cause takes the path off an error of the file system.
+func cause(err error) error {
+	if pathError := (*os.PathError)(nil); errors.As(err, &pathError) {
+		return pathError.Err
+	}
+	return err
+}
+
+// Read is Load for a text that was read already. path is where it stands for: relative names in it start there.
+func Read(path string, data []byte) (*File, Errors) {
+	f := &File{Path: path, Lateness: setting.Duration(time.Minute), Listen: "127.0.0.1:8480"}
+	root, errs := Parse(path, data)
+	f.Root = root
+	if root.IsZero() && len(errs) > 0 {
+		return f, errs // nothing could be read: that nothing is in it is not worth saying
+	}
+	errs = append(errs, Decode(root, f)...)
+	return f, errs.Sorted()
+}
+
+// Validate says what is wrong with the frame alone. Whether a route's receiver or a step's schedule exists is checked where these
+// are decoded.
+func (f *File) Validate() []setting.FieldError {
+	var errs []setting.FieldError
+	wrong := func(path, format string, args ...any) {
+		errs = append(errs, setting.FieldError{Path: path, Text: fmt.Sprintf(format, args...)})
+	}
+	if f.Project == "" {
+		wrong("project", "is missing: write the name of the project that is watched, such as k8s-infra-prow")
+	}
+	if _, taken := f.Receivers[None]; taken {
+		wrong("receivers."+None, "the receiver none is built in and tells nobody: give yours another name")
+	}
+	receivers := slices.DeleteFunc(sortedKeys(f.Receivers), func(name string) bool { return name == None })
+	if f.Fallback != "" && !slices.Contains(receivers, f.Fallback) {
+		wrong("fallback", "%s", setting.Unknown("receiver", f.Fallback, receivers))
+	}
+	if f.Fallback == "" && len(f.Escalation) > 0 {
+		wrong("fallback", "is missing: name the receiver that hears when an escalation has run and nobody answered")
+	}
+	if f.Lateness < 0 || f.Lateness > setting.Duration(time.Hour) {
+		wrong("lateness", "%s is not between 0s and 1h", f.Lateness)
+	}
+	if f.URL != "" && !strings.HasPrefix(f.URL, "http://") && !strings.HasPrefix(f.URL, "https://") {
+		wrong("url", "%q is no address: write it as people reach it, such as https://tocsin.example.com", f.URL)
+	}
+	for i, pattern := range f.Rules {
+		if pattern == "" {
+			wrong(fmt.Sprintf("rules.%d", i), "is empty: write a path, or builtin:prow/*.yaml")
+		}
+	}
+	return errs
+}
+
+// Resolve makes a path of the configuration one of the process: what is relative starts where the file is. What is built in stays
+// as it is.
+func (f *File) Resolve(path string) string {
+	if path == "" || filepath.IsAbs(path) || strings.HasPrefix(path, Builtin) {
+		return path
+	}
+	return filepath.Join(filepath.Dir(f.Path), path)
+}
+
+// Database is the path of the database file.
+func (f *File) Database() string {
+	if f.Store != "" {
+		return f.Resolve(f.Store)
+	}
+	return strings.TrimSuffix(f.Path, filepath.Ext(f.Path)) + ".db"
+}
+
+// KnowsReceiver says whether a receiver of that name is configured or built in.
+func (f *File) KnowsReceiver(name string) bool {
+	_, ok := f.Receivers[name]
+	return ok || name == None
+}

@@ -1,0 +1,224 @@
+// Package engine is the first of the three steps: batches are scanned by the rules, what matched changes alerts, alerts make
+// incidents, and incidents the rows of the outbox, all in one transaction with the state of detection and the source's cursor. A
+// crash before the commit reads the batch again; after it, never.
+package engine
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"tocsin/internal/logs"
+	"tocsin/internal/store"
+	"tocsin/rules"
+)
+
+// Program is what the engine works by; a reload swaps it whole.
+type Program struct {
+	// Rules and how late their entries may come.
+	Evaluator *rules.Evaluator
+	// Desk routes incidents and writes what they ask for.
+	Desk *store.Desk
+	// Project is that of entries that name none.
+	Project string
+}
+
+// Options are what an Engine is made of beside its store.
+type Options struct {
+	Program Program
+	// Virtual says that time goes by the entries: what a match causes is stamped with its clock, and nothing but entries moves
+	// time. Replay and simulation set it.
+	Virtual bool
+	// Changed, if set, is called within the transaction with each alert that fires or resolves.
+	Changed func(c rules.Change, incident string)
+	// Failpoint, if set, is called at "engine.scanned", "engine.before_commit" and "engine.committed".
+	Failpoint func(name string)
+	Log       *slog.Logger
+}
+
+// Engine holds what was offered and not yet committed. All of its waiting is in the store.
+type Engine struct {
+	store *store.Store
+	o     Options
+
+	mu      sync.Mutex
+	queue   []rules.Hit // of all offered batches, in order
+	offered []*offered
+	sources map[string]*source
+	firing  map[string]int // rules with alerts that fire
+	room    chan struct{}  // one token for each batch that may wait
+}
+
+// offered is a batch on its way: complete once the hits up to end have been committed.
+type offered struct {
+	batch    logs.Batch
+	progress logs.Progress
+	hits     int
+	end      int // in the queue
+}
+
+// maxOffered is how many batches may wait for their commit.
+const maxOffered = 32
+
+// maxSlice is how many hits one transaction takes.
+const maxSlice = 2000
+
+// New makes an engine. It looks up which rules have alerts that fire, and marks those whose rule is gone.
+func New(ctx context.Context, s *store.Store, o Options) (*Engine, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Failpoint == nil {
+		o.Failpoint = func(string) {}
+	}
+	e := &Engine{store: s, o: o, sources: map[string]*source{}, room: make(chan struct{}, maxOffered)}
+	if err := e.settleIn(ctx); err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// Offer scans a batch and keeps what matched until Step has committed it. It waits while too many batches are on their way.
+func (e *Engine) Offer(ctx context.Context, b logs.Batch) error {
+	select {
+	case e.room <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err := e.scan(ctx, b); err != nil {
+		<-e.room
+		return err
+	}
+	return nil
+}
+
+func (e *Engine) scan(ctx context.Context, b logs.Batch) error {
+	src, err := e.source(ctx, b.Source)
+	if err != nil {
+		return err
+	}
+	waiting := map[string]bool{} // rules that may come to fire by what was offered before
+	for i := range e.queue {
+		waiting[e.queue[i].Rule.Name] = true
+	}
+	hits, progress, err := e.o.Program.Evaluator.Set.Scan(b, src.clock, func(rule string) bool { return e.firing[rule] > 0 || waiting[rule] })
+	if err != nil {
+		return fmt.Errorf("scan batch of %s: %w", b.Source, err)
+	}
+	e.o.Failpoint("engine.scanned")
+	e.queue = append(e.queue, hits...)
+	e.offered = append(e.offered, &offered{batch: b, progress: progress, hits: len(hits), end: len(e.queue)})
+	src.saw(b, progress)
+	return nil
+}
+
+// Step does what is due up to now in one transaction. next says when there is more: now, if there is more at once; zero if
+// nothing waits but what may be offered.
+func (e *Engine) Step(ctx context.Context, now time.Time) (next time.Time, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var done slice
+	err = e.store.Update(ctx, func(tx *store.Tx) error {
+		done, err = e.slice(ctx, tx, now)
+		if err == nil {
+			e.o.Failpoint("engine.before_commit")
+		}
+		return err
+	})
+	if err != nil {
+		return now, fmt.Errorf("commit a slice: %w", err)
+	}
+	e.o.Failpoint("engine.committed")
+	e.queue = e.queue[done.used:]
+	for _, o := range e.offered {
+		o.end -= done.used
+	}
+	for _, o := range done.complete {
+		e.offered = e.offered[1:]
+		<-e.room
+		if o.batch.Committed != nil {
+			o.batch.Committed()
+		}
+	}
+	for name, st := range done.sources {
+		e.sources[name].stored = st
+	}
+	if len(e.queue) == 0 {
+		e.queue = nil
+	}
+	for rule, n := range done.fired {
+		e.firing[rule] += n
+	}
+	return e.next(now, done), nil
+}
+
+// next is when there is more to do after a slice.
+func (e *Engine) next(now time.Time, done slice) time.Time {
+	if len(e.queue) > 0 {
+		if !e.o.Virtual {
+			return now
+		}
+		at := e.queue[0].Entry.Clock
+		if !done.due.IsZero() && done.due.Before(at) {
+			return done.due
+		}
+		return at
+	}
+	if done.due.IsZero() || e.o.Virtual || done.due.After(now) {
+		return done.due
+	}
+	if !done.due.After(e.watermark(now)) {
+		return now
+	}
+	return now.Add(time.Second) // held back by a source that is behind
+}
+
+// Swap puts another program in force, once all that was offered has been committed by the one before.
+func (e *Engine) Swap(ctx context.Context, p Program, now time.Time) error {
+	for {
+		e.mu.Lock()
+		if len(e.queue) == 0 {
+			break
+		}
+		e.mu.Unlock()
+		if _, err := e.Step(ctx, now); err != nil {
+			return fmt.Errorf("put off the new rules: %w", err)
+		}
+	}
+	defer e.mu.Unlock()
+	before := e.o.Program
+	e.o.Program = p
+	if err := e.settleIn(ctx); err != nil {
+		e.o.Program = before
+		return err
+	}
+	return nil
+}
+
+// Backlog is how many batches wait for their commit.
+func (e *Engine) Backlog() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.offered)
+}
+
+// Next is when there is something to do, in virtual time: the clock of the next match or the next timer; zero for nothing.
+func (e *Engine) Next(ctx context.Context) (time.Time, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var due time.Time
+	err := e.store.View(ctx, func(tx *store.Tx) (err error) {
+		due, err = tx.NextStateDue(ctx)
+		return err
+	})
+	if len(e.queue) > 0 {
+		if at := e.queue[0].Entry.Clock; due.IsZero() || at.Before(due) {
+			due = at
+		}
+	}
+	return due, err
+}

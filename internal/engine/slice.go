@@ -1,0 +1,234 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"tocsin/internal/incident"
+	"tocsin/internal/store"
+	"tocsin/rules"
+)
+
+// slice is what one transaction did.
+type slice struct {
+	used     int
+	complete []*offered
+	fired    map[string]int
+	// sources are as they are stored with it: as of the batches that are complete, not of all that were offered.
+	sources map[string]store.SourceState
+	// due is when the next state has something due; zero for never.
+	due time.Time
+}
+
+// slice evaluates what is there up to now, and writes what came of it.
+func (e *Engine) slice(ctx context.Context, tx *store.Tx, now time.Time) (slice, error) {
+	done := slice{fired: map[string]int{}}
+	ev := e.o.Program.Evaluator
+	in := rules.Slice{Hits: e.queue, Watermark: e.watermark(now), Sight: e.sight,
+		Load: func(key incident.Key) (*rules.State, error) { return e.load(ctx, tx, key) }}
+	if e.o.Virtual {
+		in.Until = now
+	}
+	if len(in.Hits) > maxSlice {
+		in.Hits = in.Hits[:maxSlice]
+		if last := in.Hits[maxSlice-1].Entry.Clock; last.Before(in.Watermark) {
+			in.Watermark = last
+		}
+	}
+	var err error
+	if in.Due, err = e.due(ctx, tx, in.Watermark, now, &done); err != nil {
+		return done, err
+	}
+	out, err := ev.Step(in)
+	if err != nil {
+		return done, err
+	}
+	for i := range out.Changes {
+		c := &out.Changes[i]
+		if !e.o.Virtual {
+			c.At = now
+		}
+		if err := e.apply(ctx, tx, c, &done); err != nil {
+			return done, err
+		}
+	}
+	for key, st := range out.States {
+		if err := e.save(ctx, tx, key, st); err != nil {
+			return done, err
+		}
+	}
+	done.used = out.Used
+	if err := e.finish(ctx, tx, &done); err != nil {
+		return done, err
+	}
+	done.due, err = tx.NextStateDue(ctx)
+	return done, err
+}
+
+// due lists what waits up to the watermark. What belongs to a rule that is gone is ended here.
+func (e *Engine) due(ctx context.Context, tx *store.Tx, mark, now time.Time, done *slice) ([]rules.Waiting, error) {
+	const most = 500
+	states, err := tx.DueStates(ctx, mark, most)
+	if err != nil {
+		return nil, err
+	}
+	var list []rules.Waiting
+	for _, s := range states {
+		if e.o.Program.Evaluator.Set.Rule(s.Key.Rule) != nil {
+			list = append(list, rules.Waiting{Key: s.Key, At: s.Due})
+			continue
+		}
+		if err := e.endOrphan(ctx, tx, s.Key, now); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+// load reads a state. One that an older form of its rule left starts afresh; the alert that it left open stays.
+func (e *Engine) load(ctx context.Context, tx *store.Tx, key incident.Key) (*rules.State, error) {
+	row, ok, err := tx.State(ctx, key)
+	if err != nil || !ok {
+		return nil, err
+	}
+	st, err := rules.DecodeState(row.Body)
+	if err != nil {
+		return nil, err
+	}
+	if r := e.o.Program.Evaluator.Set.Rule(key.Rule); r != nil && r.Hash != row.Hash {
+		st = &rules.State{Group: st.Group, Source: st.Source, Alert: st.Alert}
+	}
+	return st, nil
+}
+
+func (e *Engine) save(ctx context.Context, tx *store.Tx, key incident.Key, st *rules.State) error {
+	r := e.o.Program.Evaluator.Set.Rule(key.Rule)
+	due := e.o.Program.Evaluator.NextDue(r, st)
+	if st.Empty() && due.IsZero() {
+		return tx.DeleteState(ctx, key)
+	}
+	body, err := st.Encode()
+	if err != nil {
+		return err
+	}
+	return tx.SaveState(ctx, store.GroupState{Key: key, Hash: r.Hash, Body: body, Due: due, Firing: st.Alert != nil})
+}
+
+// finish moves the cursors of the sources whose batches are complete with this slice.
+func (e *Engine) finish(ctx context.Context, tx *store.Tx, done *slice) error {
+	for _, o := range e.offered {
+		if o.end > done.used {
+			break
+		}
+		done.complete = append(done.complete, o)
+	}
+	if e.o.Virtual {
+		return nil
+	}
+	done.sources = map[string]store.SourceState{}
+	for _, o := range done.complete {
+		src := e.sources[o.batch.Source]
+		if src == nil {
+			continue
+		}
+		st, ok := done.sources[o.batch.Source]
+		if !ok {
+			st = src.stored
+		}
+		if o.batch.Cursor == "" && len(o.batch.Data) == 0 {
+			continue // a sign of life, which need not be kept
+		}
+		done.sources[o.batch.Source] = counted(st, o)
+	}
+	for _, st := range done.sources {
+		if err := tx.SaveSource(ctx, st); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// counted is a source's stored state after one more batch.
+func counted(st store.SourceState, o *offered) store.SourceState {
+	if o.batch.Cursor != "" {
+		st.Cursor = o.batch.Cursor
+	}
+	st.Clock = later(st.Clock, o.progress.Clock)
+	st.ReceivedAt = later(st.ReceivedAt, o.batch.Received)
+	st.CaughtUp, st.Blind = o.batch.CaughtUp, o.batch.Blind
+	st.Entries += int64(o.progress.Entries)
+	st.Broken += int64(o.progress.Broken)
+	st.Matches += int64(o.hits)
+	return st
+}
+
+// apply turns a change of an alert into one of incidents.
+func (e *Engine) apply(ctx context.Context, tx *store.Tx, c *rules.Change, done *slice) error {
+	a := c.Alert
+	if a.Labels["project"] == "" {
+		a.Labels["project"] = e.o.Program.Project
+	}
+	a.FiredAt = c.At
+	switch {
+	case c.Kind == rules.Fired:
+		done.fired[a.Rule]++
+	case c.Kind == rules.Resolved:
+		done.fired[a.Rule]--
+	}
+	if c.Kind == rules.Fired {
+		return e.fired(ctx, tx, c, a)
+	}
+	cur, ok, err := tx.FiringAlert(ctx, a.Key)
+	if err != nil || !ok {
+		return err
+	}
+	if c.Kind == rules.Counted {
+		cur.Last, cur.Count, cur.About, cur.Lines, cur.List = a.Last, cur.Count+c.Added, a.About, a.Lines, a.List
+		if !c.Doubled || cur.Incident == "" {
+			return tx.SaveAlert(ctx, &cur)
+		}
+		return e.within(ctx, tx, cur, c, func(b *incident.Book) { b.Count(cur, true) })
+	}
+	cur.State, cur.ResolvedAt = incident.AlertResolved, c.At
+	if e.o.Changed != nil {
+		e.o.Changed(*c, cur.Incident)
+	}
+	if cur.Incident == "" {
+		return tx.SaveAlert(ctx, &cur)
+	}
+	return e.within(ctx, tx, cur, c, func(b *incident.Book) { b.Clear(cur.Incident, cur.Key, c.How) })
+}
+
+func (e *Engine) fired(ctx context.Context, tx *store.Tx, c *rules.Change, a incident.Alert) error {
+	if a.Mode == incident.Shadow {
+		if e.o.Changed != nil {
+			e.o.Changed(*c, "")
+		}
+		return tx.SaveAlert(ctx, &a)
+	}
+	return e.within(ctx, tx, a, c, func(b *incident.Book) {
+		inc := b.Fire(a)
+		if e.o.Changed != nil {
+			e.o.Changed(*c, inc.ID)
+		}
+	})
+}
+
+// within lets something happen among the incidents of an alert's project, and settles it.
+func (e *Engine) within(ctx context.Context, tx *store.Tx, a incident.Alert, c *rules.Change, do func(b *incident.Book)) error {
+	related, err := tx.Related(ctx, a.Labels["project"], c.At.Add(-incident.ReopenWithin))
+	if err != nil {
+		return err
+	}
+	book := incident.NewBook(c.At, related)
+	if a.Incident != "" && book.Get(a.Incident) == nil { // resolved long ago, and still counted
+		inc, err := tx.Incident(ctx, a.Incident)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		book = incident.NewBook(c.At, append(related, inc))
+	}
+	do(book)
+	return e.o.Program.Desk.Settle(ctx, tx, c.At, book)
+}

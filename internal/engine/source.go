@@ -1,0 +1,120 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"tocsin/internal/logs"
+	"tocsin/internal/store"
+)
+
+// source is what is known of a source beyond what is stored.
+type source struct {
+	// clock, caughtUp and blind are as of the newest batch that was offered; stored is what the store has.
+	clock           time.Time
+	caughtUp, blind bool
+	stored          store.SourceState
+	// since is since when it has been seen without a gap: its clock when it had caught up first, after a start or blindness.
+	since time.Time
+	// heard says that it has spoken in this life, down that it is being started again.
+	heard, down bool
+}
+
+func (e *Engine) source(ctx context.Context, name string) (*source, error) {
+	if s := e.sources[name]; s != nil {
+		return s, nil
+	}
+	s := &source{}
+	err := e.store.View(ctx, func(tx *store.Tx) (err error) {
+		s.stored, err = tx.Source(ctx, name)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.clock = s.stored.Clock
+	e.sources[name] = s
+	return s, nil
+}
+
+// saw takes a batch into what is known of its source.
+func (s *source) saw(b logs.Batch, p logs.Progress) {
+	s.heard, s.down = true, false
+	s.clock = later(s.clock, p.Clock)
+	s.caughtUp, s.blind = b.CaughtUp, b.Blind
+	switch {
+	case b.Blind:
+		s.since = time.Time{}
+	case b.CaughtUp && s.since.IsZero():
+		s.since = later(s.clock, b.Received)
+	}
+}
+
+// Down says that a source ended with an error and is being started again: nobody waits for its clock meanwhile.
+func (e *Engine) Down(name string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if s := e.sources[name]; s != nil {
+		s.down, s.since = true, time.Time{}
+	}
+}
+
+// Forget leaves a source out that the configuration no longer has.
+func (e *Engine) Forget(name string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.sources, name)
+}
+
+// watermark is up to when all entries have come: the least clock of the sources that are up; one that has caught up goes with
+// the wall clock.
+func (e *Engine) watermark(now time.Time) time.Time {
+	mark := now
+	if e.o.Virtual {
+		return mark
+	}
+	for _, s := range e.sources {
+		if !s.heard || s.down || s.blind || s.caughtUp {
+			continue
+		}
+		if s.clock.Before(mark) {
+			mark = s.clock
+		}
+	}
+	return mark
+}
+
+// sight says since when a source has been seen without a gap, and whether it is now; "" asks for all.
+func (e *Engine) sight(name string) (since time.Time, ok bool) {
+	if e.o.Virtual {
+		return time.Time{}, true
+	}
+	for n, s := range e.sources {
+		if name != "" && n != name {
+			continue
+		}
+		if s.since.IsZero() || s.down || s.blind || !s.caughtUp {
+			return time.Time{}, false
+		}
+		since, ok = later(since, s.since), true
+	}
+	return since, ok
+}
+
+// Clock is the latest clock of what was offered: in virtual time nothing up to it, itself left out, is still to come.
+func (e *Engine) Clock() time.Time {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var clock time.Time
+	for _, s := range e.sources {
+		clock = later(clock, s.clock)
+	}
+	return clock
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}

@@ -1,0 +1,407 @@
+package incident
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// The times of an incident's life.
+const (
+	// CauseAge is how old a cause's newest entry may be, counted from its symptom's, for the two to belong together.
+	CauseAge = 30 * time.Minute
+	// SameStart is within what time alerts of SameStartServices services must begin to be one incident.
+	SameStart         = 2 * time.Minute
+	SameStartServices = 3
+	// Hold is how long, after a resolve by hand, members that still fire do not reopen an incident.
+	Hold = 10 * time.Minute
+	// ReopenWithin is how long after a resolve a member that fires reopens the incident instead of opening a new one.
+	ReopenWithin = 2 * time.Hour
+	// Rearm is after what time a forgotten acknowledge is taken back.
+	Rearm = 4 * time.Hour
+)
+
+// Book is the incidents of one project while something happens to them: those that are open, and those resolved within
+// ReopenWithin. Its methods are the transitions; what they changed is then settled (see Settle).
+type Book struct {
+	now       time.Time
+	incidents []*Incident
+	changed   map[string]*change
+	order     []*change
+}
+
+// change is what happened to one incident.
+type change struct {
+	incident *Incident
+	events   []*Event
+	// ring asks for a new round: the policy starts at its first step, saying news.
+	ring bool
+	news string
+	// fell says that the severity fell: what the new policy would do at once is left out.
+	fell bool
+	// visible says that a person would see it: the message is brought up to date.
+	visible bool
+	// rings are what rings at once.
+	rings []ring
+	// superseded says that another incident took this one in.
+	superseded bool
+	// saidAt is the pager's key by which an acknowledge or a resolve was said: it need not be told.
+	saidAt string
+}
+
+// NewBook takes the incidents of a project that are open, or were resolved within ReopenWithin of now. The book owns them.
+func NewBook(now time.Time, incidents []Incident) *Book {
+	b := &Book{now: now, changed: map[string]*change{}}
+	for i := range incidents {
+		b.incidents = append(b.incidents, &incidents[i])
+	}
+	b.sort()
+	return b
+}
+
+func (b *Book) sort() {
+	slices.SortFunc(b.incidents, func(a, c *Incident) int {
+		return cmp.Or(a.FirstEntry.Compare(c.FirstEntry), cmp.Compare(a.ID, c.ID))
+	})
+}
+
+// Get is the incident of that id, or nil.
+func (b *Book) Get(id string) *Incident {
+	for _, inc := range b.incidents {
+		if inc.ID == id {
+			return inc
+		}
+	}
+	return nil
+}
+
+// Changed lists the incidents that the transitions touched, in the order they were touched first.
+func (b *Book) Changed() []*Incident {
+	var out []*Incident
+	for _, c := range b.order {
+		out = append(out, c.incident)
+	}
+	return out
+}
+
+func (b *Book) touch(inc *Incident) *change {
+	c := b.changed[inc.ID]
+	if c == nil {
+		c = &change{incident: inc}
+		b.changed[inc.ID] = c
+		b.order = append(b.order, c)
+	}
+	return c
+}
+
+func (b *Book) say(inc *Incident, kind EventKind, format string, args ...any) *Event {
+	c := b.touch(inc)
+	c.visible = true
+	e := &Event{Incident: inc.ID, At: b.now, Kind: kind, Text: fmt.Sprintf(format, args...)}
+	c.events = append(c.events, e)
+	return e
+}
+
+// Fire takes an alert that begins to fire: it joins what it belongs to, links what belongs together through it, reopens what
+// ended lately, or opens an incident of its own. It returns the incident.
+func (b *Book) Fire(a Alert) *Incident {
+	a.State = Firing
+	fits := b.fitting(&a)
+	if len(fits) == 0 {
+		if inc := b.lately(a.Key); inc != nil {
+			return b.refire(inc, a)
+		}
+		return b.open(a)
+	}
+	main := fits[0]
+	b.join(main, a)
+	for _, other := range fits[1:] {
+		b.merge(main, other)
+	}
+	b.takeIn(main)
+	b.after(main, a)
+	return main
+}
+
+// open makes a new incident of an alert.
+func (b *Book) open(a Alert) *Incident {
+	inc := &Incident{
+		ID: NewID(a.First, a.Key, a.Identity), Project: a.Labels["project"], Cluster: a.Labels["cluster"], State: Open,
+		FirstEntry: a.First, OpenedAt: b.now, UpdatedAt: b.now,
+	}
+	a.Incident = inc.ID
+	inc.Alerts = []Alert{a}
+	b.incidents = append(b.incidents, inc)
+	b.sort()
+	inc.refresh()
+	b.say(inc, EventOpened, "%s", inc.Title)
+	b.fired(inc, &inc.Alerts[0], "")
+	b.touch(inc).ring = true
+	for _, other := range b.openOnes() { // an incident without cluster may find its place now
+		if other != inc && b.homeOf(other) == inc {
+			b.merge(b.elder(inc, other))
+		}
+	}
+	return b.standing(inc)
+}
+
+// standing is inc, or the incident that took it in.
+func (b *Book) standing(inc *Incident) *Incident {
+	for inc.State == Merged {
+		inc = b.Get(inc.MergedInto)
+	}
+	return inc
+}
+
+func (b *Book) elder(x, y *Incident) (older, younger *Incident) {
+	if slices.Index(b.incidents, x) < slices.Index(b.incidents, y) {
+		return x, y
+	}
+	return y, x
+}
+
+// fired writes an alert's evidence into the timeline.
+func (b *Book) fired(inc *Incident, a *Alert, again string) {
+	e := b.say(inc, EventAlertFired, "%s%s", a.Summary(), again)
+	e.Alert = a.Key
+	e.Lines = []Line{a.FirstLine}
+	if len(a.Lines) > 0 && a.Lines[len(a.Lines)-1] != a.FirstLine {
+		e.Lines = append(e.Lines, a.Lines[len(a.Lines)-1])
+	}
+}
+
+// join adds an alert to an open incident, or lets the member it already is fire again.
+func (b *Book) join(inc *Incident, a Alert) {
+	a.Incident = inc.ID
+	before := inc.Headline
+	if m := inc.Alert(a.Key); m != nil {
+		a.First, a.FirstLine, a.Identity = m.First, m.FirstLine, m.Identity
+		a.Count += m.Count
+		*m = a
+		b.fired(inc, m, " (again)")
+	} else {
+		inc.Alerts = append(inc.Alerts, a)
+		if a.First.Before(inc.FirstEntry) {
+			inc.FirstEntry = a.First
+		}
+		b.fired(inc, &a, "")
+	}
+	if inc.Cluster == "" {
+		inc.Cluster = a.Labels["cluster"]
+	}
+	inc.refresh()
+	if inc.Headline != before {
+		b.say(inc, EventHeadline, "the cause seems to be: %s", inc.Title)
+	}
+}
+
+// after does what a new or newly firing member asks for beyond being there: a raise rings, an acknowledge that does not cover
+// it is taken back.
+func (b *Book) after(inc *Incident, a Alert) {
+	c := b.touch(inc)
+	switch ack := inc.Acknowledgement; {
+	case ack != nil && a.Severity > ack.Severity && inc.Severity > ack.Severity:
+		b.takeBack(inc, fmt.Sprintf("raised to %s: %s", inc.Severity, a.Summary()))
+	case ack != nil && a.Severity >= High && !inc.covered(&a):
+		b.takeBack(inc, "new: "+a.Summary())
+	case ack == nil && inc.Severity > inc.PagedSeverity && a.Severity == inc.Severity && !b.unheard(inc, a.Severity):
+		b.say(inc, EventRaised, "raised to %s: %s", inc.Severity, a.Summary())
+		c.ring, c.news = true, fmt.Sprintf("raised to %s: %s", inc.Severity, a.Summary())
+	}
+}
+
+// unheard says whether another firing member of that severity has already set the policy going.
+func (b *Book) unheard(inc *Incident, s Severity) bool {
+	n := 0
+	for i := range inc.Alerts {
+		if inc.Alerts[i].State == Firing && inc.Alerts[i].Severity >= s {
+			n++
+		}
+	}
+	return n > 1
+}
+
+func (b *Book) takeBack(inc *Incident, why string) {
+	b.say(inc, EventAckTakenBack, "%s had it; %s", inc.Acknowledgement.By, why)
+	inc.Acknowledgement, inc.State = nil, Open
+	inc.Escalation.Retaken = b.now
+	c := b.touch(inc)
+	c.ring, c.news = true, why
+}
+
+// lately is the newest incident that was resolved within ReopenWithin and has the key as a member.
+func (b *Book) lately(key Key) *Incident {
+	var found *Incident
+	for _, inc := range b.incidents {
+		if inc.State == Resolved && b.now.Sub(inc.ResolvedAt) < ReopenWithin && inc.Alert(key) != nil &&
+			(found == nil || inc.ResolvedAt.After(found.ResolvedAt)) {
+			found = inc
+		}
+	}
+	return found
+}
+
+// refire lets a member of a resolved incident fire again: held, it only counts; otherwise it reopens the incident.
+func (b *Book) refire(inc *Incident, a Alert) *Incident {
+	if b.now.Before(inc.HeldUntil) {
+		m := inc.Alert(a.Key)
+		a.Incident, a.First, a.FirstLine, a.Identity = inc.ID, m.First, m.FirstLine, m.Identity
+		a.Count += m.Count
+		*m = a
+		b.touch(inc)
+		return inc
+	}
+	b.reopen(inc, "fires again: "+a.Summary())
+	b.join(inc, a)
+	return inc
+}
+
+func (b *Book) reopen(inc *Incident, why string) {
+	inc.State, inc.ResolvedAt, inc.ResolvedBy, inc.HeldUntil, inc.Acknowledgement = Open, time.Time{}, "", time.Time{}, nil
+	inc.PagedSeverity = 0
+	inc.Escalation.Retaken = b.now
+	b.say(inc, EventReopened, "%s", why)
+	c := b.touch(inc)
+	c.ring, c.news = true, "reopened, "+why
+}
+
+// Count takes the newest counts and lines of a firing alert. Seen says that the message should tell of them.
+func (b *Book) Count(a Alert, seen bool) {
+	for _, inc := range b.incidents {
+		m := inc.Alert(a.Key)
+		if inc.ID != a.Incident || m == nil {
+			continue
+		}
+		m.Last, m.Count, m.About, m.Lines, m.List = a.Last, a.Count, a.About, a.Lines, a.List
+		c := b.touch(inc)
+		c.visible = c.visible || seen
+	}
+}
+
+// Clear takes an alert that is over. The incident is resolved with its last one.
+func (b *Book) Clear(incidentID string, key Key, how string) {
+	inc := b.Get(incidentID)
+	if inc == nil {
+		return
+	}
+	m := inc.Alert(key)
+	if m == nil || m.State != Firing {
+		return
+	}
+	m.State, m.ResolvedAt = AlertResolved, b.now
+	if inc.State == Resolved || inc.State == Merged {
+		b.touch(inc)
+		return
+	}
+	before := inc.Severity
+	e := b.say(inc, EventAlertOver, "%s: %s", m.Summary(), how)
+	e.Alert = key
+	if !inc.firing() {
+		b.resolve(inc, "", how)
+		return
+	}
+	inc.refresh()
+	if inc.Severity < before {
+		b.say(inc, EventLowered, "lowered to %s", inc.Severity)
+		b.touch(inc).fell = true
+	}
+}
+
+func (b *Book) resolve(inc *Incident, by, how string) {
+	inc.State, inc.ResolvedAt, inc.ResolvedBy = Resolved, b.now, by
+	if by == "" {
+		b.say(inc, EventResolved, "resolved after %s: %s", b.now.Sub(inc.OpenedAt).Round(time.Second), how)
+		return
+	}
+	e := b.say(inc, EventResolved, "resolved by %s after %s", by, b.now.Sub(inc.OpenedAt).Round(time.Second))
+	e.By = by
+	if inc.firing() {
+		inc.HeldUntil = b.now.Add(Hold)
+	}
+}
+
+// refresh works out again what follows from the alerts: severity, headline, title, shared labels.
+func (inc *Incident) refresh() {
+	firing := inc.firing()
+	var top Severity
+	shared := Labels(nil)
+	for i := range inc.Alerts {
+		a := &inc.Alerts[i]
+		if firing && a.State != Firing {
+			continue
+		}
+		top = max(top, a.Severity)
+		if shared == nil {
+			shared = a.Labels.Clone()
+		}
+		for k, v := range shared {
+			if a.Labels[k] != v {
+				delete(shared, k)
+			}
+		}
+	}
+	inc.Severity = top
+	h := inc.headline()
+	inc.Headline, inc.Title = h.Key, h.Summary()
+	inc.Labels = shared
+	inc.Labels["rule"], inc.Labels["severity"] = h.Rule, top.String()
+}
+
+// Alert is the member of that (rule, group), or nil.
+func (inc *Incident) Alert(key Key) *Alert {
+	for i := range inc.Alerts {
+		if inc.Alerts[i].Key == key {
+			return &inc.Alerts[i]
+		}
+	}
+	return nil
+}
+
+// Lines is how many entries its alerts counted.
+func (inc *Incident) Lines() int64 {
+	var n int64
+	for i := range inc.Alerts {
+		n += inc.Alerts[i].Count
+	}
+	return n
+}
+
+// MayPage says whether an alert that fires is allowed to page.
+func (inc *Incident) MayPage() bool {
+	return slices.ContainsFunc(inc.Alerts, func(a Alert) bool { return a.State == Firing && a.Mode == Page })
+}
+
+func (inc *Incident) firing() bool {
+	return slices.ContainsFunc(inc.Alerts, func(a Alert) bool { return a.State == Firing })
+}
+
+// headline is the most upstream alert: one that no other alert explains; of several the most severe, then the oldest.
+func (inc *Incident) headline() *Alert {
+	var best *Alert
+	for i := range inc.Alerts {
+		a := &inc.Alerts[i]
+		if best == nil || inc.explained(a) != inc.explained(best) && inc.explained(best) ||
+			inc.explained(a) == inc.explained(best) && moreTelling(a, best) {
+			best = a
+		}
+	}
+	return best
+}
+
+func moreTelling(a, b *Alert) bool {
+	return cmp.Or(cmp.Compare(b.Severity, a.Severity), a.First.Compare(b.First), strings.Compare(a.Rule, b.Rule), strings.Compare(a.Group, b.Group)) < 0
+}
+
+// explained says whether another alert of the incident is a cause of this one.
+func (inc *Incident) explained(a *Alert) bool {
+	return slices.ContainsFunc(inc.Alerts, func(c Alert) bool { return c.Rule != a.Rule && slices.Contains(a.SymptomOf, c.Rule) })
+}
+
+// covered says whether the acknowledge covers an alert: it fired then, or is a symptom of one that did.
+func (inc *Incident) covered(a *Alert) bool {
+	return slices.ContainsFunc(inc.Acknowledgement.Covers, func(k Key) bool {
+		return k == a.Key || slices.Contains(a.SymptomOf, k.Rule)
+	})
+}

@@ -1,0 +1,140 @@
+package incident
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Acknowledge records that somebody has an incident. It covers what fires now. saidAt is the pager's key by which it was said, which
+// need not be told; empty for tocsin's own page and commands. It says false if there is nothing to acknowledge.
+func (b *Book) Acknowledge(inc *Incident, by, saidAt string) bool {
+	if inc.State != Open && inc.State != Acknowledged {
+		return false
+	}
+	ack := &Acknowledgement{By: by, At: b.now, Severity: inc.Severity}
+	for i := range inc.Alerts {
+		if inc.Alerts[i].State == Firing {
+			ack.Covers = append(ack.Covers, inc.Alerts[i].Key)
+		}
+	}
+	inc.State, inc.Acknowledgement = Acknowledged, ack
+	e := b.say(inc, EventAcknowledged, "%s has it", by)
+	e.By = by
+	b.touch(inc).saidAt = saidAt
+	return true
+}
+
+// Resolve ends an incident by hand. Members that still fire are held for Hold. It says false if it has ended already.
+func (b *Book) Resolve(inc *Incident, by, saidAt string) bool {
+	if inc.State != Open && inc.State != Acknowledged {
+		return false
+	}
+	inc.Acknowledgement = nil
+	b.resolve(inc, by, "")
+	b.touch(inc).saidAt = saidAt
+	return true
+}
+
+// Wake does what waited in an incident itself: an acknowledge that was forgotten is taken back, an incident resolved by hand whose
+// members still fire when the hold ends is reopened. It says whether it did anything.
+func (b *Book) Wake(inc *Incident) bool {
+	if r := inc.Escalation.Recheck; !r.IsZero() && !b.now.Before(r) {
+		inc.Escalation.Recheck = time.Time{}
+		b.touch(inc)
+	}
+	switch {
+	case inc.State == Acknowledged && !b.now.Before(inc.Acknowledgement.At.Add(Rearm)):
+		b.takeBack(inc, fmt.Sprintf("still firing, acknowledged %s ago", Rearm))
+		return true
+	case inc.State == Resolved && !inc.HeldUntil.IsZero() && !b.now.Before(inc.HeldUntil):
+		inc.HeldUntil = time.Time{}
+		b.touch(inc)
+		if inc.firing() {
+			by := inc.ResolvedBy
+			b.reopen(inc, fmt.Sprintf("still firing %s after %s resolved it", Hold, by))
+			inc.refresh()
+		}
+		return true
+	}
+	return false
+}
+
+// Ringing is one thing that must ring: a step of a policy, or the word that nobody answered.
+type Ringing struct {
+	// Targets are the receivers to ring.
+	Targets []string
+	// Mention holds people to mention in the thread of the incident's message.
+	Mention []string
+	// Reason is escalated or repeated.
+	Reason Reason
+	// Kind is EventEscalated or EventNobody.
+	Kind EventKind
+	// Text says why it rings.
+	Text string
+}
+
+// Ring lets something ring, as a round of its own.
+func (b *Book) Ring(inc *Incident, r Ringing) {
+	c := b.touch(inc)
+	inc.Round++
+	e := &Event{Incident: inc.ID, At: b.now, Kind: r.Kind, Text: r.Text}
+	c.events = append(c.events, e)
+	c.rings = append(c.rings, ring{Ringing: r, round: inc.Round, event: e})
+}
+
+// Progress stores how far a policy is.
+func (b *Book) Progress(inc *Incident, e Escalation) {
+	b.touch(inc)
+	inc.Escalation = e
+}
+
+// CallKey is the key of a round's pages: the incident's id, then id.2, id.3, ..., because a pager does not ring again for a key
+// that is open.
+func (inc *Incident) CallKey(round int) string {
+	if round <= 1 {
+		return inc.ID
+	}
+	return fmt.Sprintf("%s.%d", inc.ID, round)
+}
+
+// schedule works out when something of the incident is due next.
+func (inc *Incident) schedule() {
+	inc.Due = time.Time{}
+	for _, t := range inc.Waits() {
+		if !t.IsZero() && (inc.Due.IsZero() || t.Before(inc.Due)) {
+			inc.Due = t
+		}
+	}
+}
+
+// Waits are the times at which something of the incident is due: the next step of its policy while it is open, the end of an
+// acknowledge, the end of a hold.
+func (inc *Incident) Waits() []time.Time {
+	switch inc.State {
+	case Open:
+		return []time.Time{inc.Escalation.Next, inc.Escalation.Recheck}
+	case Acknowledged:
+		return []time.Time{inc.Acknowledgement.At.Add(Rearm), inc.Escalation.Recheck}
+	case Resolved:
+		return []time.Time{inc.HeldUntil}
+	}
+	return nil
+}
+
+// Services are the distinct services of its alerts, those that its rules collected included.
+func (inc *Incident) Services() []string {
+	var out []string
+	add := func(s string) {
+		if s != "" && !slices.Contains(out, s) {
+			out = append(out, s)
+		}
+	}
+	for i := range inc.Alerts {
+		add(inc.Alerts[i].Service())
+		for _, s := range inc.Alerts[i].List {
+			add(s)
+		}
+	}
+	return out
+}

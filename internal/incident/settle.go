@@ -1,0 +1,303 @@
+package incident
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Traits are what must be known of a receiver to decide what it gets.
+type Traits struct {
+	// Pages: what it sends rings until somebody answers.
+	Pages bool
+	// Edits: its message can be edited and has a thread.
+	Edits bool
+}
+
+// Direction is who hears of an incident: what a route decides for its labels.
+type Direction struct {
+	Receivers []string
+	Policy    string
+	// Recheck is when it is to be asked again, because a mute time ends; zero for never.
+	Recheck time.Time
+}
+
+// Desk is what Settle asks beyond the incidents themselves.
+type Desk struct {
+	// Direct routes an incident as it is now.
+	Direct func(inc *Incident) Direction
+	// Traits are those of each receiver.
+	Traits map[string]Traits
+	// Have are the notifications that an incident has.
+	Have func(id string) ([]Notification, error)
+}
+
+// Changes are what a transaction has to write. Posts tell events, whose ids are known only once they are written.
+type Changes struct {
+	Incidents []*Incident
+	Events    []*Event
+	Add       []*Notification
+	Save      []*Notification
+	Posts     []ThreadPost
+}
+
+// ThreadPost is a post in a thread that waits for its event's id, which completes its key.
+type ThreadPost struct {
+	Event        *Event
+	Notification *Notification
+}
+
+// EditDelay is how long an edit waits for the next change, so that several make one edit.
+const EditDelay = time.Second
+
+// ring is a Ringing with the round and the event it became.
+type ring struct {
+	Ringing
+	round int
+	event *Event
+}
+
+// Settle routes what the transitions changed and works out what everybody must be told, and what is to be taken back. It must
+// be called once, after the transitions; what it returns is to be written in one transaction.
+func (b *Book) Settle(d Desk) (Changes, error) {
+	var out Changes
+	for _, c := range b.order {
+		have, err := d.Have(c.incident.ID)
+		if err != nil {
+			return Changes{}, err
+		}
+		s := settling{b: b, c: c, inc: c.incident, desk: d, have: have, out: &out}
+		s.route()
+		s.revise()
+		s.messages()
+		s.ringAll()
+		s.calls()
+		s.posts()
+		c.incident.schedule()
+		out.Incidents = append(out.Incidents, c.incident)
+		out.Events = append(out.Events, c.events...)
+	}
+	return out, nil
+}
+
+// settling is Settle at work on one incident.
+type settling struct {
+	b    *Book
+	c    *change
+	inc  *Incident
+	desk Desk
+	have []Notification
+	out  *Changes
+	// told are the targets that have or get the incident's message.
+	told []string
+}
+
+func (s *settling) over() bool { return s.inc.State == Resolved || s.inc.State == Merged }
+
+// route decides who hears of it, and sets the policy going where it is new or must ring again.
+func (s *settling) route() {
+	inc := s.inc
+	if s.over() {
+		inc.Escalation.Next, inc.Escalation.Recheck = time.Time{}, time.Time{}
+		return
+	}
+	d := s.desk.Direct(inc)
+	inc.Receivers = d.Receivers
+	switch changed := d.Policy != inc.Policy; {
+	case changed || s.c.ring:
+		if changed && inc.Policy != "" {
+			s.c.events = append(s.c.events, &Event{Incident: inc.ID, At: s.b.now, Kind: EventRerouted,
+				Text: fmt.Sprintf("policy %q takes over from %q", d.Policy, inc.Policy)})
+		}
+		left := ""
+		if s.c.fell {
+			left = inc.Policy
+		}
+		back := d.Policy == inc.Escalation.Left && inc.Severity <= inc.PagedSeverity // it fell from there, and has paged there
+		inc.Policy = d.Policy
+		inc.Escalation = Escalation{Start: s.b.now, Next: s.b.now, News: s.c.news, Fell: !s.c.ring && (s.c.fell || back), Left: left, Retaken: inc.Escalation.Retaken}
+	}
+	inc.Escalation.Recheck = d.Recheck
+	if inc.Policy == "" || inc.State == Acknowledged {
+		inc.Escalation.Next = time.Time{}
+	}
+}
+
+func (s *settling) revise() {
+	if s.c.visible {
+		s.inc.Revision++
+		s.inc.UpdatedAt = s.b.now
+		s.inc.Told = s.inc.Lines()
+	}
+}
+
+func (s *settling) row(kind NotificationKind, target string) *Notification {
+	for i := range s.have {
+		if s.have[i].Kind == kind && s.have[i].Target == target {
+			return &s.have[i]
+		}
+	}
+	return nil
+}
+
+// messages brings the incident's message up to date where it is, and posts it where it has to be.
+func (s *settling) messages() {
+	targets := slices.Clone(s.inc.Receivers)
+	for i := range s.have {
+		if s.have[i].Kind == Message && !slices.Contains(targets, s.have[i].Target) {
+			targets = append(targets, s.have[i].Target)
+		}
+	}
+	for _, t := range targets {
+		if s.desk.Traits[t].Pages {
+			continue // a pager is rung by a policy, or not at all
+		}
+		row := s.row(Message, t)
+		switch {
+		case row == nil && s.over():
+			continue // a resolve goes to those who heard of it
+		case row == nil:
+			s.addMessage(t, ReasonOpened)
+		case s.c.visible && (s.desk.Traits[t].Edits || s.newsworthy()):
+			s.revised(row)
+		}
+		s.told = append(s.told, t)
+	}
+}
+
+func (s *settling) addMessage(target string, reason Reason) {
+	n := &Notification{Incident: s.inc.ID, Target: target, Kind: Message, Key: s.inc.ID + "/" + target, Reason: reason, Rings: true,
+		Wanted: s.inc.Revision, State: Pending, CreatedAt: s.b.now, Due: s.b.now}
+	s.have = append(s.have, *n)
+	s.out.Add = append(s.out.Add, n)
+}
+
+// revised asks for the newest revision of a message.
+func (s *settling) revised(row *Notification) {
+	row.Wanted = s.inc.Revision
+	row.Reason = ReasonUpdated
+	if s.inc.State == Resolved {
+		row.Reason = ReasonResolved
+	}
+	if row.State == Sent {
+		row.State, row.Due = Pending, s.b.now.Add(EditDelay)
+		row.Attempts, row.Unclear = 0, false
+	}
+	s.out.Save = append(s.out.Save, row)
+}
+
+// newsworthy says whether what changed is worth a message of its own, where a message cannot be edited.
+func (s *settling) newsworthy() bool {
+	return slices.ContainsFunc(s.c.events, func(e *Event) bool { return posted(e) })
+}
+
+// ringAll makes the rows of what rings.
+func (s *settling) ringAll() {
+	for _, r := range s.c.rings {
+		for _, t := range r.Targets {
+			s.ring(r, t)
+		}
+		if len(r.Mention) == 0 || len(r.Targets) > 0 {
+			continue
+		}
+		for _, t := range s.inc.Receivers {
+			if s.desk.Traits[t].Edits {
+				s.post(r.event, t, r.Reason, true, r.Mention)
+			}
+		}
+	}
+}
+
+func (s *settling) ring(r ring, t string) {
+	traits := s.desk.Traits[t]
+	if traits.Pages && !s.inc.MayPage() {
+		r.event.Text += "; " + t + " is not paged: no rule of it may page"
+		return
+	}
+	if traits.Edits {
+		if s.row(Message, t) == nil {
+			s.addMessage(t, r.Reason)
+			s.told = append(s.told, t)
+			return
+		}
+		s.post(r.event, t, r.Reason, true, r.Mention)
+		return
+	}
+	for i := range s.have { // the new round takes the place of what has not been tried yet
+		if n := &s.have[i]; n.Kind == Call && n.Target == t && n.State == Pending && n.Attempts == 0 {
+			s.cancel(n, "superseded")
+		}
+	}
+	if traits.Pages {
+		s.inc.PagedSeverity = max(s.inc.PagedSeverity, s.inc.Severity)
+	}
+	s.out.Add = append(s.out.Add, &Notification{Incident: s.inc.ID, Target: t, Kind: Call, Round: r.round, Key: s.inc.CallKey(r.round),
+		Reason: r.Reason, Text: r.Text, Rings: true, State: Pending, CreatedAt: s.b.now, Due: s.b.now})
+}
+
+func (s *settling) cancel(n *Notification, cause string) {
+	n.State, n.Cause = Cancelled, cause
+	s.out.Save = append(s.out.Save, n)
+}
+
+// calls takes back what rings, or would, once somebody has it or it is over.
+func (s *settling) calls() {
+	kind, cause := CallResolve, "resolved"
+	switch {
+	case s.c.superseded:
+		cause = "superseded"
+	case s.inc.State == Acknowledged:
+		kind, cause = CallAcknowledge, "acknowledged"
+	case s.inc.State != Resolved:
+		return
+	}
+	for i := range s.have {
+		n := &s.have[i]
+		if n.Kind != Call || n.State == Cancelled {
+			continue
+		}
+		arrived := n.State == Sent || n.State == InFlight || n.Unclear
+		if n.State == Pending {
+			s.cancel(n, cause)
+		}
+		if !arrived || n.Key == s.c.saidAt || !s.desk.Traits[n.Target].Pages {
+			continue
+		}
+		s.out.Add = append(s.out.Add, &Notification{Incident: s.inc.ID, Target: n.Target, Kind: kind, Round: n.Round, Key: n.Key, Reason: ReasonResolved,
+			State: Pending, CreatedAt: s.b.now, Due: s.b.now})
+	}
+}
+
+// posted says whether an event is told in the threads.
+func posted(e *Event) bool {
+	switch e.Kind {
+	case EventAlertFired, EventRaised, EventAcknowledged, EventAckTakenBack, EventResolved, EventReopened, EventMerged:
+		return true
+	}
+	return false
+}
+
+// posts tells the events in the threads of the messages.
+func (s *settling) posts() {
+	for _, e := range s.c.events {
+		if !posted(e) {
+			continue
+		}
+		reason := ReasonUpdated
+		if e.Kind == EventResolved {
+			reason = ReasonResolved
+		}
+		loud := e.Kind == EventRaised || e.Kind == EventReopened || e.Kind == EventAckTakenBack
+		for _, t := range s.told {
+			if s.desk.Traits[t].Edits {
+				s.post(e, t, reason, loud, nil)
+			}
+		}
+	}
+}
+
+func (s *settling) post(e *Event, target string, reason Reason, rings bool, mention []string) {
+	n := &Notification{Incident: s.inc.ID, Target: target, Kind: Post, Key: s.inc.ID + "/" + target + "/", Reason: reason, Text: e.Text, Mention: mention,
+		Rings: rings, State: Pending, CreatedAt: s.b.now, Due: s.b.now}
+	s.out.Posts = append(s.out.Posts, ThreadPost{Event: e, Notification: n})
+}

@@ -1,0 +1,278 @@
+package logs
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// ReaderOptions is how a Reader cuts and labels its batches. The zero value is good.
+type ReaderOptions struct {
+	// Size is how many bytes a batch holds at least, the last one aside: lines are added until it is reached. 0 means 256 KiB,
+	// 1 a line a batch.
+	Size int
+	// Live says that lines that are there are handed over instead of waiting for a batch to be full: for a pipe that
+	// somebody is still writing to.
+	Live bool
+	// Received and Source go into each batch as they are.
+	Received time.Time
+	Source   string
+}
+
+// Reader turns a file of any of the forms that entries come in into batches of Form Lines, a line an entry. It takes LogEntry
+// JSON lines, plain JSON log lines and plain text as they are; of a JSON array, the answers of entries.list and Pub/Sub's
+// envelopes it makes a compact line for each entry. Arrays and answers that run from the newest to the oldest are
+// turned round. What is compressed with gzip or zstd is recognised by its first bytes.
+//
+// Lines are streamed, whatever the size of the file; arrays and answers are held whole. A line beyond MaxLine is cut there.
+// Nothing is dropped for being broken. A batch's Offset counts the bytes of the lines that the Reader yielded, which for
+// lines that came as lines is their place in the (uncompressed) file.
+type Reader struct {
+	file string
+	o    ReaderOptions
+	in   input
+
+	begun  bool
+	offset int64    // where the next batch begins
+	queue  [][]byte // lines that are to be yielded before anything else
+	held   []document
+	out    []byte
+}
+
+// document is the lines that one array or answer held.
+type document [][]byte
+
+const defaultBatch = 256 << 10
+
+// NewReader reads r; file is its name in batches and errors.
+func NewReader(r io.Reader, file string, o ReaderOptions) *Reader {
+	if o.Size <= 0 {
+		o.Size = defaultBatch
+	}
+	return &Reader{file: file, o: o, in: input{r: r}}
+}
+
+// Next is the next batch; io.EOF behind the last. After an error of the file (a damaged archive, say) what could be read
+// before it has been yielded.
+func (r *Reader) Next() (Batch, error) {
+	if !r.begun {
+		r.begun = true
+		r.begin()
+	}
+	r.out = nil
+	for len(r.out) < r.o.Size {
+		if !r.more() {
+			break
+		}
+		if r.o.Live && len(r.out) > 0 && len(r.queue) == 0 && !r.in.hasLine() {
+			break
+		}
+	}
+	if len(r.out) == 0 {
+		if err := r.in.err; !errors.Is(err, io.EOF) {
+			return Batch{}, fmt.Errorf("read %s: %w", r.file, err)
+		}
+		return Batch{}, io.EOF
+	}
+	b := Batch{Source: r.o.Source, Data: r.out, Offset: r.offset, File: r.file, Received: r.o.Received}
+	r.offset += int64(len(r.out))
+	return b, nil
+}
+
+// begin looks for compression and a byte order mark.
+func (r *Reader) begin() {
+	br := bufio.NewReaderSize(r.in.r, 64<<10)
+	r.in.r = br
+	magic, _ := br.Peek(4)
+	switch {
+	case bytes.HasPrefix(magic, []byte{0x1f, 0x8b}):
+		zr, err := gzip.NewReader(br)
+		if err != nil {
+			r.in.err = err
+			return
+		}
+		r.in.r = zr
+	case bytes.HasPrefix(magic, []byte{0x28, 0xb5, 0x2f, 0xfd}):
+		// One at a time: without goroutines there is nothing to close.
+		zr, err := zstd.NewReader(br, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(128<<20))
+		if err != nil {
+			r.in.err = err
+			return
+		}
+		r.in.r = zr
+	}
+	for len(r.in.rest()) < 3 && r.in.fill() {
+	}
+	if bytes.HasPrefix(r.in.rest(), []byte("\xef\xbb\xbf")) {
+		r.in.skip(3)
+	}
+}
+
+// more adds at least a line to out, or moves on in the input, and says false at its end.
+func (r *Reader) more() bool {
+	if len(r.queue) > 0 {
+		r.add(r.queue[0])
+		r.queue[0] = nil
+		r.queue = r.queue[1:]
+		return true
+	}
+	if len(r.in.rest()) == 0 && !r.in.fill() {
+		if len(r.held) > 0 {
+			r.release()
+			return true
+		}
+		return false
+	}
+	if at, ok := r.in.startsDocument(); ok && r.document(at) {
+		return true
+	}
+	line, newline := r.in.line()
+	if len(r.held) > 0 {
+		if len(bytes.TrimSpace(line)) == 0 {
+			return true
+		}
+		r.release()
+		r.queue = append(r.queue, bytes.Clone(line))
+		return true
+	}
+	r.out = append(r.out, line...)
+	if newline {
+		r.out = append(r.out, '\n')
+	}
+	return true
+}
+
+func (r *Reader) add(line []byte) {
+	r.out = append(append(r.out, line...), '\n')
+}
+
+// document takes the array, answer or envelope that the input stands at, behind some white space. It says false, and takes
+// nothing, if there is none after all.
+func (r *Reader) document(at int) bool {
+	in := &r.in
+	if in.rest()[at] == '[' {
+		return r.array(at)
+	}
+	raw, ok := in.value(at)
+	if !ok {
+		return false
+	}
+	lines, kind := expand(raw, 0)
+	if kind == plainObject {
+		if bytes.IndexByte(raw, '\n') < 0 {
+			return false // an ordinary line, to be yielded byte for byte
+		}
+		lines = [][]byte{compact(raw)}
+	}
+	in.skip(at + len(raw))
+	in.restOfLine()
+	if kind == listAnswer {
+		r.held = append(r.held, lines)
+		return true
+	}
+	r.release()
+	r.queue = append(r.queue, lines...)
+	return true
+}
+
+// array takes a JSON array, an element at a time. One that ends too early keeps the elements that are whole; what is left of
+// the last becomes one broken line.
+func (r *Reader) array(at int) bool {
+	in := &r.in
+	skip, whole := in.arrayStart(at)
+	if skip == 0 {
+		return false
+	}
+	in.skip(skip)
+	var lines document
+	for !whole {
+		raw, ok := in.value(0)
+		if !ok {
+			if in.atEnd {
+				lines = append(lines, oneLine(in.rest()))
+				in.skip(len(in.rest()))
+			}
+			break
+		}
+		found, kind := expand(raw, 0)
+		if kind == plainObject {
+			found = [][]byte{compact(raw)}
+		}
+		lines = append(lines, found...)
+		in.skip(len(raw))
+		more := false
+		if more, whole = in.arrayNext(); !more {
+			break
+		}
+	}
+	r.held = append(r.held, lines)
+	if whole {
+		in.restOfLine()
+	}
+	return true
+}
+
+// release puts the held documents into the queue, the oldest entry first: all of them turned round if they run from the
+// newest to the oldest throughout (pages of one query), else each that does so by itself.
+func (r *Reader) release() {
+	if len(r.held) == 0 {
+		return
+	}
+	var all document
+	for _, d := range r.held {
+		all = append(all, d...)
+	}
+	if all.descending() {
+		all.turn()
+	} else {
+		all = all[:0:0]
+		for _, d := range r.held {
+			if d.descending() {
+				d.turn()
+			}
+			all = append(all, d...)
+		}
+	}
+	r.held = nil
+	r.queue = append(r.queue, all...)
+}
+
+// descending says whether the lines' times fall and never rise. Lines without a time are not asked.
+func (d document) descending() bool {
+	var last time.Time
+	fell := false
+	var dec decoder
+	var e Entry
+	for _, line := range d {
+		dec.reset()
+		e = Entry{}
+		dec.line(line, &e)
+		t := e.Timestamp
+		if t.IsZero() {
+			t = e.ReceiveTimestamp
+		}
+		if t.IsZero() {
+			continue
+		}
+		if !last.IsZero() {
+			if t.After(last) {
+				return false
+			}
+			fell = fell || t.Before(last)
+		}
+		last = t
+	}
+	return fell
+}
+
+func (d document) turn() {
+	for i, j := 0, len(d)-1; i < j; i, j = i+1, j-1 {
+		d[i], d[j] = d[j], d[i]
+	}
+}

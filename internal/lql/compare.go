@@ -1,0 +1,166 @@
+package lql
+
+import (
+	"strings"
+
+	"tocsin/internal/logs"
+)
+
+// match says whether the comparison holds for any value of its operand.
+func (c *Compare) match(e *logs.Entry) bool {
+	if c.Other != nil {
+		return c.matchOther(e)
+	}
+	return c.Left.each(e, c.holds)
+}
+
+// holds says whether the comparison holds for one value.
+func (c *Compare) holds(it item) bool {
+	if c.Any {
+		return !it.unset
+	}
+	k := c.constant
+	if k.null {
+		return matchNull(c.Op, it)
+	}
+	if it.v.Kind == logs.Null {
+		return nullCompare
+	}
+	if it.v.Kind == logs.Object || it.v.Kind == logs.Array {
+		return onObject(c.Op, k, it)
+	}
+	if c.Op == Matches || c.Op == MatchesNot {
+		// Only strings can be matched with a regular expression.
+		if k.re == nil || it.typed && it.typ != logs.StringType || !it.typed && it.v.Kind != logs.String {
+			return false
+		}
+		return k.re.MatchString(it.v.Str) == (c.Op == Matches)
+	}
+	if it.typed {
+		return compareTyped(c.Op, k, it)
+	}
+	switch it.v.Kind {
+	case logs.Number:
+		return k.isNumber && compareFloats(c.Op, jsonNumber(it.v.Str), k.number)
+	case logs.Bool:
+		return k.isBool && ordered(c.Op, compareBools(it.v.Bool, k.boolean))
+	case logs.String:
+		if it.proto && c.Op != Has {
+			if result, done := protoText(c.Op, k, it.v.Str); done {
+				return result
+			}
+		}
+		return compareText(c.Op, k, it.v.Str)
+	}
+	return false
+}
+
+// compareTyped compares a field whose type the schema knows; one that is not set has its default.
+func compareTyped(op Op, k *constant, it item) bool {
+	switch it.typ {
+	case logs.StringType:
+		return compareText(op, k, it.v.Text())
+	case logs.Int64Type:
+		var n int64
+		if it.v.Kind != logs.Missing {
+			var ok bool
+			if n, ok = parseInt(it.v.Text()); !ok {
+				return false
+			}
+		}
+		return k.isInt && ordered(op, compareInts(n, k.integer))
+	case logs.BoolType:
+		b := it.v.Bool || it.v.Kind == logs.String && strings.EqualFold(it.v.Str, "true")
+		return k.isBool && ordered(op, compareBools(b, k.boolean))
+	case logs.EnumType:
+		s, ok := severityOf(it.v)
+		if it.v.Kind == logs.Missing {
+			ok = true
+		}
+		return ok && k.isEnum && ordered(op, compareInts(int64(s), int64(k.enum)))
+	case logs.TimestampType:
+		t := defaultTime
+		if it.v.Kind != logs.Missing {
+			if t = logs.ParseTime(it.v.Text()); t.IsZero() {
+				return false
+			}
+		}
+		return k.isTime && ordered(op, t.Compare(k.time))
+	case logs.DurationType:
+		d, ok := parseDuration(it.v.Text())
+		if it.v.Kind == logs.Missing {
+			ok = true
+		}
+		return ok && k.isDuration && ordered(op, compareInts(int64(d), int64(k.duration)))
+	}
+	return false
+}
+
+func compareBools(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return 1
+	}
+	return -1
+}
+
+// compareText compares strings by what NFKC case folding makes of both.
+func compareText(op Op, k *constant, s string) bool {
+	switch op {
+	case Equal:
+		return k.equals(s)
+	case NotEqual:
+		return !k.equals(s)
+	case Has:
+		return k.in(s)
+	}
+	return ordered(op, strings.Compare(fold(s), k.folded))
+}
+
+// match says whether any value of the entry contains the text or equals the value.
+func (g *Global) match(e *logs.Entry) bool {
+	return g.constant.folded == "" || containsAnywhere(e.Root, logs.EntrySchema(), g.constant)
+}
+
+// containsAnywhere looks for k in all values of v by `:`; keys are no values. schema is what v is of, or nil.
+func containsAnywhere(v logs.Value, schema *logs.Field, k *constant) bool {
+	switch v.Kind {
+	case logs.Array:
+		for i := range v.Items {
+			if containsAnywhere(v.Items[i], schema, k) {
+				return true
+			}
+		}
+		return false
+	case logs.Object:
+		for i := range v.Members {
+			m := &v.Members[i]
+			var next *logs.Field
+			if schema != nil && schema.Type == logs.MessageType {
+				next = schema.Field(m.Name)
+			}
+			if containsAnywhere(m.Value, next, k) {
+				return true
+			}
+		}
+		return false
+	case logs.Missing:
+		return false
+	case logs.Null:
+		return k.null
+	}
+	if schema != nil && !free(schema.Type) && schema.Type != logs.MessageType {
+		return compareTyped(Has, k, item{v: v, typed: true, typ: schema.Type})
+	}
+	switch v.Kind {
+	case logs.String:
+		return k.in(v.Str)
+	case logs.Number:
+		return k.isNumber && jsonNumber(v.Str) == k.number
+	case logs.Bool:
+		return k.isBool && v.Bool == k.boolean
+	}
+	return false
+}

@@ -1,0 +1,99 @@
+package lql
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Error is one mistake in a filter.
+type Error struct {
+	// Line and Column say where the token begins, both from 1; columns are counted in runes.
+	Line, Column int
+	// Token is what stands there as it is written; empty at the end of the filter.
+	Token string
+	// Text says what is wrong, Suggestion what would be right ("" if nothing can be said).
+	Text, Suggestion string
+}
+
+// Error is the mistake as the server words it, with the suggestion behind it: syntax error at line 1, column 58, token ':': ...
+func (e *Error) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s at line %d, column %d", e.Text, e.Line, e.Column)
+	if e.Token != "" {
+		fmt.Fprintf(&b, ", token '%s'", shorten(e.Token))
+	}
+	if e.Suggestion != "" {
+		b.WriteString(": ")
+		b.WriteString(e.Suggestion)
+	}
+	return b.String()
+}
+
+// Errors is several mistakes in one filter, in the order of their places.
+type Errors []*Error
+
+// Error joins the mistakes as the server does.
+func (es Errors) Error() string {
+	texts := make([]string, len(es))
+	for i, e := range es {
+		texts[i] = e.Error()
+	}
+	return strings.Join(texts, "; ")
+}
+
+// Unwrap makes each mistake findable by errors.As.
+func (es Errors) Unwrap() []error {
+	out := make([]error, len(es))
+	for i, e := range es {
+		out[i] = e
+	}
+	return out
+}
+
+// shorten bounds a token in a message.
+func shorten(s string) string {
+	const most = 60
+	r := []rune(s)
+	if len(r) <= most {
+		return s
+	}
+	return string(r[:most]) + "..."
+}
+
+// nearest is the candidate that is most like name, or "" if none is much like it.
+func nearest(name string, candidates []string) string {
+	best, least := "", len(name)/3+2
+	for _, c := range candidates {
+		if d := distance(strings.ToLower(name), strings.ToLower(c), least); d < least {
+			best, least = c, d
+		}
+	}
+	return best
+}
+
+// distance is the number of letters to add, drop, change or swap with a neighbour to turn a into b; limit or more is not told apart.
+func distance(a, b string, limit int) int {
+	if len(a) > 64 || len(b) > 64 || len(a)-len(b) >= limit || len(b)-len(a) >= limit {
+		return limit
+	}
+	var before, above []int
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		before, above, row = above, row, make([]int, len(b)+1)
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			row[j] = min(above[j]+1, row[j-1]+1, above[j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
+			}
+		}
+	}
+	return min(row[len(b)], limit)
+}

@@ -1,0 +1,129 @@
+package outbox
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"tocsin/internal/incident"
+	"tocsin/internal/store"
+	"tocsin/notifiers"
+)
+
+// answer is what came of an attempt.
+type answer struct {
+	receipt string
+	// key is the pager's key that an earlier life rang with.
+	key string
+	err error
+	// unclear says that the row may have arrived, by this attempt or one before, although there is an error.
+	unclear bool
+	// found says that nothing was sent: an earlier attempt had arrived. adopted says that an earlier life had told.
+	found, adopted bool
+}
+
+// call makes the attempt: it looks for what an earlier attempt, or an earlier life, has done, and sends what is left to do.
+func (o *Outbox) call(ctx context.Context, a *attempt) answer {
+	ctx, cancel := context.WithTimeout(ctx, o.o.Deadline)
+	defer cancel()
+	out := answer{unclear: a.row.Unclear}
+	page := a.row.Kind == incident.Call
+	if a.look {
+		receipt, found, err := o.find(ctx, a)
+		switch {
+		case found:
+			return answer{receipt: receipt, found: true}
+		case err == nil:
+			out.unclear = false
+		case !page && !notifiers.IsPermanent(err):
+			out.err = fmt.Errorf("look for an earlier attempt: %w", err)
+			return out
+		}
+		// A page is rather said twice than not at all, and so is what can never be looked for.
+	}
+	if a.adopt {
+		key, receipt, found, err := o.adopt(ctx, a)
+		switch {
+		case found && page:
+			return answer{key: key, receipt: receipt, adopted: true}
+		case found:
+			a.notice.Parent, a.notice.Rings, out.adopted = receipt, false, true
+		case err != nil && !page && !notifiers.IsPermanent(err) && a.row.Attempts < 3:
+			out.err = fmt.Errorf("look for an earlier life's message: %w", err)
+			return out
+		}
+	}
+	out.err = guard(func() (err error) {
+		out.receipt, err = a.target.Notifier.Send(ctx, a.notice)
+		return err
+	})
+	if out.err != nil {
+		out.unclear = out.unclear || !isClear(out.err)
+	}
+	return out
+}
+
+// find asks the provider for an earlier attempt, leaving time to send.
+func (o *Outbox) find(ctx context.Context, a *attempt) (receipt string, found bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, o.o.Deadline/2)
+	defer cancel()
+	err = guard(func() (err error) {
+		receipt, found, err = a.target.finder(&a.row).Find(ctx, a.notice)
+		return err
+	})
+	return receipt, found && err == nil, err
+}
+
+// adopt asks the provider for what an earlier life has told of the same (rule, group), leaving time to send.
+func (o *Outbox) adopt(ctx context.Context, a *attempt) (key, receipt string, found bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, o.o.Deadline/2)
+	defer cancel()
+	err = guard(func() (err error) {
+		key, receipt, found, err = a.target.Notifier.(notifiers.Adopter).Adopt(ctx, incident.HashOf(a.row.Incident))
+		return err
+	})
+	if err != nil || !found {
+		return "", "", false, err
+	}
+	if a.row.Kind == incident.Call && key == "" || a.row.Kind == incident.Message && receipt == "" {
+		return "", "", false, nil
+	}
+	// What this store has told itself, of an incident before this one, is not to be taken over.
+	ours := false
+	err = o.store.View(ctx, func(tx *store.Tx) (err error) {
+		ours, err = tx.ToldElsewhere(ctx, a.row.ID, key, receipt)
+		return err
+	})
+	return key, receipt, !ours && err == nil, err
+}
+
+// preview is what the notifier would say.
+func preview(a *attempt) (text string) {
+	err := guard(func() error {
+		text = a.target.Notifier.Preview(a.notice)
+		return nil
+	})
+	if err != nil {
+		return err.Error()
+	}
+	return text
+}
+
+// guard makes a notifier's panic an error: it must not stop every other notification.
+func guard(do func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("the notifier panicked: %v", p)
+		}
+	}()
+	return do()
+}
+
+// backoff is how long to wait after so many attempts, an answer of which is not known.
+func backoff(kind incident.NotificationKind, attempts int) time.Duration {
+	longest := 5 * time.Minute
+	if kind == incident.Call {
+		longest = 30 * time.Second
+	}
+	return min(longest, time.Second<<min(max(attempts-1, 0), 20))
+}

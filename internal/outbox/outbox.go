@@ -1,0 +1,212 @@
+// Package outbox is step 3: due rows of the outbox go to the notifiers. A row is claimed in one transaction, the provider is
+// called in none, and the answer is marked in another: so a crash at any moment leaves either a row that was not tried or one in
+// flight, which the next life settles. A page is sent again under its own key until a provider accepts it, however long that
+// takes; a message, whose provider knows no keys, is first looked for.
+package outbox
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"time"
+
+	"tocsin/internal/incident"
+	"tocsin/internal/store"
+	"tocsin/notifiers"
+)
+
+// Target is a receiver that notifications go to.
+type Target struct {
+	Notifier notifiers.Notifier
+	Traits   notifiers.Traits
+}
+
+// Options are the settings of an outbox.
+type Options struct {
+	// Targets are the receivers by name.
+	Targets map[string]Target
+	// People are those who may be mentioned, by name.
+	People map[string]notifiers.Person
+	// URL is the address of an incident's page; may be nil.
+	URL func(incidentID string) string
+	// Fallback is the receiver that hears when a page is not accepted within a minute; empty for none.
+	Fallback string
+	// Deadline is how long one attempt may take; 0 means 10 s.
+	Deadline time.Duration
+	// Failpoint, if set, is called with "outbox.claimed", "outbox.sent" (the answer is in and not marked) and "outbox.marked":
+	// tests kill the process there.
+	Failpoint func(name string)
+	// Told, if set, is called after a row was marked sent, with the notice as it went out and the notifier's preview of it. What
+	// an earlier life had told and this one only found is not told again.
+	Told func(now time.Time, n notifiers.Notice, text string)
+	// Log hears of attempts that failed; nil: nobody does.
+	Log *slog.Logger
+}
+
+// The times that decide how long a row waits.
+const (
+	// unheardAfter is how long a page may go unaccepted until the fallback hears of it.
+	unheardAfter = time.Minute
+	// refusedEvery is how often what was refused for good is tried again all the same, refusedFor for how long, pages aside.
+	refusedEvery = 5 * time.Minute
+	refusedFor   = 24 * time.Hour
+	// longestLater bounds how long a provider may ask to be left alone.
+	longestLater = time.Hour
+	// young is the age of a store up to which an earlier life's messages are looked for.
+	young = time.Hour
+)
+
+// batch is how many due rows are looked at to find one that can go out.
+const batch = 32
+
+// Outbox sends what is due. It keeps nothing in memory: several may work on one store, each on targets of its own.
+type Outbox struct {
+	store *store.Store
+	o     Options
+}
+
+// New makes an outbox for a store.
+func New(s *store.Store, o Options) *Outbox {
+	if o.Deadline <= 0 {
+		o.Deadline = 10 * time.Second
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Failpoint == nil {
+		o.Failpoint = func(string) {}
+	}
+	return &Outbox{store: s, o: o}
+}
+
+// Step makes at most one attempt of what is due at now, for all targets. Next is when there is more to do: now if something is
+// due already, zero if nothing waits. A provider's refusal is no error: it is in the row. An error is the store's, or ctx's.
+func (o *Outbox) Step(ctx context.Context, now time.Time) (next time.Time, err error) {
+	return o.step(ctx, now, "")
+}
+
+// StepTarget is Step for one target alone, so that one that is slow holds up nobody else. That of the fallback (or, without
+// one, of the first target by name) also does what belongs to none: the second path of pages that nobody accepts, and rows for
+// receivers that are no longer there.
+func (o *Outbox) StepTarget(ctx context.Context, now time.Time, target string) (next time.Time, err error) {
+	return o.step(ctx, now, target)
+}
+
+func (o *Outbox) step(ctx context.Context, now time.Time, target string) (time.Time, error) {
+	next, err := o.next(ctx, now, target)
+	if err != nil || next.IsZero() || next.After(now) {
+		return next, err
+	}
+	a, err := o.claim(ctx, now, target)
+	if err != nil {
+		return time.Time{}, err
+	}
+	if a != nil {
+		o.o.Failpoint("outbox.claimed")
+		answer := o.call(ctx, a)
+		o.o.Failpoint("outbox.sent")
+		// The answer is marked even when ctx has ended meanwhile: else the next life would have to ask again.
+		marked, err := o.mark(context.WithoutCancel(ctx), now, a, answer)
+		if err != nil {
+			return time.Time{}, err
+		}
+		o.o.Failpoint("outbox.marked")
+		o.report(now, a, answer, marked)
+	}
+	return o.next(ctx, now, target)
+}
+
+// report says what came of an attempt.
+func (o *Outbox) report(now time.Time, a *attempt, answer answer, marked bool) {
+	silent := answer.found || answer.adopted && a.row.Kind == incident.Call // nothing was said by this attempt
+	switch {
+	case answer.err != nil:
+		o.o.Log.Warn("notification not accepted", "target", a.row.Target, "kind", string(a.row.Kind), "incident", a.row.Incident,
+			"attempt", a.row.Attempts, "error", answer.err)
+	case o.o.Told != nil && marked && !silent:
+		o.o.Told(now, a.notice, preview(a))
+	}
+}
+
+// next is when step has something to do, and not before now.
+func (o *Outbox) next(ctx context.Context, now time.Time, target string) (next time.Time, err error) {
+	earliest := func(t time.Time) {
+		if !t.IsZero() && (next.IsZero() || t.Before(next)) {
+			next = t
+		}
+	}
+	err = o.store.View(ctx, func(tx *store.Tx) error {
+		next = time.Time{}
+		served, err := o.served(ctx, tx, target)
+		if err != nil {
+			return err
+		}
+		for _, t := range served {
+			due, err := tx.NextNotificationDue(ctx, t)
+			if err != nil {
+				return err
+			}
+			earliest(due)
+		}
+		calls, err := o.unheard(ctx, tx, target)
+		if len(calls) > 0 {
+			earliest(calls[0].CreatedAt.Add(unheardAfter))
+		}
+		return err
+	})
+	if !next.IsZero() && next.Before(now) {
+		next = now
+	}
+	return next, err
+}
+
+// served are the targets that a step for target works on; "" stands for all.
+func (o *Outbox) served(ctx context.Context, tx *store.Tx, target string) ([]string, error) {
+	if target == "" || target != o.keeper() {
+		return []string{target}, nil
+	}
+	waiting, err := tx.WaitingTargets(ctx)
+	served := []string{target}
+	for _, t := range waiting {
+		if _, known := o.o.Targets[t]; !known {
+			served = append(served, t)
+		}
+	}
+	return served, err
+}
+
+// keeper is the target whose steps do what belongs to no target.
+func (o *Outbox) keeper() string {
+	if o.o.Fallback != "" {
+		return o.o.Fallback
+	}
+	least := ""
+	for t := range o.o.Targets {
+		if least == "" || t < least {
+			least = t
+		}
+	}
+	return least
+}
+
+// unheard are the calls that the fallback has not heard of, oldest first, if a step for target is to care.
+func (o *Outbox) unheard(ctx context.Context, tx *store.Tx, target string) ([]incident.Notification, error) {
+	if o.o.Fallback == "" || target != "" && target != o.o.Fallback {
+		return nil, nil
+	}
+	return tx.UnheardCalls(ctx, o.o.Fallback)
+}
+
+// isPager says whether a row is a call that a pager rings for, or tells a pager of one: repeated under its key it does no harm.
+func (t Target) isPager(n *incident.Notification) bool {
+	return t.Traits.Pages && slices.Contains([]incident.NotificationKind{incident.Call, incident.CallAcknowledge, incident.CallResolve}, n.Kind)
+}
+
+// finder is what can look for an earlier attempt at a row, or nil: either the provider cannot be asked, or it need not.
+func (t Target) finder(n *incident.Notification) notifiers.Finder {
+	if t.isPager(n) {
+		return nil
+	}
+	f, _ := t.Notifier.(notifiers.Finder)
+	return f
+}

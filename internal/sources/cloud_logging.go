@@ -1,0 +1,22 @@
+package sources
+
+import (
+	"tocsin/internal/setting"
+	"tocsin/internal/sources/cloudlog"
+)
+
+// CloudLogging is the settings of kind cloud_logging; see cloudlog.Settings.
+type CloudLogging cloudlog.Settings
+
+func newCloudLogging() *CloudLogging {
+	s := CloudLogging(cloudlog.Defaults())
+	return &s
+}
+
+// Validate says everything that is wrong with the settings.
+func (s *CloudLogging) Validate() []setting.FieldError { return (*cloudlog.Settings)(s).Validate() }
+
+// New makes the source. It reads what env.Filter wants.
+func (s *CloudLogging) New(name string, env Env) (Source, error) {
+	return cloudlog.New(name, cloudlog.Settings(*s), env.Filter, env.tell), nil
+}

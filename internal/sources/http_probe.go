@@ -1,0 +1,26 @@
+package sources
+
+import (
+	"tocsin/internal/setting"
+	"tocsin/internal/sources/probe"
+)
+
+// HTTPProbe is the settings of kind http_probe; see probe.Settings.
+type HTTPProbe probe.Settings
+
+func newHTTPProbe() *HTTPProbe {
+	s := HTTPProbe(probe.Defaults())
+	return &s
+}
+
+// Validate says everything that is wrong with the settings.
+func (s *HTTPProbe) Validate() []setting.FieldError { return (*probe.Settings)(s).Validate() }
+
+// New makes the source.
+func (s *HTTPProbe) New(name string, env Env) (Source, error) {
+	p, err := probe.New(name, env.Project, probe.Settings(*s), env.Transport, env.tell)
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}

@@ -1,0 +1,231 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"tocsin/internal/incident"
+)
+
+var notificationColumns = columns{
+	"incident", "target", "kind", "round", "key", "reason", "event", "text", "mention", "rings", "wanted", "sent_revision", "state", "cause",
+	"created_at", "due", "epoch", "deadline", "attempts", "unclear", "refused_at", "sent_at", "receipt", "last_error",
+}
+
+// settling is an attempt that nobody will finish: its process is gone, or its time is over. $1 is now, $2 our epoch.
+const settling = "state = 'inflight' AND (epoch <> $2 OR deadline IS NULL OR deadline <= $1)"
+
+var (
+	selectNotifications   = "SELECT id, " + notificationColumns.list() + " FROM notifications"
+	selectNotificationsOf = selectNotifications + " WHERE incident = $1 ORDER BY id"
+	selectNotification    = selectNotifications + " WHERE id = $1"
+	selectDueAny          = selectNotifications + " WHERE state = 'pending' AND due <= $1 OR " + settling + " ORDER BY due, id LIMIT $3"
+	selectDueTarget       = selectNotifications + " WHERE state = 'pending' AND target = $4 AND due <= $1 OR target = $4 AND " + settling +
+		" ORDER BY due, id LIMIT $3"
+	selectNextAny    = "SELECT due FROM notifications WHERE state = 'pending' ORDER BY due LIMIT 1"
+	selectNextTarget = "SELECT due FROM notifications WHERE state = 'pending' AND target = $1 ORDER BY due LIMIT 1"
+	// A row in flight is due when its call can no longer be on its way; one of an earlier life is due now.
+	selectNextSettle = "SELECT CASE WHEN epoch <> $1 OR deadline IS NULL THEN due ELSE deadline END AS next FROM notifications " +
+		"WHERE state = 'inflight' AND ($2 = '' OR target = $2) ORDER BY next LIMIT 1"
+	selectUnsettled = selectNotifications + " WHERE kind = 'call' AND (state IN ('sent', 'inflight') OR state = 'pending' AND attempts > 0) AND " +
+		"incident IN (SELECT id FROM incidents WHERE state IN ('open', 'acknowledged')) ORDER BY id"
+	selectUnheard = selectNotifications + " WHERE state IN ('pending', 'inflight') AND kind = 'call' AND target <> $1 AND " +
+		"incident IN (SELECT id FROM incidents WHERE state = 'open') AND NOT EXISTS (SELECT 1 FROM notifications f WHERE " +
+		"f.incident = notifications.incident AND f.round = notifications.round AND f.kind = 'call' AND f.target = $1) ORDER BY created_at, id"
+	insertNotification = "INSERT INTO notifications (" + notificationColumns.list() + ") VALUES (" + notificationColumns.values() +
+		") ON CONFLICT (incident, round, kind, target, event, key) DO NOTHING RETURNING id"
+	updateNotification = "UPDATE notifications SET " +
+		notificationColumns.assign(0, func(_ string, n int) string { return fmt.Sprintf("$%d", n) }) +
+		fmt.Sprintf(" WHERE id = $%d", len(notificationColumns)+1)
+)
+
+func scanNotification(r row, n *incident.Notification) error {
+	return r.Scan(&n.ID, &n.Incident, &n.Target, (*string)(&n.Kind), &n.Round, &n.Key, (*string)(&n.Reason), &n.Event, &n.Text,
+		nestedInto{&n.Mention}, &n.Rings, &n.Wanted, &n.SentRevision, (*string)(&n.State), &n.Cause, stampInto{&n.CreatedAt},
+		stampInto{&n.Due}, &n.Epoch, stampInto{&n.Deadline}, &n.Attempts, &n.Unclear, stampInto{&n.RefusedAt}, stampInto{&n.SentAt},
+		&n.Receipt, &n.LastError)
+}
+
+// notificationValues are the values of notificationColumns. A row without a due time would wait for ever: it is due when it
+// was made.
+func notificationValues(n *incident.Notification) ([]any, error) {
+	if n.Due.IsZero() {
+		n.Due = n.CreatedAt
+	}
+	mention, err := nested(n.Mention, len(n.Mention) == 0)
+	if err != nil {
+		return nil, err
+	}
+	return []any{n.Incident, n.Target, string(n.Kind), n.Round, n.Key, string(n.Reason), n.Event, n.Text, mention, n.Rings, n.Wanted,
+		n.SentRevision, string(n.State), n.Cause, stamp(n.CreatedAt), bound(n.Due, earliest), n.Epoch, stamp(n.Deadline), n.Attempts,
+		n.Unclear, stamp(n.RefusedAt), stamp(n.SentAt), n.Receipt, n.LastError}, nil
+}
+
+// Notifications are the outbox rows of an incident, oldest first.
+func (tx *Tx) Notifications(ctx context.Context, incidentID string) ([]incident.Notification, error) {
+	all, err := list(ctx, tx, scanNotification, selectNotificationsOf, incidentID)
+	if err != nil {
+		return nil, fmt.Errorf("read notifications of incident %s: %w", incidentID, err)
+	}
+	return all, nil
+}
+
+// Notification is the outbox row of that id.
+func (tx *Tx) Notification(ctx context.Context, id int64) (incident.Notification, error) {
+	n, ok, err := first(ctx, tx, scanNotification, selectNotification+tx.s.dialect.lock, id)
+	if err == nil && !ok {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return n, fmt.Errorf("notification %d: %w", id, err)
+	}
+	return n, nil
+}
+
+// AddNotification adds a row to the outbox unless the same one (incident, round, kind, target, event, key) is there, which
+// then stays as it is. n.ID is set to the row's in both cases. A row without a state is pending.
+func (tx *Tx) AddNotification(ctx context.Context, n *incident.Notification) (added bool, err error) {
+	if n.State == "" {
+		n.State = incident.Pending
+	}
+	added, err = tx.addNotification(ctx, n)
+	if err != nil {
+		return false, fmt.Errorf("add %s for %s to incident %s: %w", n.Kind, n.Target, n.Incident, err)
+	}
+	return added, nil
+}
+
+func (tx *Tx) addNotification(ctx context.Context, n *incident.Notification) (bool, error) {
+	values, err := notificationValues(n)
+	if err != nil {
+		return false, err
+	}
+	id, added, err := tx.inserted(ctx, insertNotification, values...)
+	if err == nil && !added {
+		id, _, err = first(ctx, tx, func(r row, id *int64) error { return r.Scan(id) },
+			"SELECT id FROM notifications WHERE incident = $1 AND round = $2 AND kind = $3 AND target = $4 AND event = $5 AND key = $6",
+			n.Incident, n.Round, string(n.Kind), n.Target, n.Event, n.Key)
+	}
+	if err != nil {
+		return false, err
+	}
+	n.ID = id
+	return added, nil
+}
+
+// SaveNotification rewrites the row of n.ID.
+func (tx *Tx) SaveNotification(ctx context.Context, n *incident.Notification) error {
+	values, err := notificationValues(n)
+	if err == nil {
+		var changed int64
+		changed, err = tx.exec(ctx, updateNotification, append(values, n.ID)...)
+		if err == nil && changed == 0 {
+			err = ErrNotFound
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("save notification %d: %w", n.ID, err)
+	}
+	return nil
+}
+
+// DueNotifications are at most limit rows (0: all) of a target ("": of any) that are to be worked on at until: pending ones
+// that are due, and those in flight whose attempt nobody will finish, of an earlier epoch or past their deadline. The
+// earliest due first, then by id.
+func (tx *Tx) DueNotifications(ctx context.Context, until time.Time, target string, limit int) ([]incident.Notification, error) {
+	text, args := selectDueAny, []any{stamp(until), tx.s.epoch, most(limit)}
+	if target != "" {
+		text, args = selectDueTarget, append(args, target)
+	}
+	all, err := list(ctx, tx, scanNotification, text+tx.s.dialect.lockFree, args...)
+	if err != nil {
+		return nil, fmt.Errorf("read due notifications: %w", err)
+	}
+	return all, nil
+}
+
+// NextNotificationDue is when DueNotifications will have a row for the target ("": for any); zero when none waits. It may be
+// long ago.
+func (tx *Tx) NextNotificationDue(ctx context.Context, target string) (time.Time, error) {
+	text, args := selectNextAny, []any(nil)
+	if target != "" {
+		text, args = selectNextTarget, []any{target}
+	}
+	pending, err1 := tx.least(ctx, text, args...)
+	settle, err2 := tx.least(ctx, selectNextSettle, tx.s.epoch, target)
+	if err := errors.Join(err1, err2); err != nil {
+		return time.Time{}, fmt.Errorf("read next due notification: %w", err)
+	}
+	if pending.IsZero() || !settle.IsZero() && settle.Before(pending) {
+		return settle, nil
+	}
+	return pending, nil
+}
+
+// DelayNotifications puts off all pending rows of a target that are due before until, until then.
+func (tx *Tx) DelayNotifications(ctx context.Context, target string, until time.Time) error {
+	_, err := tx.exec(ctx, "UPDATE notifications SET due = $2 WHERE state = 'pending' AND target = $1 AND due < $2", target, stamp(until))
+	if err != nil {
+		return fmt.Errorf("put off notifications for %s: %w", target, err)
+	}
+	return nil
+}
+
+// UnsettledCalls are the calls that were sent or may be on their way, of incidents that are open or acknowledged: what a pager
+// is asked about. Oldest first.
+func (tx *Tx) UnsettledCalls(ctx context.Context) ([]incident.Notification, error) {
+	all, err := list(ctx, tx, scanNotification, selectUnsettled)
+	if err != nil {
+		return nil, fmt.Errorf("read unsettled calls: %w", err)
+	}
+	return all, nil
+}
+
+// UnheardCalls are the calls of open incidents, at other targets than fallback, that no provider has accepted yet and for
+// which fallback was not called in the same round. Oldest first.
+func (tx *Tx) UnheardCalls(ctx context.Context, fallback string) ([]incident.Notification, error) {
+	all, err := list(ctx, tx, scanNotification, selectUnheard, fallback)
+	if err != nil {
+		return nil, fmt.Errorf("read unheard calls: %w", err)
+	}
+	return all, nil
+}
+
+// ToldElsewhere says whether another row than that of id has the pager's key, or the receipt: what a provider shows under it is
+// then this store's own and of no earlier life.
+func (tx *Tx) ToldElsewhere(ctx context.Context, id int64, key, receipt string) (bool, error) {
+	_, found, err := first(ctx, tx, func(r row, id *int64) error { return r.Scan(id) },
+		"SELECT id FROM notifications WHERE id <> $1 AND (kind = 'call' AND key = $2 AND $2 <> '' OR receipt = $3 AND $3 <> '') LIMIT 1", id, key, receipt)
+	if err != nil {
+		return false, fmt.Errorf("read whose receipt %s is: %w", receipt, err)
+	}
+	return found, nil
+}
+
+// WaitingTargets are the targets that have a row that is not yet sent or cancelled, by name.
+func (tx *Tx) WaitingTargets(ctx context.Context) ([]string, error) {
+	all, err := list(ctx, tx, func(r row, s *string) error { return r.Scan(s) },
+		"SELECT DISTINCT target FROM notifications WHERE state IN ('pending', 'inflight') ORDER BY target")
+	if err != nil {
+		return nil, fmt.Errorf("read waiting targets: %w", err)
+	}
+	return all, nil
+}
+
+// CountNotifications counts the outbox rows by state.
+func (tx *Tx) CountNotifications(ctx context.Context) (map[incident.NotificationState]int, error) {
+	counts := map[incident.NotificationState]int{}
+	_, err := list(ctx, tx, func(r row, _ *struct{}) error {
+		var state incident.NotificationState
+		var n int
+		err := r.Scan((*string)(&state), &n)
+		counts[state] = n
+		return err
+	}, "SELECT state, count(*) FROM notifications GROUP BY state")
+	if err != nil {
+		return nil, fmt.Errorf("count notifications: %w", err)
+	}
+	return counts, nil
+}

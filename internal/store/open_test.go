@@ -1,0 +1,412 @@
+package store
+
+import (
+	"bufio"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"tocsin/internal/incident"
+)
+
+// day is a moment that has nothing to do with the wall clock.
+var day = time.Date(2019, 1, 22, 23, 28, 49, 123456789, time.UTC)
+
+func open(t *testing.T, path string) *Store {
+	t.Helper()
+	s, err := Open(context.Background(), path, Options{Now: func() time.Time { return day }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// opened is a store that the end of the test closes.
+func opened(t *testing.T) *Store {
+	t.Helper()
+	s := open(t, filepath.Join(t.TempDir(), "tocsin.db"))
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+func update(t *testing.T, s *Store, do func(ctx context.Context, tx *Tx) error) {
+	t.Helper()
+	ctx := context.Background()
+	if err := s.Update(ctx, func(tx *Tx) error { return do(ctx, tx) }); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func view(t *testing.T, s *Store, do func(ctx context.Context, tx *Tx) error) {
+	t.Helper()
+	ctx := context.Background()
+	if err := s.View(ctx, func(tx *Tx) error { return do(ctx, tx) }); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func fact(t *testing.T, s *Store, name string) (value string) {
+	t.Helper()
+	view(t, s, func(ctx context.Context, tx *Tx) (err error) {
+		value, err = tx.Fact(ctx, name)
+		return err
+	})
+	return value
+}
+
+func TestOpenCountsEpochsAndKeepsItsBirth(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a b?#%.db")
+	for want := int64(1); want <= 3; want++ {
+		s, err := Open(context.Background(), path, Options{Now: func() time.Time { return day.Add(time.Duration(want) * time.Hour) }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := s.Epoch(); got != want {
+			t.Errorf("opening %d has epoch %d", want, got)
+		}
+		if got := s.Born(); !got.Equal(day.Add(time.Hour)) {
+			t.Errorf("opening %d says that it was born at %v, want the first opening's time", want, got)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Mode().Perm() != 0o600 {
+		t.Errorf("the file has mode %v: others can read lines of logs", info.Mode())
+	}
+}
+
+func TestOpenSyncsEachCommit(t *testing.T) {
+	s := opened(t)
+	view(t, s, func(ctx context.Context, tx *Tx) error { // opens a reader
+		_, err := tx.Fact(ctx, "x")
+		return err
+	})
+	update(t, s, func(ctx context.Context, tx *Tx) error {
+		for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "10000"} {
+			got, _, err := first(ctx, tx, func(r row, v *string) error { return r.Scan(v) }, "PRAGMA "+pragma)
+			if err != nil {
+				return err
+			}
+			if got != want {
+				t.Errorf("%s = %s, want %s", pragma, got, want)
+			}
+		}
+		return nil
+	})
+}
+
+func TestOpenRefuses(t *testing.T) {
+	tests := []struct {
+		name    string
+		prepare func(t *testing.T, path string)
+		want    string
+	}{
+		{"a directory that is not there", func(t *testing.T, path string) { os.Remove(filepath.Dir(path)) }, "create it or give another --store"},
+		{"what another has open", func(t *testing.T, path string) {
+			s := open(t, path)
+			t.Cleanup(func() { s.Close() })
+		}, "another tocsin holds "},
+		{"a later version's", func(t *testing.T, path string) {
+			s := open(t, path)
+			update(t, s, func(ctx context.Context, tx *Tx) error {
+				_, err := tx.exec(ctx, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, 1)")
+				return err
+			})
+			s.Close()
+		}, "written by a later tocsin (its schema is version 99999"},
+		{"what is no database", func(t *testing.T, path string) {
+			os.WriteFile(path, []byte(strings.Repeat("receivers:\n", 500)), 0o600)
+		}, "is damaged or no database"},
+		{"a damaged one", damage, "restore it from a backup"},
+		{"something else's database", func(t *testing.T, path string) {
+			db, err := sql.Open("sqlite", path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer db.Close()
+			if _, err := db.Exec("CREATE TABLE recipes (name TEXT)"); err != nil {
+				t.Fatal(err)
+			}
+		}, "a SQLite database of something else: give another --store"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "sub", "tocsin.db")
+			if err := os.Mkdir(filepath.Dir(path), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			test.prepare(t, path)
+			before, _ := os.ReadFile(path)
+			s, err := Open(context.Background(), path, Options{})
+			if err == nil {
+				s.Close()
+				t.Fatal("it was opened")
+			}
+			if !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), path) && !strings.Contains(err.Error(), filepath.Dir(path)) {
+				t.Errorf("error %q does not say the place and %q", err, test.want)
+			}
+			if after, _ := os.ReadFile(path); string(after) != string(before) {
+				t.Error("the refused file was changed")
+			}
+		})
+	}
+}
+
+// damage overwrites pages in the middle of a database that holds something.
+func damage(t *testing.T, path string) {
+	s := open(t, path)
+	update(t, s, func(ctx context.Context, tx *Tx) error {
+		for i := range 2000 {
+			if err := tx.SetFact(ctx, fmt.Sprintf("fact-%d", i), strings.Repeat("x", 100)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := len(b) / 2; i < len(b)*3/4; i++ {
+		b[i] ^= 0xa5
+	}
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestALockEndsWithItsStore(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tocsin.db")
+	open(t, path).Close()
+	open(t, path).Close()
+}
+
+func TestUpdateIsAllOrNothing(t *testing.T) {
+	for _, path := range []string{":memory:", filepath.Join(t.TempDir(), "tocsin.db")} {
+		s := open(t, path)
+		ctx := context.Background()
+		wrong := errors.New("wrong")
+		if err := s.Update(ctx, func(tx *Tx) error {
+			if err := tx.SetFact(ctx, "a", "1"); err != nil {
+				return err
+			}
+			return wrong
+		}); !errors.Is(err, wrong) {
+			t.Errorf("Update returned %v, want what its function returned", err)
+		}
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Error("the panic was swallowed")
+				}
+			}()
+			_ = s.Update(ctx, func(tx *Tx) error {
+				tx.SetFact(ctx, "a", "2")
+				panic("halfway")
+			})
+		}()
+		ended, cancel := context.WithCancel(ctx)
+		if err := s.Update(ended, func(tx *Tx) error {
+			tx.SetFact(ctx, "a", "3")
+			cancel()
+			return nil
+		}); !errors.Is(err, context.Canceled) {
+			t.Errorf("an ended context gives %v", err)
+		}
+		// An event of an incident that is not there is found at the commit.
+		if err := s.Update(ctx, func(tx *Tx) error {
+			tx.SetFact(ctx, "a", "4")
+			return tx.AppendEvent(ctx, &incident.Event{Incident: "nobody's"})
+		}); err == nil {
+			t.Error("an event without its incident was kept")
+		}
+		if got := fact(t, s, "a"); got != "" {
+			t.Errorf("%s: the fact is %q after updates that failed", path, got)
+		}
+		update(t, s, func(ctx context.Context, tx *Tx) error { return tx.SetFact(ctx, "a", "5") })
+		if got := fact(t, s, "a"); got != "5" {
+			t.Errorf("%s: the fact is %q after an update that succeeded", path, got)
+		}
+		s.Close()
+	}
+}
+
+func TestViewOnlyReadsAndDoesNotWait(t *testing.T) {
+	s := opened(t)
+	ctx := context.Background()
+	if err := s.View(ctx, func(tx *Tx) error { return tx.SetFact(ctx, "a", "1") }); err == nil {
+		t.Error("a View has written")
+	}
+	update(t, s, func(ctx context.Context, tx *Tx) error {
+		if err := tx.SetFact(ctx, "a", "new"); err != nil {
+			return err
+		}
+		if got := fact(t, s, "a"); got != "" {
+			t.Errorf("a View saw %q before the commit", got)
+		}
+		return nil
+	})
+	view(t, s, func(ctx context.Context, tx *Tx) error {
+		before, err := tx.Fact(ctx, "a")
+		if err != nil {
+			return err
+		}
+		update(t, s, func(ctx context.Context, tx *Tx) error { return tx.SetFact(ctx, "a", "newer") })
+		after, err := tx.Fact(ctx, "a")
+		if before != "new" || after != before {
+			t.Errorf("within one View the fact was %q, then %q", before, after)
+		}
+		return err
+	})
+	var kept *Tx
+	update(t, s, func(_ context.Context, tx *Tx) error { kept = tx; return nil })
+	if err := kept.SetFact(ctx, "a", "late"); err == nil {
+		t.Error("a transaction that has ended has written")
+	}
+	if _, err := kept.Fact(ctx, "a"); err == nil {
+		t.Error("a transaction that has ended has read")
+	}
+}
+
+func TestWorksInABubble(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t, filepath.Join(t.TempDir(), "tocsin.db"))
+		defer s.Close()
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		for range 3 {
+			time.Sleep(time.Hour) // passes at once: it is the bubble's time
+			if err := s.Update(ctx, func(tx *Tx) error { return tx.SetFact(ctx, "at", time.Now().String()) }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := fact(t, s, "at"); got != time.Now().String() {
+			t.Errorf("the fact is %s at %s", got, time.Now())
+		}
+	})
+}
+
+// childEnv holds the path of the store that the child process writes to.
+const childEnv = "TOCSIN_STORE_CRASH_CHILD"
+
+// TestChild is no test but the process that TestSurvivesKill kills: it commits one transaction after another, and says where
+// it is between all statements.
+func TestChild(t *testing.T) {
+	path := os.Getenv(childEnv)
+	if path == "" {
+		t.Skip("only runs as a child of TestSurvivesKill")
+	}
+	ctx := context.Background()
+	s, err := Open(ctx, path, Options{})
+	if err != nil {
+		fmt.Println("cannot open:", err)
+		os.Exit(1)
+	}
+	for i := 1; ; i++ {
+		err := s.Update(ctx, func(tx *Tx) error {
+			id := fmt.Sprint(i)
+			fmt.Println("begun", i)
+			if err := tx.SetFact(ctx, "n", id); err != nil {
+				return err
+			}
+			fmt.Println("first", i)
+			if err := tx.SaveIncident(ctx, &incident.Incident{ID: id}); err != nil {
+				return err
+			}
+			fmt.Println("second", i)
+			_, err := tx.AddNotification(ctx, &incident.Notification{Incident: id, Kind: incident.Call})
+			fmt.Println("third", i)
+			return err
+		})
+		if err != nil {
+			fmt.Println("cannot write:", err)
+			os.Exit(1)
+		}
+		fmt.Println("committed", i)
+	}
+}
+
+func TestSurvivesKill(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tocsin.db")
+	for i, at := range []string{"begun 20", "first 21", "second 22", "third 23", "committed 24"} {
+		last := killChild(t, path, at)
+		s := open(t, path)
+		var n int
+		fmt.Sscan(fact(t, s, "n"), &n)
+		// The child was between two of its lines when it died: the commit behind the last one that it reported may be there.
+		if n != last && n != last+1 {
+			t.Errorf("killed at %s: %d is in the store, the child had committed %d", at, n, last)
+		}
+		view(t, s, func(ctx context.Context, tx *Tx) error {
+			counts, err := tx.CountNotifications(ctx)
+			if err != nil {
+				return err
+			}
+			incidents, err := tx.CountIncidents(ctx)
+			if most := incidents[""]; counts[incident.Pending] != most || most < n {
+				t.Errorf("killed at %s: %d incidents, %d notifications for fact %d: they were written together", at, most, counts[incident.Pending], n)
+			}
+			return err
+		})
+		if want := int64(2*i + 2); s.Epoch() != want {
+			t.Errorf("killed at %s: epoch %d, want %d", at, s.Epoch(), want)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// killChild runs TestChild until it says at, kills it, and returns the last transaction that it said was committed.
+func killChild(t *testing.T, path, at string) int {
+	t.Helper()
+	cmd := exec.Command(os.Args[0], "-test.run=^TestChild$")
+	cmd.Env = append(os.Environ(), childEnv+"="+path)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	committed := 0
+	lines := bufio.NewReader(out)
+	for {
+		line, err := lines.ReadString('\n')
+		if err == io.EOF {
+			break
+		}
+		fmt.Sscanf(line, "committed %d", &committed)
+		if strings.HasPrefix(line, "cannot") {
+			t.Error(line)
+		}
+		if strings.TrimSpace(line) == at {
+			cmd.Process.Kill()
+		}
+	}
+	if err := cmd.Wait(); err == nil {
+		t.Fatal("the child ended by itself")
+	}
+	return committed
+}

@@ -1,0 +1,62 @@
+package store
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"tocsin/internal/incident"
+)
+
+// Desk is how what happens to incidents is settled and written: by the engine, the escalation and by what people do, alike.
+type Desk struct {
+	// Direct says who hears of an incident now.
+	Direct func(inc *incident.Incident, at time.Time) incident.Direction
+	// Traits are those of each receiver.
+	Traits map[string]incident.Traits
+	// Changed, if set, is called within the transaction with each incident that changed.
+	Changed func(at time.Time, inc *incident.Incident)
+}
+
+// Settle works out what the transitions of a book ask for, and writes all of it in tx.
+func (d *Desk) Settle(ctx context.Context, tx *Tx, at time.Time, book *incident.Book) error {
+	changes, err := book.Settle(incident.Desk{
+		Direct: func(inc *incident.Incident) incident.Direction { return d.Direct(inc, at) },
+		Traits: d.Traits,
+		Have:   func(id string) ([]incident.Notification, error) { return tx.Notifications(ctx, id) },
+	})
+	if err != nil {
+		return err
+	}
+	for _, inc := range changes.Incidents {
+		if err := tx.SaveIncident(ctx, inc); err != nil {
+			return err
+		}
+		if d.Changed != nil {
+			d.Changed(at, inc)
+		}
+	}
+	for _, e := range changes.Events {
+		if err := tx.AppendEvent(ctx, e); err != nil {
+			return err
+		}
+	}
+	for _, n := range changes.Save {
+		if err := tx.SaveNotification(ctx, n); err != nil {
+			return err
+		}
+	}
+	for _, n := range changes.Add {
+		if _, err := tx.AddNotification(ctx, n); err != nil {
+			return err
+		}
+	}
+	for _, p := range changes.Posts {
+		p.Notification.Event = p.Event.ID
+		p.Notification.Key += strconv.FormatInt(p.Event.ID, 10)
+		if _, err := tx.AddNotification(ctx, p.Notification); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,204 @@
+// Package store keeps what must outlive the process: sources' cursors, detectors' states, incidents with their alerts and
+// timelines, and the outbox. It is the one room that knows SQL. What belongs together is written in one transaction (Update);
+// once that has returned nil, neither the end of the process nor of the machine takes it back.
+//
+// Times are kept to the nanosecond between the years 1678 and 2262, what is beyond is kept as that end, and come back in
+// UTC. Empty slices come back as nil, labels and annotations never do.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/pressly/goose/v3"
+)
+
+// ErrNotFound is wrapped by the reads of a single row that is not there.
+var ErrNotFound = errors.New("not found")
+
+// ErrAmbiguous is wrapped by FindIncident when a prefix fits several incidents.
+var ErrAmbiguous = errors.New("fits several incidents")
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// readers is how many snapshots can be looked at at once.
+const readers = 4
+
+// Options are the settings of a store.
+type Options struct {
+	// Now is for the stamps of Born only; nil: time.Now.
+	Now func() time.Time
+}
+
+// Store is an open database. Its methods may be called from any goroutine; a Tx only from the function it was given to.
+type Store struct {
+	dialect dialect
+	lock    *os.File
+	writeDB *sql.DB
+	readDB  *sql.DB // nil in memory, where every transaction takes the one connection
+	// write holds the connection that writes while nobody does, read those that read; a nil one is opened when it is needed.
+	write chan *conn
+	read  chan *conn
+	epoch int64
+	born  time.Time
+}
+
+// Open opens the SQLite database in the file at path, and creates it if it is not there; ":memory:" is one that lives with
+// the Store. It refuses a file that another process has open, one that is damaged, one that is of something else and one that a
+// later version of tocsin has written: each with what to do. It never replaces a file.
+func Open(ctx context.Context, path string, o Options) (*Store, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	s := &Store{dialect: sqliteDialect, write: make(chan *conn, 1), read: make(chan *conn, readers)}
+	if err := s.open(ctx, path, o.Now()); err != nil {
+		s.close()
+		return nil, fmt.Errorf("open store: %w", s.mend(path, err))
+	}
+	s.write <- nil
+	for range readers {
+		s.read <- nil
+	}
+	return s, nil
+}
+
+// open does what can fail; Open closes what it has opened when it does.
+func (s *Store) open(ctx context.Context, path string, now time.Time) error {
+	var err error
+	if path != memory {
+		if path, err = s.claim(path); err != nil {
+			return err
+		}
+	}
+	if err := s.dialect.examine(ctx, path); err != nil {
+		return err
+	}
+	if s.writeDB, err = sql.Open(s.dialect.driver, s.dialect.source(path, false)); err != nil {
+		return err
+	}
+	s.writeDB.SetMaxOpenConns(1)
+	s.writeDB.SetMaxIdleConns(1) // in memory the connection is the database: it must not be closed between two uses
+	if path != memory {
+		if s.readDB, err = sql.Open(s.dialect.driver, s.dialect.source(path, true)); err != nil {
+			return err
+		}
+		s.readDB.SetMaxOpenConns(readers)
+		s.readDB.SetMaxIdleConns(readers)
+	}
+	if err := s.migrate(ctx); err != nil {
+		return err
+	}
+	return s.begin(ctx, now)
+}
+
+// claim locks the file and makes sure that it is there, readable by this user only: it holds lines of logs. It returns the
+// file's absolute path.
+func (s *Store) claim(path string) (string, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	if _, err := os.Stat(filepath.Dir(path)); errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("there is no directory %s: create it or give another --store", filepath.Dir(path))
+	}
+	if s.lock, err = takeLock(path); err != nil {
+		return "", err
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return "", err
+	}
+	return path, f.Close()
+}
+
+// migrate brings the schema to this version's.
+func (s *Store) migrate(ctx context.Context) error {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	p, err := goose.NewProvider(s.dialect.migrations, s.writeDB, files,
+		goose.WithLogger(goose.NopLogger()), goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return fmt.Errorf("read migrations: %w", err)
+	}
+	have, known, err := p.GetVersions(ctx)
+	if err != nil {
+		return fmt.Errorf("read schema version: %w", err)
+	}
+	if have > known {
+		return fmt.Errorf("it was written by a later tocsin (its schema is version %d, this one knows up to %d): "+
+			"run the version that wrote it or a later one, or give another --store", have, known)
+	}
+	if have == known {
+		return nil
+	}
+	if _, err := p.Up(ctx); err != nil {
+		return fmt.Errorf("bring schema from version %d to %d: %w", have, known, err)
+	}
+	return nil
+}
+
+// begin counts this opening: rows that an earlier one left in flight are known by their epoch.
+func (s *Store) begin(ctx context.Context, now time.Time) error {
+	var born int64
+	err := s.writeDB.QueryRowContext(ctx, `INSERT INTO store (id, epoch, born_at) VALUES (1, 1, $1)
+		ON CONFLICT (id) DO UPDATE SET epoch = store.epoch + 1 RETURNING epoch, born_at`, now.UnixNano()).Scan(&s.epoch, &born)
+	if err != nil {
+		return fmt.Errorf("count epoch: %w", err)
+	}
+	s.born = time.Unix(0, born).UTC()
+	return nil
+}
+
+// mend adds to an error of opening path what to do about it, where the database itself is damaged.
+func (s *Store) mend(path string, err error) error {
+	var damaged errDamaged
+	if errors.As(err, &damaged) || s.dialect.damaged(err) {
+		return fmt.Errorf("%s is damaged or no database (%w): nothing was changed; restore it from a backup, or move it away "+
+			"together with %s-wal and %[1]s-shm and start with an empty one", path, err, path)
+	}
+	return fmt.Errorf("%s: %w", path, err)
+}
+
+// Close waits for the transactions that run, and closes the database. After it no method may be called.
+func (s *Store) Close() error {
+	conns := []*conn{<-s.write}
+	for range readers {
+		conns = append(conns, <-s.read)
+	}
+	for _, c := range conns {
+		if c != nil {
+			c.close()
+		}
+	}
+	return s.close()
+}
+
+// close closes what is open.
+func (s *Store) close() error {
+	var errs []error
+	for _, db := range []*sql.DB{s.readDB, s.writeDB} {
+		if db != nil {
+			errs = append(errs, db.Close())
+		}
+	}
+	if s.lock != nil {
+		errs = append(errs, s.lock.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Epoch is the number of this opening of the database: each is higher than all before.
+func (s *Store) Epoch() int64 { return s.epoch }
+
+// Born is when this database was created.
+func (s *Store) Born() time.Time { return s.born }

@@ -1,0 +1,177 @@
+// Package client is the other end of internal/web: it speaks the JSON API of a tocsin that is serving, and holds the types
+// that go over that wire. Commands use it; it knows nothing of how the service works.
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"tocsin/internal/incident"
+)
+
+// maxAnswer bounds what is read of an answer, in bytes.
+const maxAnswer = 32 << 20
+
+// Client asks one tocsin. It is safe for concurrent use.
+type Client struct {
+	base *url.URL
+	http *http.Client
+}
+
+// Error is an answer that says no. Code is one of NotFound, Conflict, Invalid, Internal; the text is a sentence.
+type Error struct {
+	code, text string
+}
+
+// Error is the sentence.
+func (e *Error) Error() string { return e.text }
+
+// Code is the error's code.
+func (e *Error) Code() string { return e.code }
+
+// New makes a client for the tocsin at baseURL, such as http://127.0.0.1:8440. It does not connect yet. A URL that cannot be
+// one gives an error that carries Invalid.
+func New(baseURL string) (*Client, error) {
+	u, err := url.Parse(baseURL)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" ||
+		u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return nil, &Error{Invalid, fmt.Sprintf("%q is not the address of a tocsin: write it like http://127.0.0.1:8440", baseURL)}
+	}
+	u.Path = strings.TrimRight(u.Path, "/")
+	return &Client{base: u, http: &http.Client{
+		Timeout: 30 * time.Second,
+		// The API never redirects: whatever does is not tocsin, and must not be told who acknowledges what.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}, nil
+}
+
+// Filter chooses incidents.
+type Filter struct {
+	// States are the wanted ones; none means all.
+	States []incident.State
+	// Limit is how many at most; 0 leaves it to the service (50). It gives no more than 200 at once.
+	Limit int
+	// Before is the id after which to go on: IncidentList.Next of the page before.
+	Before string
+}
+
+// Incidents lists incidents with their alerts, newest first.
+func (c *Client) Incidents(ctx context.Context, f Filter) (IncidentList, error) {
+	query := url.Values{}
+	for _, s := range f.States {
+		query.Add("state", string(s))
+	}
+	if f.Limit != 0 {
+		query.Set("limit", strconv.Itoa(f.Limit))
+	}
+	if f.Before != "" {
+		query.Set("before", f.Before)
+	}
+	var list IncidentList
+	err := c.call(ctx, http.MethodGet, []string{"incidents"}, query, nil, &list)
+	return list, err
+}
+
+// Incident is one incident with its timeline and notifications. Its id may be cut to six characters or more if they still
+// name it alone.
+func (c *Client) Incident(ctx context.Context, id string) (Detail, error) {
+	var d Detail
+	err := c.call(ctx, http.MethodGet, []string{"incidents", id}, nil, nil, &d)
+	return d, err
+}
+
+// Acknowledge says that by has the incident, and returns it as it is then.
+func (c *Client) Acknowledge(ctx context.Context, id, by string) (Detail, error) {
+	return c.deed(ctx, id, "acknowledge", by)
+}
+
+// Resolve says that by declares the incident over, and returns it as it is then.
+func (c *Client) Resolve(ctx context.Context, id, by string) (Detail, error) {
+	return c.deed(ctx, id, "resolve", by)
+}
+
+func (c *Client) deed(ctx context.Context, id, deed, by string) (Detail, error) {
+	body, err := json.Marshal(Deed{By: by})
+	if err != nil {
+		return Detail{}, fmt.Errorf("encode request: %w", err)
+	}
+	var d Detail
+	err = c.call(ctx, http.MethodPost, []string{"incidents", id, deed}, nil, body, &d)
+	return d, err
+}
+
+// Status is how the service itself is.
+func (c *Client) Status(ctx context.Context) (Status, error) {
+	var s Status
+	err := c.call(ctx, http.MethodGet, []string{"status"}, nil, nil, &s)
+	return s, err
+}
+
+// call makes one request and decodes its answer into answer. It tries once: the caller decides whether again.
+func (c *Client) call(ctx context.Context, method string, path []string, query url.Values, body []byte, answer any) error {
+	for i, p := range path {
+		if p == "" {
+			return &Error{Invalid, "an incident's id is missing"}
+		}
+		path[i] = url.PathEscape(p) // a dot segment would be cleaned away
+		if p == "." || p == ".." {
+			return &Error{NotFound, fmt.Sprintf("there is no incident %q", p)}
+		}
+	}
+	u := c.base.JoinPath(append([]string{"api", "v1"}, path...)...)
+	u.RawQuery = query.Encode()
+	req, err := http.NewRequestWithContext(ctx, method, u.String(), bytes.NewReader(body))
+	if err != nil {
+		return fmt.Errorf("make request: %w", err)
+	}
+	req.Header.Set("Accept", "application/json")
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	resp, err := c.http.Do(req)
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return fmt.Errorf("nothing answers: is tocsin serving at %s? (%w)", c.base, syscall.ECONNREFUSED)
+	}
+	if err != nil {
+		return fmt.Errorf("ask tocsin: %w", err)
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	if err != nil {
+		return fmt.Errorf("read tocsin's answer: %w", err)
+	}
+	if len(data) > maxAnswer {
+		return fmt.Errorf("read tocsin's answer: it is longer than %d MiB; ask for fewer incidents", maxAnswer>>20)
+	}
+	return c.decode(resp, data, answer)
+}
+
+// decode takes an answer apart: a success into answer, a refusal into an Error, and anything else is not tocsin's.
+func (c *Client) decode(resp *http.Response, data []byte, answer any) error {
+	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	if kind != "application/json" {
+		return fmt.Errorf("%s answered %s with %q, not with JSON: is it tocsin that serves there?", c.base, resp.Status, kind)
+	}
+	if resp.StatusCode == http.StatusOK {
+		if err := json.Unmarshal(data, answer); err != nil {
+			return fmt.Errorf("decode tocsin's answer: %w", err)
+		}
+		return nil
+	}
+	var f Failure
+	if err := json.Unmarshal(data, &f); err != nil || f.Error.Code == "" {
+		return fmt.Errorf("%s answered %s without saying why: is it tocsin that serves there?", c.base, resp.Status)
+	}
+	return &Error{f.Error.Code, f.Error.Text}
+}

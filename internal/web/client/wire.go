@@ -1,0 +1,101 @@
+package client
+
+import (
+	"time"
+
+	"tocsin/internal/incident"
+)
+
+// The codes that an answer's error can carry. Each stands for one HTTP status and for one exit status of a command.
+const (
+	NotFound = "not_found"
+	Conflict = "conflict"
+	Invalid  = "invalid"
+	Internal = "internal"
+)
+
+// IncidentList is the answer of GET /api/v1/incidents: incidents with their alerts, newest first.
+type IncidentList struct {
+	Incidents []incident.Incident `json:"incidents"`
+	// Next is what to give as `before` for the next page; empty on the last one.
+	Next string `json:"next,omitempty"`
+}
+
+// Detail is one incident with all that is known of it: the answer of GET /api/v1/incidents/{id}, and of acknowledging and
+// resolving it. Events and Notifications are oldest first.
+type Detail struct {
+	Incident      incident.Incident       `json:"incident"`
+	Events        []incident.Event        `json:"events"`
+	Notifications []incident.Notification `json:"notifications"`
+}
+
+// Deed is the body of a POST that acknowledges or resolves.
+type Deed struct {
+	// By is the person who does it: up to 80 characters on one line.
+	By string `json:"by"`
+}
+
+// Failure is the body of every answer that is not a success.
+type Failure struct {
+	Error Problem `json:"error"`
+}
+
+// Problem says what went wrong: one of the codes, and a sentence for a person.
+type Problem struct {
+	Code string `json:"code"`
+	Text string `json:"text"`
+}
+
+// Status is how the service itself is: the answer of GET /api/v1/status.
+type Status struct {
+	Version   string    `json:"version"`
+	Now       time.Time `json:"now"`
+	StartedAt time.Time `json:"started_at,omitzero"`
+	// Well is true if there are no Troubles. Troubles are sentences, the worst first.
+	Well     bool     `json:"well"`
+	Troubles []string `json:"troubles,omitempty"`
+	// Unhealthy and NotReady are why /healthz and /readyz say no; empty if they say yes.
+	Unhealthy string        `json:"unhealthy,omitempty"`
+	NotReady  string        `json:"not_ready,omitempty"`
+	Config    Configuration `json:"configuration"`
+	// Rules is how many rules are loaded.
+	Rules   int      `json:"rules"`
+	Sources []Source `json:"sources"`
+	// Incidents and Notifications count by state.
+	Incidents     map[incident.State]int             `json:"incidents"`
+	Notifications map[incident.NotificationState]int `json:"notifications"`
+	// OldestUnsent is the age in seconds of the oldest notification that nobody has got yet; 0 if there is none. Edits of a
+	// message that was sent do not count.
+	OldestUnsent float64 `json:"oldest_unsent_seconds"`
+}
+
+// Configuration is the one in force, and what became of the last try to load another.
+type Configuration struct {
+	File     string    `json:"file,omitempty"`
+	Revision string    `json:"revision,omitempty"`
+	LoadedAt time.Time `json:"loaded_at,omitzero"`
+	// ReloadError is why the last reload was refused, as `tocsin check` would say it, a mistake a line; empty if it was taken.
+	ReloadError    string    `json:"reload_error,omitempty"`
+	ReloadFailedAt time.Time `json:"reload_failed_at,omitzero"`
+}
+
+// Source is one source: how far it has been read, and whether it can be read at all.
+type Source struct {
+	Name string `json:"name"`
+	// Kind is the kind as the configuration names it.
+	Kind string `json:"kind,omitempty"`
+	// Error is why it cannot be read at present; empty while it can.
+	Error string `json:"error,omitempty"`
+	// Clock is up to when it has been seen, in its own time; zero before its first entry.
+	Clock time.Time `json:"clock,omitzero"`
+	// ReceivedAt is when it last gave anything, even that it has nothing new.
+	ReceivedAt time.Time `json:"received_at,omitzero"`
+	// CaughtUp says that nothing newer was waiting, Blind that it cannot see what it watches.
+	CaughtUp bool `json:"caught_up"`
+	Blind    bool `json:"blind"`
+	// Entries were read, Matches matched a rule, Broken were not what their form promises, Late came too late to count.
+	Entries int64 `json:"entries"`
+	Matches int64 `json:"matches"`
+	Broken  int64 `json:"broken"`
+	Late    int64 `json:"late"`
+}

@@ -1,0 +1,196 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"fmt"
+	"html/template"
+	"net/http"
+	"path"
+	"time"
+
+	"tocsin/internal/incident"
+	"tocsin/internal/store"
+	"tocsin/internal/web/client"
+)
+
+//go:embed pages/*.html
+var pageFiles embed.FS
+
+//go:embed static/*
+var staticFiles embed.FS
+
+// The pages: each is the layout with its own main part.
+var (
+	overviewPage = parsePage("overview.html")
+	incidentPage = parsePage("incident.html")
+	refusalPage  = parsePage("refusal.html")
+)
+
+func parsePage(name string) *template.Template {
+	return template.Must(template.ParseFS(pageFiles, "pages/layout.html", "pages/parts.html", "pages/"+name))
+}
+
+// frame is what the layout needs, and Main, which the page's own part needs.
+type frame struct {
+	Title string
+	// From is where the script fetches the page anew; empty for a page that stays as it is.
+	From string
+	// Still says that a browser without script must not reload the page: somebody may be typing in it.
+	Still bool
+	// Well is the line that says how the service is; nil where that is not known.
+	Well *wellness
+	// Notice tells that what was asked for could not be done.
+	Notice string
+	AsOf   moment
+	Main   any
+}
+
+// wellness is the line at the top that says how the service itself is.
+type wellness struct {
+	Good bool
+	Text string
+}
+
+// How much the overview shows: cards, then rows, then a number.
+const (
+	mostCards    = 30
+	mostRows     = 170
+	mostResolved = 10
+)
+
+// page makes a handler of one that speaks HTML.
+func (s *server) page(serve handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		err := serve(w, r)
+		if err == nil {
+			return
+		}
+		is := refused(err)
+		s.report(r, err, is)
+		title := http.StatusText(is.status)
+		err = render(w, is.status, refusalPage, frame{Title: title, AsOf: exactly(s.Now(), s.Now()), Main: refusalView{title, is.text}})
+		if err != nil { // our own template: a test renders it
+			s.Log.Error("render page", "error", err)
+		}
+	})
+}
+
+// render answers with a page. It renders into memory first, so that a fault in a template is an answer of its own.
+func render(w http.ResponseWriter, status int, page *template.Template, f frame) error {
+	var b bytes.Buffer
+	if err := page.ExecuteTemplate(&b, "layout.html", f); err != nil {
+		return fmt.Errorf("render page: %w", err)
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = w.Write(b.Bytes()) // that the asker is gone by now is not worth a word
+	return nil
+}
+
+// overview shows what is open, what was lately, and whether the service itself is well.
+func (s *server) overview(w http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	status, err := s.status(ctx)
+	if err != nil {
+		return err
+	}
+	var open, over []incident.Incident
+	told := map[string][]incident.Notification{}
+	err = s.Store.View(ctx, func(tx *store.Tx) (err error) {
+		open, err = tx.Incidents(ctx, store.IncidentFilter{
+			States: []incident.State{incident.Open, incident.Acknowledged}, Limit: mostCards + mostRows})
+		if err != nil {
+			return err
+		}
+		byUrgency(open)
+		for _, inc := range open[:min(len(open), mostCards)] {
+			if told[inc.ID], err = tx.Notifications(ctx, inc.ID); err != nil {
+				return err
+			}
+		}
+		over, err = tx.Incidents(ctx, store.IncidentFilter{States: []incident.State{incident.Resolved}, Limit: mostResolved})
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("read overview: %w", err)
+	}
+	now := s.Now()
+	view := overviewOf(status, open, told, over, now)
+	return render(w, http.StatusOK, overviewPage, frame{
+		Title: view.Short + " · tocsin", From: "/", Well: wellnessOf(status), AsOf: exactly(now, now), Main: view})
+}
+
+// incident shows one incident. An id that is only the beginning of one leads to the whole one.
+func (s *server) incident(w http.ResponseWriter, r *http.Request) error {
+	d, err := s.detail(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	if d.Incident.ID != r.PathValue("id") {
+		w.Header().Set("Location", "/incidents/"+d.Incident.ID)
+		w.WriteHeader(http.StatusFound)
+		return nil
+	}
+	return s.showIncident(r.Context(), w, http.StatusOK, d, "")
+}
+
+func (s *server) showIncident(ctx context.Context, w http.ResponseWriter, code int, d client.Detail, notice string) error {
+	status, err := s.status(ctx)
+	if err != nil {
+		return err
+	}
+	now := s.Now()
+	view := incidentOf(d, now)
+	return render(w, code, incidentPage, frame{
+		Title: view.Title + " · tocsin", From: "/incidents/" + d.Incident.ID, Still: view.Doable, Notice: notice,
+		Well: wellnessOf(status), AsOf: exactly(now, now), Main: view})
+}
+
+// deedByForm does a deed that comes from the form on an incident's page, and leads back there. What is refused is told above
+// the page, as the incident is by then.
+func (s *server) deedByForm(do deed) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if err := checkType(r, "application/x-www-form-urlencoded"); err != nil {
+			return err
+		}
+		if err := r.ParseForm(); err != nil {
+			return unreadable(err)
+		}
+		id, err := s.done(r.Context(), do, r.PathValue("id"), r.PostForm.Get("by"))
+		if err == nil {
+			w.Header().Set("Location", "/incidents/"+id)
+			w.WriteHeader(http.StatusSeeOther)
+			return nil
+		}
+		is := refused(err)
+		if is.code != client.Conflict && is.code != client.Invalid {
+			return err
+		}
+		d, missing := s.detail(r.Context(), r.PathValue("id"))
+		if missing != nil {
+			return err
+		}
+		return s.showIncident(r.Context(), w, is.status, d, is.text)
+	}
+}
+
+// static serves the style sheet, the script and the icon. They are asked for again each time and answered by their hash.
+func (s *server) static(w http.ResponseWriter, r *http.Request) error {
+	name := r.PathValue("name")
+	data, err := staticFiles.ReadFile(path.Join("static", path.Base(name)))
+	if err != nil {
+		return nowhere(w, r)
+	}
+	sum := sha256.Sum256(data)
+	w.Header().Set("ETag", `"`+hex.EncodeToString(sum[:12])+`"`)
+	w.Header().Set("Cache-Control", "no-cache")
+	http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(data))
+	return nil
+}
+
+// refusalView is the main part of a page that says no.
+type refusalView struct{ Title, Text string }

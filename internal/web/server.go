@@ -1,0 +1,155 @@
+// Package web shows people what is wrong and takes what they do about it: pages that need no script to be read, a JSON API
+// that the commands speak (see web/client), health and metrics. Nothing changes by a GET, and all text that comes from logs
+// is data: cleaned, bounded, escaped.
+package web
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"tocsin/internal/store"
+	"tocsin/internal/web/client"
+)
+
+// Actions is what a person can do about an incident. id is an incident's whole id, by the person; the errors carry a code
+// (see Coded).
+type Actions interface {
+	Acknowledge(ctx context.Context, id, by string, now time.Time) error
+	Resolve(ctx context.Context, id, by string, now time.Time) error
+}
+
+// Status is how the service itself is. What Options.Status returns needs only StartedAt, Config, Rules, and each source's Name,
+// Kind and Error: the rest is filled in here from the store.
+type Status = client.Status
+
+// Options are what the pages are made of. Store, Actions and Registry are needed, the others have a default.
+type Options struct {
+	Store   *store.Store
+	Actions Actions
+	Version string
+	// Ready is nil's answer when the service does its work; the error's text says what is missing. Healthy likewise says
+	// whether the process is worth keeping. Left out, both are always well.
+	Ready   func() error
+	Healthy func() error
+	// Status says how the service is; asked at each request, so it must be quick. Left out, the sources are the store's.
+	Status func() Status
+	// Now is the clock; left out, the wall's.
+	Now func() time.Time
+	// Registry is what /metrics shows. New adds this package's own metrics to it.
+	Registry *prometheus.Registry
+	// Hosts are the names under which the service is reached, without a port. Loopback names are always good.
+	Hosts []string
+	Log   *slog.Logger
+}
+
+type server struct {
+	Options
+	guard http.Handler
+}
+
+// route is one method on one path. The table of them is the whole surface: whatever is not in it is refused.
+type route struct {
+	method, path string
+	serve        http.Handler
+}
+
+// New makes the handler. It sets no timeouts: those belong to the server that it is given to. It panics if Registry already
+// has metrics of the same names: that is a mistake in the wiring.
+func New(o Options) http.Handler {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	yes := func() error { return nil }
+	if o.Ready == nil {
+		o.Ready = yes
+	}
+	if o.Healthy == nil {
+		o.Healthy = yes
+	}
+	if o.Status == nil {
+		o.Status = func() Status { return Status{} }
+	}
+	o.Registry.MustRegister(&Metrics{store: o.Store, version: o.Version, now: o.Now})
+	s := &server{Options: o}
+	mux := http.NewServeMux()
+	allowed := map[string][]string{}
+	for _, r := range s.routes() {
+		mux.Handle(r.method+" "+r.path, r.serve)
+		allowed[r.path] = append(allowed[r.path], r.method)
+	}
+	for path, methods := range allowed {
+		mux.Handle(path, s.wrongMethod(path, strings.Join(methods, ", ")))
+	}
+	mux.Handle("/api/", s.api(nowhere))
+	mux.Handle("/", s.page(nowhere))
+	s.guard = s.guarded(mux)
+	return s
+}
+
+// ServeHTTP makes the server a handler.
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.guard.ServeHTTP(w, r) }
+
+// routes is the whole surface.
+func (s *server) routes() []route {
+	metrics := promhttp.HandlerFor(s.Registry, promhttp.HandlerOpts{
+		ErrorLog:      slog.NewLogLogger(s.Log.Handler(), slog.LevelError),
+		ErrorHandling: promhttp.ContinueOnError, // a store that cannot be read must not hide the process's own figures
+	})
+	return []route{
+		{"GET", "/{$}", s.page(s.overview)},
+		{"GET", "/incidents/{id}", s.page(s.incident)},
+		{"POST", "/incidents/{id}/acknowledge", s.page(s.deedByForm(s.Actions.Acknowledge))},
+		{"POST", "/incidents/{id}/resolve", s.page(s.deedByForm(s.Actions.Resolve))},
+		{"GET", "/static/{name}", s.page(s.static)},
+
+		{"GET", "/api/v1/incidents", s.api(s.listIncidents)},
+		{"GET", "/api/v1/incidents/{id}", s.api(s.getIncident)},
+		{"POST", "/api/v1/incidents/{id}/acknowledge", s.api(s.deedByJSON(s.Actions.Acknowledge))},
+		{"POST", "/api/v1/incidents/{id}/resolve", s.api(s.deedByJSON(s.Actions.Resolve))},
+		{"GET", "/api/v1/status", s.api(s.getStatus)},
+
+		{"GET", "/healthz", probe(s.Healthy)},
+		{"GET", "/readyz", probe(s.Ready)},
+		{"GET", "/metrics", metrics},
+	}
+}
+
+// probe answers 200 and "ok", or 503 and the error's text.
+func probe(ask func() error) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		if err := ask(); err != nil {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			fmt.Fprintln(w, clean(err.Error(), 2000))
+			return
+		}
+		fmt.Fprintln(w, "ok")
+	})
+}
+
+// wrongMethod refuses, for a path of the table, the methods that the table does not have.
+func (s *server) wrongMethod(path, allowed string) http.Handler {
+	refuse := func(w http.ResponseWriter, r *http.Request) error {
+		w.Header().Set("Allow", allowed)
+		return &refusal{http.StatusMethodNotAllowed, client.Invalid, r.Method + " is not possible here, only " + allowed + " is"}
+	}
+	if strings.HasPrefix(path, "/api/") {
+		return s.api(refuse)
+	}
+	return s.page(refuse)
+}
+
+// nowhere is every path that the table does not have.
+func nowhere(_ http.ResponseWriter, r *http.Request) error {
+	return &refusal{http.StatusNotFound, client.NotFound, "there is nothing at " + clean(r.URL.Path, 200)}
+}

@@ -1,0 +1,180 @@
+package words_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"tocsin/internal/words"
+)
+
+func TestDuration(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		-time.Minute: "less than a second", 0: "less than a second", time.Second: "1 second", 12 * time.Second: "12 seconds",
+		89 * time.Second: "89 seconds", 90 * time.Second: "2 minutes", 41 * time.Minute: "41 minutes", 3*time.Hour + 10*time.Minute: "3 h 10 min",
+		17 * time.Hour: "17 h", 52 * time.Hour: "2 days 4 h", 48 * time.Hour: "2 days", 36 * time.Hour: "1 day 12 h",
+	} {
+		if got := words.Duration(d); got != want {
+			t.Errorf("Duration(%v) = %q, want %q", d, got, want)
+		}
+	}
+}
+
+func TestTimeCountNames(t *testing.T) {
+	at := time.Date(2019, 1, 22, 23, 28, 49, 0, time.UTC)
+	for _, c := range []struct{ got, want string }{
+		{words.Time(at, at.Add(time.Hour)), "23:28:49 UTC"},
+		{words.Time(at, at.Add(13*time.Hour)), "2019-01-22 23:28:49 UTC"},
+		{words.Time(time.Time{}, at), ""},
+		{words.Count(0), "0"}, {words.Count(999), "999"}, {words.Count(9689), "9,689"}, {words.Count(-1234567), "-1,234,567"},
+		{words.Lines(1, false), "1 line"}, {words.Lines(12000, true), "about 12,000 lines"},
+		{words.Names(nil, 3), ""}, {words.Names([]string{"hook"}, 3), "hook"}, {words.Names([]string{"hook", "deck"}, 3), "hook and deck"},
+		{words.Names([]string{"a", "b", "c", "d", "e"}, 3), "a, b, c and 2 more"},
+	} {
+		if c.got != c.want {
+			t.Errorf("got %q, want %q", c.got, c.want)
+		}
+	}
+}
+
+// hostile are texts that a log line may bring, and what a person may see of them.
+var hostile = []struct{ name, in, clean, slack, terminal string }{
+	{"a broadcast", "<!channel> look", "<!channel> look", "&lt;!channel&gt; look", "<!channel> look"},
+	{"a mention", "<@U0000001>", "<@U0000001>", "&lt;@U0000001&gt;", "<@U0000001>"},
+	{"a faked link", "<https://evil.example|https://good.example>", "<https://evil.example|https://good.example>", "&lt;https://evil.example|https://good.example&gt;", "<https://evil.example|https://good.example>"},
+	{"escaped twice", "&lt;!channel&gt;", "&lt;!channel&gt;", "&amp;lt;!channel&amp;gt;", "&lt;!channel&gt;"},
+	{"a colour", "\x1b[31mred\x1b[0m", "red", "red", `\x1b[31mred\x1b[0m`},
+	{"a title of the terminal", "a\x1b]0;owned\x07b", "ab", "ab", `a\x1b]0;owned\x07b`},
+	{"a clipboard string that is never ended", "a\x1b]52;c;AAAA", "a52;c;AAAA", "a52;c;AAAA", `a\x1b]52;c;AAAA`},
+	{"C1 control sequence", "a\u009b31mb", "ab", "ab", `a\x9b31mb`},
+	{"right to left override", "exe\u202ecod.txt", "execod.txt", "execod.txt", `exe\u202ecod.txt`},
+	{"no width", "pass\u200bword\ufeff", "password", "password", `pass\u200bword\ufeff`},
+	{"tags", "a\U000e0041b", "ab", "ab", `a\u0e0041b`},
+	{"NUL and bell", "a\x00b\x07c", "abc", "abc", `a\x00b\x07c`},
+	{"not UTF-8", "a\xffb", "a\ufffdb", "a\ufffdb", `a\xffb`},
+	{"carriage return", "safe\rrm -rf", "safe rm -rf", "safe\nrm -rf", `safe\x0drm -rf`},
+	{"lines", "a\r\nb\u2028c", "a b c", "a\nb\nc", `a\x0d` + "\n" + `b\u2028c`},
+	{"marks in heaps", "e\u0301\u0301\u0301\u0301\u0301", "e\u0301\u0301\u0301", "e\u0301\u0301\u0301", "e\u0301\u0301\u0301\u0301\u0301"},
+}
+
+func TestHostile(t *testing.T) {
+	for _, c := range hostile {
+		t.Run(c.name, func(t *testing.T) {
+			for _, each := range []struct{ what, got, want string }{
+				{"Clean", words.Clean(c.in, 100), c.clean}, {"Slack", words.Slack(c.in), c.slack}, {"Terminal", words.Terminal(c.in), c.terminal},
+			} {
+				if each.got != each.want {
+					t.Errorf("%s = %q, want %q", each.what, each.got, each.want)
+				}
+			}
+		})
+	}
+}
+
+func TestCutKeepsBothEnds(t *testing.T) {
+	s := "panic: " + strings.Repeat("x", 1000) + " cause: preset-aws-credential"
+	got := words.Clean(s, 90)
+	if n := utf8.RuneCountInString(got); n != 90 {
+		t.Errorf("%d runes, want 90: %q", n, got)
+	}
+	if !strings.HasPrefix(got, "panic: ") || !strings.HasSuffix(got, "preset-aws-credential") || !strings.Contains(got, "…") {
+		t.Errorf("the ends are not kept: %q", got)
+	}
+	for _, max := range []int{0, 1, 2, 3} {
+		if n := utf8.RuneCountInString(words.Cut("äöüß", max)); n > max {
+			t.Errorf("Cut to %d has %d runes", max, n)
+		}
+	}
+}
+
+func TestSlackCode(t *testing.T) {
+	got := words.SlackCode("a ```<!here>``` `` b", 200)
+	if want := "```\na ˋˋˋ&lt;!here&gt;ˋˋˋ `` b\n```"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	for _, s := range []string{strings.Repeat("&", 256<<10), strings.Repeat("`", 5000), ""} {
+		got := words.SlackCode(s, 500)
+		if n := utf8.RuneCountInString(got); n > 500 || strings.Count(got, "```") != 2 {
+			t.Errorf("%d characters, %d fences", n, strings.Count(got, "```"))
+		}
+	}
+}
+
+func TestSlackLink(t *testing.T) {
+	for _, c := range []struct{ address, want string }{
+		{"https://go.k8s.io/runbook?a=1&b=2", "<https://go.k8s.io/runbook?a=1&amp;b=2|Run &lt;book&gt;>"},
+		{"javascript:alert(1)", "Run &lt;book&gt;"},
+		{"https://good.example@evil.example/", "Run &lt;book&gt;"},
+		{"https://a/|<!channel>", "<https://a/%7C%3C%21channel%3E|Run &lt;book&gt;>"},
+		{"//evil.example", "Run &lt;book&gt;"},
+		{"", "Run &lt;book&gt;"},
+	} {
+		got := words.SlackLink(c.address, "Run <book>")
+		if got != c.want && got != strings.ReplaceAll(c.want, "%21", "!") {
+			t.Errorf("SlackLink(%q) = %q, want %q", c.address, got, c.want)
+		}
+	}
+}
+
+func TestRedact(t *testing.T) {
+	const jwt = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U"
+	for _, c := range []struct{ in, want string }{
+		{"token xoxb-123456789012-abcdefGHIJKL rest", "token <redacted> rest"},
+		{"key AKIAIOSFODNN7EXAMPLE.", "key <redacted>."},
+		{"ghp_16C7e42F292c6912E7710c838347Ae178B4a", "<redacted>"},
+		{"github_pat_11ABCDEFG0abcdefghijkl_MNOPQRSTUVWX", "<redacted>"},
+		{"jwt=" + jwt + ";", "jwt=<redacted>;"},
+		{`{"authorization":"Bearer abcdefgh12345678"}`, `{"authorization":"Bearer <redacted>"}`},
+		{"Authorization: Basic dXNlcjpwYXNzd29yZA==", "Authorization: Basic <redacted>"},
+		{"cloning https://bot:s3cr3t@github.com/x.git", "cloning https://<redacted>@github.com/x.git"},
+		{"postgres://u:p@ss@db:5432/x", "postgres://<redacted>@db:5432/x"},
+		{"-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY----- after", "<redacted> after"},
+		{`"-----BEGIN PRIVATE KEY-----\nMIIEcut`, `"<redacted>`},
+		{"https://hooks.slack.com/services/T0/B0/abcDEF", "https://hooks.slack.com/services/<redacted>"},
+		// and what is no secret stays
+		{"duplicated preset label : preset-aws-credential", "duplicated preset label : preset-aws-credential"},
+		{"git clone ssh://git@github.com/x at http://a:8080/b", "git clone ssh://git@github.com/x at http://a:8080/b"},
+		{"the bearer of news, a basic idea, eyJust", "the bearer of news, a basic idea, eyJust"},
+	} {
+		got := words.Redact(c.in)
+		if got != c.want {
+			t.Errorf("Redact(%q) = %q, want %q", c.in, got, c.want)
+		}
+		if again := words.Redact(got); again != got {
+			t.Errorf("twice: %q, then %q", got, again)
+		}
+	}
+	// What hides a secret from the pattern is taken out before the pattern looks.
+	if got := words.Clean("xoxb-1234\u200b56789012-\x1b[1mabcdef", 100); got != "<redacted>" {
+		t.Errorf("a secret with a character of no width in it: %q", got)
+	}
+}
+
+func FuzzWords(f *testing.F) {
+	for _, c := range hostile {
+		f.Add(c.in)
+	}
+	f.Add("``````")
+	f.Fuzz(func(t *testing.T, s string) {
+		if got := words.Slack(s); strings.ContainsAny(got, "<>") || !utf8.ValidString(got) {
+			t.Errorf("Slack(%q) = %q holds markup", s, got)
+		}
+		code := words.SlackCode(s, 300)
+		if strings.Count(code, "```") != 2 || strings.ContainsAny(code, "<>") || utf8.RuneCountInString(code) > 300 {
+			t.Errorf("SlackCode(%q) = %q", s, code)
+		}
+		clean := words.Clean(s, 80)
+		if !utf8.ValidString(clean) || utf8.RuneCountInString(clean) > 80 || strings.ContainsAny(clean, "\n\r\x1b\x00") {
+			t.Errorf("Clean(%q) = %q", s, clean)
+		}
+		for _, r := range words.Terminal(s) {
+			if r < 0x20 && r != '\n' && r != '\t' || r == 0x7f || r >= 0x80 && r < 0xa0 || r == 0x202e {
+				t.Errorf("Terminal(%q) keeps %U", s, r)
+			}
+		}
+		if link := words.SlackLink(s, s); strings.Count(link, ">") > 1 || strings.Count(link, "<") > 1 || strings.Contains(link, "\n") {
+			t.Errorf("SlackLink(%q) = %q", s, link)
+		}
+	})
+}

@@ -1,0 +1,381 @@
+package rules
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"tocsin/detectors"
+	"tocsin/internal/incident"
+	"tocsin/internal/logs"
+	"tocsin/internal/words"
+)
+
+// Evaluator makes changes of alerts of what matched: hits and states in, changes and states out. It keeps nothing itself.
+type Evaluator struct {
+	Set *Set
+	// Lateness is how much later than its time an entry may come: closing and absence wait so long.
+	Lateness time.Duration
+}
+
+// ChangeKind says what became of an alert.
+type ChangeKind int
+
+// The kinds of changes.
+const (
+	Fired ChangeKind = iota + 1
+	Counted
+	Resolved
+)
+
+// Change is what became of one alert.
+type Change struct {
+	Kind ChangeKind
+	Rule *Rule
+	// Alert is as it is now; with Resolved, as it was last.
+	Alert incident.Alert
+	// At is the instant: the entry's clock, or when the timer was due.
+	At time.Time
+	// How says why it resolved.
+	How string
+	// Added is, with Counted, how many entries came.
+	Added int64
+	// Doubled says, with Counted, that the count has doubled since it was said last.
+	Doubled bool
+}
+
+// sortWaiting brings timers into the order in which they are taken.
+func sortWaiting(list []Waiting) {
+	slices.SortFunc(list, func(a, b Waiting) int {
+		return cmp.Or(a.At.Compare(b.At), strings.Compare(a.Key.Rule, b.Key.Rule), strings.Compare(a.Key.Group, b.Key.Group))
+	})
+}
+
+// Waiting is a state that has something due.
+type Waiting struct {
+	Key incident.Key
+	At  time.Time
+}
+
+// Slice is the input of one step.
+type Slice struct {
+	// Hits are what matched, in order; those whose clock is after Until are left for later. Zero Until takes all.
+	Hits  []Hit
+	Until time.Time
+	// Due are the states that have something due up to Watermark, earliest first.
+	Due       []Waiting
+	Watermark time.Time
+	// Load reads a state; nil if there is none.
+	Load func(key incident.Key) (*State, error)
+	// Sight says since when a source has been seen without a gap, and whether it is seen now; "" asks for all sources.
+	Sight func(source string) (since time.Time, ok bool)
+}
+
+// Outcome is what one step came to.
+type Outcome struct {
+	Changes []Change
+	// Used is how many of the hits were consumed.
+	Used int
+	// States are those that were looked at, to be stored with their Due.
+	States map[incident.Key]*State
+}
+
+// Step does what hits and timers ask for, in the order of their times, up to and with the first instant at which an alert fires or
+// resolves; the rest is left for the next step. Hits come before timers of the same instant.
+func (e *Evaluator) Step(in Slice) (Outcome, error) {
+	run := &stepping{Evaluator: e, Slice: in, out: Outcome{States: map[incident.Key]*State{}}}
+	for {
+		at, what := run.next()
+		if what == nil || !run.stopped.IsZero() && at.After(run.stopped) {
+			return run.out, nil
+		}
+		if err := what(at); err != nil {
+			return Outcome{}, err
+		}
+	}
+}
+
+// stepping is a step on its way.
+type stepping struct {
+	*Evaluator
+	Slice
+	out Outcome
+	// stopped is the instant at which something visible happened; zero before.
+	stopped time.Time
+}
+
+// next is what comes next, and when; nil when nothing does.
+func (s *stepping) next() (time.Time, func(at time.Time) error) {
+	timer, key, waiting := s.nextTimer()
+	if s.out.Used < len(s.Hits) {
+		h := &s.Hits[s.out.Used]
+		if (s.Until.IsZero() || !h.Entry.Clock.After(s.Until)) && (!waiting || !timer.Before(h.Entry.Clock)) {
+			return h.Entry.Clock, func(time.Time) error { s.out.Used++; return s.observe(h) }
+		}
+	}
+	if !waiting {
+		return time.Time{}, nil
+	}
+	return timer, func(at time.Time) error { return s.tick(key, at) }
+}
+
+// nextTimer is the earliest timer up to the watermark: of the states that were looked at as they are now, of the others as they
+// are stored.
+func (s *stepping) nextTimer() (at time.Time, key incident.Key, ok bool) {
+	better := func(t time.Time, k incident.Key) bool {
+		return !t.IsZero() && !t.After(s.Watermark) && (!ok || t.Before(at) || t.Equal(at) && (k.Rule < key.Rule || k.Rule == key.Rule && k.Group < key.Group))
+	}
+	for _, w := range s.Due {
+		if s.out.States[w.Key] == nil && better(w.At, w.Key) {
+			at, key, ok = w.At, w.Key, true
+			break // they are sorted
+		}
+	}
+	for k, st := range s.out.States {
+		if r := s.Set.byName[k.Rule]; r != nil {
+			if t := s.NextDue(r, st); better(t, k) {
+				at, key, ok = t, k, true
+			}
+		}
+	}
+	return at, key, ok
+}
+
+// NextDue is when a state has something due, in the time of clocks; zero for never.
+func (e *Evaluator) NextDue(r *Rule, st *State) time.Time {
+	var due time.Time
+	add := func(t time.Time) {
+		if !t.IsZero() && (due.IsZero() || t.Before(due)) {
+			due = t
+		}
+	}
+	add(st.detector.Due())
+	if st.Alert != nil && r.resolves.kind == onQuiet && !st.QuietPassed {
+		add(st.Alert.Last.Add(r.resolves.after))
+	}
+	if n := len(st.Runs); n > 0 {
+		add(st.Runs[0].To.Add(r.window() + Overlap + time.Second))
+	}
+	if due.IsZero() {
+		return due
+	}
+	return due.Add(e.Lateness)
+}
+
+func (r *Rule) window() time.Duration { return r.detect.Traits().Window }
+
+// state loads a state, or makes one.
+func (s *stepping) state(r *Rule, key incident.Key, group incident.Labels) (*State, error) {
+	if st := s.out.States[key]; st != nil {
+		return st, nil
+	}
+	st, err := s.Load(key)
+	if err != nil {
+		return nil, fmt.Errorf("load state of %s %s: %w", key.Rule, key.Group, err)
+	}
+	if st == nil {
+		st = &State{Group: group}
+	}
+	if st.detector, err = r.detect.New(st.Detector); err != nil {
+		return nil, fmt.Errorf("load state of %s %s: %w", key.Rule, key.Group, err)
+	}
+	s.out.States[key] = st
+	return st, nil
+}
+
+func (s *stepping) observe(h *Hit) error {
+	r, e := h.Rule, h.Entry
+	st, err := s.state(r, h.Key, h.Group)
+	if err != nil {
+		return err
+	}
+	t, at := e.Time(), e.Clock
+	switch h.Role {
+	case roleAlive:
+		if st.Alert != nil && t.After(st.AliveAt) {
+			st.AliveAt = t
+			s.tryQuiet(r, st, at)
+		}
+		return nil
+	case roleClear:
+		if st.Alert != nil && t.After(st.Alert.Last) {
+			st.Cleared = t
+			s.resolve(r, st, at, "seen well: "+bound(e.Message(), 200))
+		}
+		return nil
+	}
+	if t.Before(at.Add(-r.window()-Overlap)) || !t.After(st.Cleared) {
+		st.Late++
+		return nil
+	}
+	if st.seen(identity(e), t) {
+		return nil
+	}
+	st.Source = e.Source
+	st.detector.Observe(detectors.Match{Time: t, Filter: h.Role, Values: r.values(e)})
+	if h.Role == roleMain {
+		s.matched(r, st, *h, t)
+	}
+	return nil
+}
+
+// matched does what an entry of the rule's own filter asks for, once the detector has seen it.
+func (s *stepping) matched(r *Rule, st *State, h Hit, t time.Time) {
+	run := st.extend(t, r.window())
+	if st.Alert == nil && run.From.Equal(run.To) {
+		st.Gathered = Gathered{} // a new run
+	}
+	st.gather(h, t)
+	at := h.Entry.Clock
+	switch silence := r.detect.Traits().Silence; {
+	case silence && st.Alert != nil:
+		s.resolve(r, st, at, "seen again: "+bound(h.Entry.Message(), 200))
+	case silence:
+	case st.Alert != nil:
+		s.count(r, st, at)
+	case st.detector.Holds() && run.To.Sub(run.From) >= r.For:
+		s.fire(r, st, h.Entry, at)
+	}
+}
+
+// tick does what time asks for in one group. at is when it was due.
+func (s *stepping) tick(key incident.Key, at time.Time) error {
+	r := s.Set.byName[key.Rule]
+	if r == nil {
+		return fmt.Errorf("state of %s, a rule that is not there, is due", key.Rule)
+	}
+	st, err := s.state(r, key, nil)
+	if err != nil {
+		return err
+	}
+	now := at.Add(-s.Lateness)
+	silence := r.detect.Traits().Silence
+	if silence && st.Alert == nil {
+		since, ok := s.Sight(st.Source)
+		if !ok {
+			st.detector.Observe(detectors.Match{Time: now}) // unknown, not absent: its time begins anew
+			return nil
+		}
+		if since.After(now.Add(-r.window())) {
+			st.detector.Observe(detectors.Match{Time: since})
+		}
+	}
+	st.detector.Advance(now)
+	st.forget(now, r.window())
+	if silence && st.Alert == nil && st.detector.Holds() {
+		s.fire(r, st, nil, at)
+	}
+	s.tryQuiet(r, st, at)
+	return nil
+}
+
+// tryQuiet resolves an alert that has been quiet long enough, if the group is alive.
+func (s *stepping) tryQuiet(r *Rule, st *State, at time.Time) {
+	now := at.Add(-s.Lateness)
+	if st.Alert == nil || r.resolves.kind != onQuiet || now.Before(st.Alert.Last.Add(r.resolves.after)) {
+		return
+	}
+	st.QuietPassed = true
+	if st.AliveAt.Before(now.Add(-AliveWithin)) {
+		return // quiet is not healthy: the next sign of life decides
+	}
+	s.resolve(r, st, at, fmt.Sprintf("quiet for %s, and alive", words.Duration(r.resolves.after)))
+}
+
+func (s *stepping) fire(r *Rule, st *State, e *logs.Entry, at time.Time) {
+	g := &st.Gathered
+	a := incident.Alert{
+		Key: incident.Key{Rule: r.Name, Group: st.Group.Text()}, State: incident.Firing,
+		Labels: incident.Labels{}, Severity: r.Severity, Mode: r.Mode, Impact: r.Impact, SymptomOf: r.SymptomOf,
+		First: g.First, Last: g.Last, Identity: g.Identity, FiredAt: at, Count: g.Count, About: st.Overflown, FirstLine: g.FirstOne,
+		Lines: slices.Clone(g.Newest), List: st.detector.List(),
+	}
+	if a.First.IsZero() { // an absence of what never spoke
+		a.First, a.Last = at, at
+	}
+	for _, from := range []incident.Labels{g.Labels, r.Labels, st.Group} {
+		for k, v := range from {
+			a.Labels[k] = v
+		}
+	}
+	a.Annotations = r.annotate(&a, e)
+	st.Alert = &a
+	st.AliveAt, st.QuietPassed = time.Time{}, false
+	s.changed(Change{Kind: Fired, Rule: r, Alert: a, At: at})
+}
+
+// count takes an entry into the alert that fires.
+func (s *stepping) count(r *Rule, st *State, at time.Time) {
+	a, g := st.Alert, &st.Gathered
+	before := a.Count
+	a.Last, a.Count, a.About, a.Lines, a.List = later(a.Last, g.Last), a.Count+1, st.Overflown, slices.Clone(g.Newest), st.detector.List()
+	st.QuietPassed = false
+	if n := len(s.out.Changes); n > 0 && s.out.Changes[n-1].Kind == Counted && s.out.Changes[n-1].Alert.Key == a.Key {
+		last := &s.out.Changes[n-1] // one change tells of many entries
+		last.Alert, last.Added, last.Doubled = *a, last.Added+1, last.Doubled || doubled(before, a.Count)
+		return
+	}
+	s.out.Changes = append(s.out.Changes, Change{Kind: Counted, Rule: r, Alert: *a, At: at, Added: 1, Doubled: doubled(before, a.Count)})
+	if doubled(before, a.Count) {
+		s.stopped = later(s.stopped, at)
+	}
+}
+
+// doubled says whether a count passed a power of two, from 16 on.
+func doubled(before, after int64) bool {
+	for n := int64(16); n <= after; n *= 2 {
+		if before < n {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *stepping) resolve(r *Rule, st *State, at time.Time, how string) {
+	a := *st.Alert
+	a.State, a.ResolvedAt = incident.AlertResolved, at
+	st.Alert, st.Gathered, st.Runs, st.QuietPassed = nil, Gathered{}, nil, false
+	st.Cleared = later(st.Cleared, a.Last)
+	if !r.detect.Traits().Silence {
+		st.detector, _ = r.detect.New(nil) // a fresh one has no state to be wrong
+	}
+	s.changed(Change{Kind: Resolved, Rule: r, Alert: a, At: at, How: how})
+}
+
+func (s *stepping) changed(c Change) {
+	s.out.Changes = append(s.out.Changes, c)
+	s.stopped = later(s.stopped, c.At)
+}
+
+// values reads the fields that the rule's detector wants.
+func (r *Rule) values(e *logs.Entry) map[string]string {
+	if len(r.fields) == 0 {
+		return nil
+	}
+	values := make(map[string]string, len(r.fields))
+	for name, path := range r.fields {
+		if v, ok := path.Text(e); ok {
+			values[name] = bound(v, maxLabel)
+		}
+	}
+	return values
+}
+
+// annotate renders the rule's annotations for an alert. e is the entry that let it fire; nil for an absence.
+func (r *Rule) annotate(a *incident.Alert, e *logs.Entry) map[string]string {
+	data := words.AnnotationData{Labels: a.Labels, Count: a.Count, List: a.List, First: a.First, Last: a.Last}
+	if e != nil {
+		data.Entry = words.FieldsOf(e.Root)
+	}
+	out := make(map[string]string, len(r.annotations))
+	for name, tmpl := range r.annotations {
+		text, err := tmpl.Render(data)
+		if err != nil && text == "" {
+			text = r.Name // the words failed: the page must go out all the same
+		}
+		out[name] = strings.TrimSpace(text)
+	}
+	return out
+}

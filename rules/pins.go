@@ -1,0 +1,80 @@
+package rules
+
+import (
+	"fmt"
+	"strings"
+
+	"tocsin/internal/lql"
+)
+
+// unpinned says what a paging rule's filter leaves open: anyone who can write a log line can try to page, so each branch must
+// pin the place. That is the project or the cluster and, by kind of resource: for a container or a pod the namespace or the
+// controller; for a load balancer the url map, the forwarding rule or the host of the request; for a probe its name.
+func unpinned(f *lql.Filter) []string {
+	branches, err := f.Branches()
+	if err != nil {
+		return []string{fmt.Sprintf("a rule that pages must pin its place in every branch, and this filter has too many to tell: %v", err)}
+	}
+	var out []string
+	for _, b := range branches {
+		if text := branchUnpinned(b); text != "" {
+			out = append(out, "a rule with mode: page "+text)
+			break // one is enough to mend it
+		}
+	}
+	return out
+}
+
+// branchUnpinned says what one conjunction of terms leaves open, "" for nothing.
+func branchUnpinned(terms []lql.Term) string {
+	pins := map[string]bool{}
+	kind := ""
+	for _, t := range terms {
+		if t.Negated || t.Value == "" || t.Value == "*" && !t.Quoted {
+			continue
+		}
+		path := strings.ToLower(t.Path)
+		switch t.Op {
+		case "=", ":", "=~", "()":
+			pins[path] = true
+		}
+		switch {
+		case path == "resource.type" && t.Op == "=":
+			kind = t.Value
+		case path == "log_id" && strings.EqualFold(t.Value, "tocsin/probe"), path == "logname" && strings.HasSuffix(t.Value, "tocsin%2Fprobe"):
+			kind = "uptime_url"
+		}
+	}
+	has := func(paths ...string) bool {
+		for _, p := range paths {
+			if pins[p] {
+				return true
+			}
+		}
+		return false
+	}
+	switch kind {
+	case "uptime_url":
+		if !has("labels.probe", "jsonpayload.probe") {
+			return "must name the probe in every branch: add labels.probe=\"...\""
+		}
+		return ""
+	case "http_load_balancer":
+		if !has("resource.labels.url_map_name", "resource.labels.forwarding_rule_name", "httprequest.requesturl") {
+			return "must name the load balancer in every branch: add resource.labels.url_map_name, resource.labels.forwarding_rule_name or the host in httpRequest.requestUrl"
+		}
+		return ""
+	}
+	if !has("resource.labels.cluster_name", "resource.labels.project_id", "logname", "source") {
+		return "must pin the project or the cluster in every branch: add resource.labels.cluster_name=\"...\""
+	}
+	if kind == "k8s_node" || kind == "k8s_cluster" {
+		return ""
+	}
+	if !has("resource.labels.namespace_name", "resource.labels.namespace_id", "resource.labels.container_name",
+		`labels.logging.gke.io/top_level_controller_name`, `labels."logging.gke.io/top_level_controller_name"`, `labels.k8s-pod/app`, `labels."k8s-pod/app"`,
+		"jsonpayload.involvedobject.namespace") {
+		return "must pin the namespace or the controller in every branch, or a test job's line can page: add resource.labels.namespace_name=\"...\""
+	}
+	return ""
+}

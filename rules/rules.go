@@ -1,0 +1,233 @@
+// Package rules holds what tocsin looks for: the reader of rule files, the compiled Set that is asked once per batch, the
+// Evaluator that makes alerts of what matched (the only one: live, replay and test use it), and the cases that prove a rule.
+// The rules that are shipped are embedded (Builtin).
+package rules
+
+import (
+	"embed"
+	"slices"
+	"time"
+
+	"tocsin/detectors"
+	"tocsin/internal/config"
+	"tocsin/internal/incident"
+	"tocsin/internal/logs"
+	"tocsin/internal/lql"
+	"tocsin/internal/words"
+)
+
+// Builtin holds the shipped rule files, named as they are after "builtin:" in a configuration: prow/config.yaml.
+//
+//go:embed prow/*.yaml
+var Builtin embed.FS
+
+// Rule is one compiled rule.
+type Rule struct {
+	Name     string
+	Severity incident.Severity
+	Mode     incident.Mode
+	Impact   string
+	// Sources are those that it is asked of; empty for all.
+	Sources   []string
+	Labels    incident.Labels
+	SymptomOf []string
+	// For is how long entries must have gone on.
+	For time.Duration
+	// Hash changes when detection would: filter, detect, group_by, for.
+	Hash  string
+	Cases []Case
+	// Position is where the rule's name stands.
+	Position config.Position
+	// Filter is the rule's own filter.
+	Filter *lql.Filter
+
+	detect      detectors.Spec
+	extra       map[string]*lql.Filter // the detector's own filters
+	fields      map[string]lql.Path    // the detector's fields
+	groupBy     []groupLabel           // by label name
+	resolves    resolves
+	annotations map[string]*words.Annotation
+}
+
+// groupLabel is a label of group_by, and the paths of which the first present gives its value.
+type groupLabel struct {
+	name  string
+	paths []lql.Path
+}
+
+// resolves says when an alert of a rule is over.
+type resolves struct {
+	kind  string // quiet, clear, hand, silence (an absence ends with an entry)
+	after time.Duration
+	alive *lql.Filter
+	clear *lql.Filter
+}
+
+// How an alert ends.
+const (
+	onQuiet = "quiet"
+	onClear = "clear"
+	byHand  = "hand"
+	onEntry = "entry"
+)
+
+// The roles that a filter can have for a rule, beside those that its detector names.
+const (
+	roleMain  = ""
+	roleClear = "\x00clear"
+	roleAlive = "\x00alive"
+)
+
+// AliveWithin is how recently a group must have been seen alive for its quiet to mean that it is well.
+const AliveWithin = 5 * time.Minute
+
+// Set is all rules, compiled together.
+type Set struct {
+	Rules  []*Rule
+	byName map[string]*Rule
+	// watch holds every filter but those that ask who is alive, which are asked only of rules that fire.
+	watch    *lql.Set
+	filters  []*lql.Filter
+	watchers []asked
+	// asking is watch and the alive filters of the rules in living: the last such set, kept.
+	living []*Rule
+	asking *lql.Set
+	askers []asked
+}
+
+// asked says what the filter of that index in a compiled set is for.
+type asked struct {
+	rule *Rule
+	role string
+}
+
+// NewSet compiles rules together. Their names are distinct (Load sees to it).
+func NewSet(list []*Rule) *Set {
+	s := &Set{Rules: list, byName: make(map[string]*Rule, len(list))}
+	add := func(r *Rule, role string, f *lql.Filter) {
+		s.filters = append(s.filters, f)
+		s.watchers = append(s.watchers, asked{rule: r, role: role})
+	}
+	for _, r := range list {
+		s.byName[r.Name] = r
+		add(r, roleMain, r.Filter)
+		for _, name := range sortedKeys(r.extra) {
+			add(r, name, r.extra[name])
+		}
+		if r.resolves.clear != nil {
+			add(r, roleClear, r.resolves.clear)
+		}
+	}
+	s.watch = lql.Compile(s.filters)
+	return s
+}
+
+// Rule is the rule of that name, or nil.
+func (s *Set) Rule(name string) *Rule { return s.byName[name] }
+
+// Filters are all filters that the rules need of a source, for a source whose server can filter.
+func (s *Set) Filters(source string) []*lql.Filter {
+	var out []*lql.Filter
+	for _, r := range s.Rules {
+		if !r.from(source) {
+			continue
+		}
+		out = append(out, r.Filter)
+		for _, name := range sortedKeys(r.extra) {
+			out = append(out, r.extra[name])
+		}
+		for _, f := range []*lql.Filter{r.resolves.clear, r.resolves.alive} {
+			if f != nil {
+				out = append(out, f)
+			}
+		}
+	}
+	return out
+}
+
+// from says whether the rule is asked of a source.
+func (r *Rule) from(source string) bool {
+	if len(r.Sources) == 0 || source == "" {
+		return true
+	}
+	for _, s := range r.Sources {
+		if s == source {
+			return true
+		}
+	}
+	return false
+}
+
+// Hit is an entry that a filter of a rule matched.
+type Hit struct {
+	Rule  *Rule
+	Role  string
+	Entry *logs.Entry
+	// Group are the labels of the group it belongs to, Key the rule and that group.
+	Group incident.Labels
+	Key   incident.Key
+}
+
+// Scan asks all rules once of a batch. clock is the source's clock before it. firing are the names of rules that have, or in this
+// batch may come to have, alerts that fire: only they are asked who is alive. Hits come in the order of the entries, then of the rules.
+func (s *Set) Scan(b logs.Batch, clock time.Time, firing func(rule string) bool) ([]Hit, logs.Progress, error) {
+	hits, progress, err := s.ask(b, clock, s.watch, s.watchers)
+	if err != nil {
+		return nil, progress, err
+	}
+	wanted := map[*Rule]bool{}
+	for _, h := range hits {
+		wanted[h.Rule] = true
+	}
+	var living []*Rule
+	for _, r := range s.Rules {
+		if r.resolves.alive != nil && (wanted[r] || firing(r.Name)) {
+			living = append(living, r)
+		}
+	}
+	if len(living) == 0 {
+		return hits, progress, nil
+	}
+	if !slices.Equal(living, s.living) {
+		filters, watchers := s.filters, s.watchers
+		for _, r := range living {
+			filters = append(filters[:len(filters):len(filters)], r.resolves.alive)
+			watchers = append(watchers[:len(watchers):len(watchers)], asked{rule: r, role: roleAlive})
+		}
+		s.living, s.asking, s.askers = living, lql.Compile(filters), watchers
+	}
+	return s.ask(b, clock, s.asking, s.askers)
+}
+
+// ask scans a batch with one compiled set.
+func (s *Set) ask(b logs.Batch, clock time.Time, set *lql.Set, watchers []asked) ([]Hit, logs.Progress, error) {
+	var hits []Hit
+	progress, err := set.Scan(b, clock, func(e *logs.Entry, matched []int) {
+		for _, i := range matched {
+			w := watchers[i]
+			if !w.rule.from(b.Source) {
+				continue
+			}
+			group := w.rule.group(e)
+			hits = append(hits, Hit{Rule: w.rule, Role: w.role, Entry: e, Group: group, Key: incident.Key{Rule: w.rule.Name, Group: group.Text()}})
+		}
+	})
+	return hits, progress, err
+}
+
+// group works out an entry's group. A label whose paths are all missing is left out.
+func (r *Rule) group(e *logs.Entry) incident.Labels {
+	group := make(incident.Labels, len(r.groupBy))
+	for _, g := range r.groupBy {
+		for _, p := range g.paths {
+			if v, ok := p.Text(e); ok {
+				group[g.name] = bound(v, maxLabel)
+				break
+			}
+		}
+	}
+	return group
+}
+
+// Groups are the groups that the rule watches though they may never have spoken.
+func (r *Rule) Groups() []incident.Labels { return r.detect.Traits().Groups }

@@ -1,0 +1,203 @@
+package rules
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"hash/fnv"
+	"slices"
+	"time"
+
+	"tocsin/detectors"
+	"tocsin/internal/incident"
+	"tocsin/internal/logs"
+)
+
+// Overlap is how much longer than a rule's window the identities of entries are remembered: sources read that much again.
+const Overlap = 5 * time.Minute
+
+// maxSeen bounds the identities that a group remembers: 64 KiB.
+const maxSeen = 64 << 10 / seenSize
+
+// seenSize is the bytes of one remembered identity: 8 of its hash, 4 of its time in seconds.
+const seenSize = 12
+
+// maxNewest is how many of the newest lines a group keeps.
+const maxNewest = 3
+
+// State is what one group of one rule remembers. It is stored after each slice as JSON.
+type State struct {
+	Group    incident.Labels `json:"group"`
+	Source   string          `json:"source,omitempty"`
+	Detector json.RawMessage `json:"detector,omitempty"`
+	// Runs are stretches of entries with no gap longer than the window, as [from, to], oldest first.
+	Runs []Run `json:"runs,omitempty"`
+	// Seen are the identities of the entries within window and overlap, packed; Overflown says that some had to be forgotten.
+	Seen      []byte `json:"seen,omitempty"`
+	Overflown bool   `json:"overflown,omitempty"`
+	// Late counts entries too old to be told from those seen before.
+	Late int64 `json:"late,omitempty"`
+
+	// Alert is the alert that fires, or nil.
+	Alert *incident.Alert `json:"alert,omitempty"`
+	// Gathered is what an alert would tell: first and newest lines, counts. It begins anew with each run.
+	Gathered Gathered `json:"gathered"`
+	// Cleared is the time of the entry that ended the last alert: what is older belongs to what is over.
+	Cleared time.Time `json:"cleared,omitzero"`
+	// QuietPassed says that the time of quiet is over and only a sign of life is missing.
+	QuietPassed bool `json:"quiet_passed,omitempty"`
+	// AliveAt is when the group was last seen alive, asked only while it fires.
+	AliveAt time.Time `json:"alive_at,omitzero"`
+
+	detector detectors.Detector
+}
+
+// Run is a stretch of entries.
+type Run struct {
+	From time.Time `json:"from"`
+	To   time.Time `json:"to"`
+}
+
+// Gathered is what is known of the entries of a run.
+type Gathered struct {
+	First    time.Time       `json:"first,omitzero"`
+	Last     time.Time       `json:"last,omitzero"`
+	Identity string          `json:"identity,omitempty"`
+	Count    int64           `json:"count,omitempty"`
+	FirstOne incident.Line   `json:"first_line,omitzero"`
+	Newest   []incident.Line `json:"newest,omitempty"`
+	// Labels are what an alert carries beyond its group: project, cluster.
+	Labels incident.Labels `json:"labels,omitempty"`
+}
+
+// Encode is the state as it is stored.
+func (st *State) Encode() ([]byte, error) {
+	if st.detector != nil {
+		d, err := st.detector.State()
+		if err != nil {
+			return nil, fmt.Errorf("save detector: %w", err)
+		}
+		st.Detector = d
+	}
+	return json.Marshal(st)
+}
+
+// DecodeState reads what Encode wrote.
+func DecodeState(b []byte) (*State, error) {
+	st := new(State)
+	if err := json.Unmarshal(b, st); err != nil {
+		return nil, fmt.Errorf("read state of detection: %w", err)
+	}
+	return st, nil
+}
+
+// Empty says that nothing is left to remember, so that the row can be deleted.
+func (st *State) Empty() bool {
+	return st.Alert == nil && len(st.Seen) == 0 && len(st.Runs) == 0
+}
+
+// seen says whether an identity was seen before, and remembers it. t is the entry's time.
+func (st *State) seen(id string, t time.Time) bool {
+	h := fnv.New64a()
+	h.Write([]byte(id))
+	sum := h.Sum64()
+	for i := 0; i+seenSize <= len(st.Seen); i += seenSize {
+		if binary.LittleEndian.Uint64(st.Seen[i:]) == sum {
+			return true
+		}
+	}
+	if len(st.Seen)/seenSize >= maxSeen {
+		st.Seen = slices.Delete(st.Seen, 0, seenSize)
+		st.Overflown = true
+	}
+	st.Seen = binary.LittleEndian.AppendUint64(st.Seen, sum)
+	st.Seen = binary.LittleEndian.AppendUint32(st.Seen, uint32(t.Unix()))
+	return false
+}
+
+// forget drops identities and runs that nothing can need after now.
+func (st *State) forget(now time.Time, window time.Duration) {
+	old := now.Add(-window - Overlap)
+	kept := st.Seen[:0]
+	for i := 0; i+seenSize <= len(st.Seen); i += seenSize {
+		if t := time.Unix(int64(binary.LittleEndian.Uint32(st.Seen[i+8:])), 0); !t.Before(old) {
+			kept = append(kept, st.Seen[i:i+seenSize]...)
+		}
+	}
+	st.Seen = kept
+	st.Runs = slices.DeleteFunc(st.Runs, func(r Run) bool { return r.To.Before(old) })
+}
+
+// extend adds an entry's time to the runs, joining those that it brings within a window of each other, and returns its run.
+func (st *State) extend(t time.Time, window time.Duration) Run {
+	run := Run{From: t, To: t}
+	var kept []Run
+	for _, r := range st.Runs {
+		if r.From.Sub(run.To) > window || run.From.Sub(r.To) > window {
+			kept = append(kept, r)
+			continue
+		}
+		run = Run{From: earlier(r.From, run.From), To: later(r.To, run.To)}
+	}
+	kept = append(kept, run)
+	slices.SortFunc(kept, func(a, b Run) int { return a.From.Compare(b.From) })
+	st.Runs = kept
+	return run
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// gather takes an entry into what an alert would tell.
+func (st *State) gather(h Hit, t time.Time) {
+	g := &st.Gathered
+	line := incident.Line{Time: t, Text: bound(h.Entry.Message(), maxLine), Service: service(h)}
+	g.Count++
+	if g.First.IsZero() || t.Before(g.First) {
+		g.First, g.FirstOne, g.Identity = t, line, identity(h.Entry)
+		g.Labels = place(h)
+	}
+	g.Last = later(g.Last, t)
+	g.Newest = append(g.Newest, line)
+	if len(g.Newest) > maxNewest {
+		g.Newest = slices.Delete(g.Newest, 0, len(g.Newest)-maxNewest)
+	}
+}
+
+// place is where an entry is from, as labels: its project, and its cluster if it says one.
+func place(h Hit) incident.Labels {
+	labels := incident.Labels{}
+	if p := h.Entry.Project(); p != "" {
+		labels["project"] = p
+	}
+	if c := h.Entry.Root.Get("resource").Get("labels").Get("cluster_name").Text(); c != "" {
+		labels["cluster"] = c
+	}
+	return labels
+}
+
+// service is the component that wrote an entry: its controller, else its app, else its container.
+func service(h Hit) string {
+	root := h.Entry.Root
+	for _, v := range []logs.Value{
+		root.Get("labels").Get("logging.gke.io/top_level_controller_name"),
+		root.Get("labels").Get("k8s-pod/app"),
+		root.Get("resource").Get("labels").Get("container_name"),
+	} {
+		if s := v.Text(); s != "" {
+			return bound(s, maxLabel)
+		}
+	}
+	return ""
+}
