@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -111,9 +112,9 @@ func TestSlackFind(t *testing.T) {
 		t.Run(channel, func(t *testing.T) {
 			fake := fakes.NewSlack()
 			fake.PageSize = 2
-			drop := false
+			var drop atomic.Bool
 			fake.Before = func(method string, _ *http.Request) fakes.Fault {
-				return fakes.Fault{Drop: drop && method == "chat.postMessage"}
+				return fakes.Fault{Drop: drop.Load() && method == "chat.postMessage"}
 			}
 			ops := slackTo(t, fake, channel)
 			finder := ops.(notifiers.Finder)
@@ -122,11 +123,11 @@ func TestSlackFind(t *testing.T) {
 				if _, found, err := finder.Find(t.Context(), n); err != nil && !notifiers.IsPermanent(err) || found {
 					t.Errorf("found before it was sent: %v, %v", found, err)
 				}
-				drop = true
+				drop.Store(true)
 				if _, err := ops.Send(t.Context(), n); err == nil || notifiers.IsPermanent(err) || errors.As(err, new(notifiers.Later)) {
 					t.Errorf("a lost answer is unclear, not %v", err)
 				}
-				drop = false
+				drop.Store(false)
 				receipt, found, err := finder.Find(t.Context(), n)
 				if err != nil || !found {
 					t.Fatalf("not found: %v", err)

@@ -71,13 +71,7 @@ func golden(t *testing.T, kind, file string, spec notifiers.Spec) {
 		return archive.Files[i].Data
 	}
 	server := record(t, kind, string(section("answers.txt")))
-	dir := t.TempDir()
-	for name, text := range map[string]string{"token": "xoxb-the-token\n", "key": "0123456789abcdef0123456789abcdef\n", "url": server.URL + "/secret/path"} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	settings := strings.NewReplacer("$DIR", dir, "$URL", server.URL).Replace(string(section("settings.yaml")))
+	settings := strings.NewReplacer("$DIR", secrets(t, server.URL), "$URL", server.URL).Replace(string(section("settings.yaml")))
 	if err := yaml.Unmarshal([]byte(settings), spec); err != nil {
 		t.Fatal(err)
 	}
@@ -121,6 +115,18 @@ func golden(t *testing.T, kind, file string, spec notifiers.Spec) {
 	}
 }
 
+// secrets is a directory with the files that settings name.
+func secrets(t *testing.T, url string) string {
+	dir := t.TempDir()
+	for name, text := range map[string]string{"token": "xoxb-the-token\n", "key": "0123456789abcdef0123456789abcdef\n", "url": url + "/secret/path"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// outcome is what Send gave, in words.
 func outcome(receipt string, err error) string {
 	var later notifiers.Later
 	switch {

@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"context"
+	_ "time/tzdata" // an image without a time zone database must know them too
 
 	"github.com/alecthomas/kong"
 )

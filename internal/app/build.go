@@ -123,8 +123,10 @@ func (l *loading) routes() {
 		l.locate(n, errs)
 		l.plan.Policies[name] = plan
 	}
-	root := &routing.Route{Receiver: config.None}
-	if !l.file.Route.IsZero() {
+	root := &routing.Route{}
+	if l.file.Route.IsZero() {
+		root.Receiver = config.None // a first look needs no route: the page shows what fires
+	} else {
 		if errs := config.Decode(l.file.Route, root); len(errs) > 0 {
 			l.errs = append(l.errs, errs...)
 			return

@@ -82,6 +82,11 @@ func New(ctx context.Context, s *store.Store, o Options) (*Engine, error) {
 
 // Offer scans a batch and keeps what matched until Step has committed it. It waits while too many batches are on their way.
 func (e *Engine) Offer(ctx context.Context, b logs.Batch) error {
+	if e.o.Virtual { // whoever drives it steps in between
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		return e.scan(ctx, b)
+	}
 	select {
 	case e.room <- struct{}{}:
 	case <-ctx.Done():
@@ -110,9 +115,12 @@ func (e *Engine) scan(ctx context.Context, b logs.Batch) error {
 		return fmt.Errorf("scan batch of %s: %w", b.Source, err)
 	}
 	e.o.Failpoint("engine.scanned")
+	src.saw(b, progress)
+	if e.o.Virtual && len(hits) == 0 && len(e.offered) == 0 && b.Cursor == "" {
+		return nil // nothing to commit
+	}
 	e.queue = append(e.queue, hits...)
 	e.offered = append(e.offered, &offered{batch: b, progress: progress, hits: len(hits), end: len(e.queue)})
-	src.saw(b, progress)
 	return nil
 }
 
@@ -139,7 +147,9 @@ func (e *Engine) Step(ctx context.Context, now time.Time) (next time.Time, err e
 	}
 	for _, o := range done.complete {
 		e.offered = e.offered[1:]
-		<-e.room
+		if !e.o.Virtual {
+			<-e.room
+		}
 		if o.batch.Committed != nil {
 			o.batch.Committed()
 		}

@@ -176,9 +176,9 @@ func (p *Plan) Advance(e incident.Escalation, now time.Time) incident.Escalation
 	e.News = ""
 	if due.Fallback || due.Again {
 		// What was missed while nothing ran is not made up for: one call an hour, at the minute that was meant.
-		missed := max(now.Sub(due.At), 0) / again
+		missed := int64(max(now.Sub(due.At), 0) / again)
 		e.Exhausted, e.Step, e.Pass = true, 0, p.policy.Repeat+1
-		e.Next = p.opens(0, due.At.Add((missed+1)*again))
+		e.Next = p.opens(0, due.At.Add(time.Duration(missed+1)*again))
 		return e
 	}
 	e.Step, e.Pass, e.Next = then.step, then.pass, then.at

@@ -249,7 +249,7 @@ func TestScheduleMistakes(t *testing.T) {
 		{"every: 36h0m0s is not whole days", func(s *Schedule) { s.Every, s.Location = minutes(36*60), "Europe/Berlin" }},
 		{"starts: is missing", func(s *Schedule) { s.Starts = time.Time{} }},
 		{`location: "Berlin" is no time zone`, func(s *Schedule) { s.Location = "Berlin" }},
-		{"location: Local is another zone", func(s *Schedule) { s.Location = "Local" }},
+		{`location: "Local" is another zone`, func(s *Schedule) { s.Location = "Local" }},
 	} {
 		s := good
 		test.change(&s)

@@ -58,7 +58,7 @@ func (s *Schedule) Validate() []setting.FieldError {
 
 func (s *Schedule) location() (*time.Location, error) {
 	if s.Location == "Local" {
-		return nil, errors.New("Local is another zone on each machine: write a name such as Europe/Berlin")
+		return nil, errors.New("\"Local\" is another zone on each machine: write a name such as Europe/Berlin")
 	}
 	location, err := time.LoadLocation(s.Location)
 	if err != nil {

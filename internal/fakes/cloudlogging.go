@@ -284,7 +284,8 @@ func within(e *loggingpb.LogEntry, bounds []bound) bool {
 			t = e.GetReceiveTimestamp()
 		}
 		n := t.AsTime().Compare(b.at)
-		if ok := map[string]bool{">=": n >= 0, "<=": n <= 0, ">": n > 0, "<": n < 0}[b.op]; !ok {
+		switch {
+		case b.op == ">=" && n < 0, b.op == "<=" && n > 0, b.op == ">" && n <= 0, b.op == "<" && n >= 0:
 			return false
 		}
 	}

@@ -1,3 +1,5 @@
+// Package fakes holds stand-ins of what tocsin speaks to: Prow's hook, Cloud Logging, Slack, PagerDuty. They speak the real
+// protocols, for the demo, the simulation and tests.
 package fakes
 
 import (

@@ -14,7 +14,7 @@ import (
 	"tocsin/internal/fakes"
 )
 
-// TestSlack drives the stand-in with the real client.
+// TestSlack drives the stand-in with the real client. It is one story, and so it is long: each call sees what those before did.
 func TestSlack(t *testing.T) {
 	var events []string
 	fake := fakes.NewSlack()

@@ -17,17 +17,8 @@ var (
 	second = incident.NewID(day.Add(time.Hour), key, "2")
 )
 
-// youngWorld is one whose store was made at day.
-func youngWorld(t *testing.T) *world {
-	w := newWorld(t)
-	w.store.Close()
-	w.path += ".new"
-	w.open(day)
-	return w
-}
-
 func TestAnEarlierLifesMessageIsContinued(t *testing.T) {
-	w := youngWorld(t)
+	w := newWorld(t, born)
 	w.ops.past = "ops/old"
 	w.oncall.past = first
 	w.incident(second, incident.Open, 1)
@@ -48,7 +39,7 @@ func TestAnEarlierLifesMessageIsContinued(t *testing.T) {
 }
 
 func TestWhatThisStoreHasToldIsNotTakenOver(t *testing.T) {
-	w := youngWorld(t)
+	w := newWorld(t, born)
 	w.incident(first, incident.Open, 1)
 	w.add(message(first, "ops", 1), page(first, "oncall", 1))
 	w.run(10)
@@ -71,7 +62,7 @@ func TestOnlyAYoungStoreLooksForAnEarlierLife(t *testing.T) {
 }
 
 func TestALookThatFailsHoldsAMessageForAWhileAndNoPage(t *testing.T) {
-	w := youngWorld(t)
+	w := newWorld(t, born)
 	w.ops.blind = errUnclear
 	w.incident(second, incident.Open, 1)
 	w.add(message(second, "ops", 1), page(second, "oncall", 1))

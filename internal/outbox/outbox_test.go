@@ -326,9 +326,9 @@ func TestWhatIsMootIsNotSent(t *testing.T) {
 	}{
 		{"cancelled before it was tried", nil, func(w *world) {
 			w.update(func(ctx context.Context, tx *store.Tx) error {
-				rows, _ := tx.Notifications(ctx, "a")
-				rows[0].State = incident.Cancelled
-				return tx.SaveNotification(ctx, &rows[0])
+				n := w.row(ctx, tx, "a")
+				n.State = incident.Cancelled
+				return tx.SaveNotification(ctx, &n)
 			})
 		}, "", "call oncall cancelled"},
 		{"resolved before it was tried", nil, func(w *world) { w.incident("a", incident.Resolved, 2) },
@@ -346,6 +346,17 @@ func TestWhatIsMootIsNotSent(t *testing.T) {
 		{"merged", nil, func(w *world) { w.incident("a", incident.Merged, 2) }, "", "call oncall cancelled (merged)"},
 		{"a newer round", lost, func(w *world) { w.run(0); w.add(page("a", "oncall", 2)) },
 			"call:a.1 call:a.2 call_resolve:a.1", "call oncall cancelled (superseded), call oncall sent, call_resolve oncall sent"},
+		{"a page behind its own resolve", nil, func(w *world) {
+			w.update(func(ctx context.Context, tx *store.Tx) error {
+				n := w.row(ctx, tx, "a")
+				n.Due = at(60)
+				err := tx.SaveNotification(ctx, &n)
+				closed := follow(page("a", "oncall", 1), incident.CallResolve)
+				closed.State = incident.Sent
+				_, err2 := tx.AddNotification(ctx, &closed)
+				return errors.Join(err, err2)
+			})
+		}, "", "call oncall cancelled (resolved), call_resolve oncall sent"},
 		{"an acknowledge behind a resolve", nil, func(w *world) {
 			w.run(0)
 			w.add(follow(page("a", "oncall", 1), incident.CallAcknowledge), follow(page("a", "oncall", 1), incident.CallResolve))

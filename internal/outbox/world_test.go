@@ -145,6 +145,7 @@ func (p *pager) rang() map[string]int {
 type world struct {
 	t      *testing.T
 	path   string
+	born   time.Time
 	store  *store.Store
 	outbox *Outbox
 	o      Options
@@ -156,9 +157,15 @@ type world struct {
 	hook   *provider
 }
 
-// old makes a store that is no longer young at day.
+// onFile gives a world a store that outlives a restart.
+func onFile(w *world) { w.path = filepath.Join(w.t.TempDir(), "tocsin.db") }
+
+// born makes a world's store at day: it is young.
+func born(w *world) { w.born = day }
+
+// newWorld is a world whose store is in memory and two hours old, unless a change says otherwise.
 func newWorld(t *testing.T, change ...func(w *world)) *world {
-	w := &world{t: t, path: filepath.Join(t.TempDir(), "tocsin.db"), now: day,
+	w := &world{t: t, path: ":memory:", born: day.Add(-2 * time.Hour), now: day,
 		ops: &channel{provider: provider{name: "ops"}}, oncall: &pager{provider: provider{name: "oncall"}}, hook: &provider{name: "hook"}}
 	w.o = Options{
 		Targets: map[string]Target{
@@ -175,15 +182,15 @@ func newWorld(t *testing.T, change ...func(w *world)) *world {
 	for _, c := range change {
 		c(w)
 	}
-	w.open(day.Add(-2 * time.Hour))
+	w.open()
 	t.Cleanup(func() { w.store.Close() })
 	return w
 }
 
-// open opens the store; born counts only for a new one.
-func (w *world) open(born time.Time) {
+// open opens the store.
+func (w *world) open() {
 	w.t.Helper()
-	s, err := store.Open(context.Background(), w.path, store.Options{Now: func() time.Time { return born }})
+	s, err := store.Open(context.Background(), w.path, store.Options{Now: func() time.Time { return w.born }})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -196,7 +203,7 @@ func (w *world) restart() {
 	if err := w.store.Close(); err != nil {
 		w.t.Fatal(err)
 	}
-	w.open(time.Time{})
+	w.open()
 }
 
 func (w *world) update(do func(ctx context.Context, tx *store.Tx) error) {
@@ -316,6 +323,16 @@ func (w *world) all(id string) (rows []incident.Notification) {
 		return err
 	})
 	return rows
+}
+
+// row is an incident's first row.
+func (w *world) row(ctx context.Context, tx *store.Tx, id string) incident.Notification {
+	w.t.Helper()
+	rows, err := tx.Notifications(ctx, id)
+	if err != nil || len(rows) == 0 {
+		w.t.Fatalf("incident %s has no rows: %v", id, err)
+	}
+	return rows[0]
 }
 
 // timeline is what the outbox has written into an incident's timeline.

@@ -119,7 +119,7 @@ func (i Interval) compile() (entry, []setting.FieldError) {
 // settings are read.
 func loadLocation(name string) (*time.Location, error) {
 	if name == "Local" {
-		return time.UTC, errors.New("Local is another zone on each machine: write a name such as Europe/Berlin")
+		return time.UTC, errors.New("\"Local\" is another zone on each machine: write a name such as Europe/Berlin")
 	}
 	location, err := time.LoadLocation(name)
 	if err != nil {

@@ -126,7 +126,7 @@ func TestIntervalMistakes(t *testing.T) {
 		{"x.0.months.0: fooary is not a valid month", []Interval{{Months: []string{"fooary"}}}},
 		{"x.0.years.0: ", []Interval{{Years: []string{"2028:2027"}}}},
 		{`x.0.location: "Mars" is no time zone`, []Interval{{Location: "Mars"}}},
-		{"x.0.location: Local is another zone", []Interval{{Location: "Local"}}},
+		{`x.0.location: "Local" is another zone`, []Interval{{Location: "Local"}}},
 	} {
 		_, errs := NewIntervals(map[string][]Interval{"x": test.set})
 		if len(errs) != 1 || !strings.HasPrefix(errs[0].Error(), test.want) {

@@ -65,11 +65,11 @@ func TestFileFollows(t *testing.T) {
 		}
 		p.wait(time.Hour)
 		wantText(t, p, "one\ntwo\n")
-		before := len(p.batches)
+		before := len(p.batches())
 		appendTo(t, path, "ee\nfour\n")
 		p.wait(filePoll)
 		wantText(t, p, "one\ntwo\nthree\nfour\n")
-		got := p.batches[before]
+		got := p.batches()[before]
 		want := logs.Batch{Source: "prow", Data: []byte("three\nfour\n"), Offset: 8, File: path, Cursor: got.Cursor, Received: got.Received, CaughtUp: true}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("batch (-want +got):\n%s", diff)
@@ -80,19 +80,19 @@ func TestFileFollows(t *testing.T) {
 func TestFileAppearsLater(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
-		var told []string
-		env := Env{Trouble: func(err error) { told = append(told, fmt.Sprint(err)) }}
+		var told ear
+		env := Env{Trouble: told.hear}
 		p := open(t, follow(t, env, filepath.Join(dir, "*.log")), "")
 		defer p.stop()
-		if !p.caughtUp() || len(told) != 1 || !strings.Contains(told[0], "no file yet") {
-			t.Errorf("caught up %v, told %q; want true and that there is no file yet", p.caughtUp(), told)
+		if !p.caughtUp() || len(told.all()) != 1 || !strings.Contains(told.all()[0], "no file yet") {
+			t.Errorf("caught up %v, told %q; want true and that there is no file yet", p.caughtUp(), told.all())
 		}
 		appendTo(t, filepath.Join(dir, "tide.log"), "from its start\n")
 		appendTo(t, filepath.Join(dir, "tide.log.gz"), "passed by\n")
 		p.wait(2 * time.Second)
 		wantText(t, p, "from its start\n")
-		if told[len(told)-1] != "<nil>" {
-			t.Errorf("told %q, want nil at last", told)
+		if told.last() != "<nil>" {
+			t.Errorf("told %q, want nil at last", told.all())
 		}
 	})
 }
@@ -122,7 +122,7 @@ func TestFileRotation(t *testing.T) {
 				wantText(t, p, "a\nb\nA\nc\nd\nB\n")
 
 				seen := map[int64]string{}
-				for _, b := range p.batches {
+				for _, b := range p.batches() {
 					if b.Data == nil {
 						continue
 					}
@@ -153,7 +153,7 @@ func TestFileTruncation(t *testing.T) {
 		}
 		p.wait(time.Second)
 		wantText(t, p, "first\nsecond\nnew\nother lines, more of them\n")
-		if n := len(p.batches); p.batches[0].Offset == p.batches[n-1].Offset {
+		if n := len(p.batches()); p.batches()[0].Offset == p.batches()[n-1].Offset {
 			t.Error("a line after the truncation has the same offset as one before")
 		}
 	})
@@ -223,20 +223,20 @@ func TestFileResumesAfterAnyBatch(t *testing.T) {
 		src := follow(t, Env{}, filepath.Join(dir, "*.log"))
 		whole := open(t, src, "")
 		whole.stop()
-		if len(whole.batches) < 6 {
-			t.Fatalf("%d batches, too few to cut between", len(whole.batches))
+		if len(whole.batches()) < 6 {
+			t.Fatalf("%d batches, too few to cut between", len(whole.batches()))
 		}
-		for i, b := range whole.batches {
+		for i, b := range whole.batches() {
 			if len(b.Data) > batchBytes {
 				t.Errorf("batch %d has %d bytes", i, len(b.Data))
 			}
-			if b.CaughtUp != (i == len(whole.batches)-1) {
-				t.Errorf("batch %d of %d: caught up is %v", i, len(whole.batches), b.CaughtUp)
+			if b.CaughtUp != (i == len(whole.batches())-1) {
+				t.Errorf("batch %d of %d: caught up is %v", i, len(whole.batches()), b.CaughtUp)
 			}
 			rest := open(t, src, b.Cursor)
 			rest.stop()
 			lines := map[string]bool{}
-			for _, before := range append(append([]logs.Batch{}, whole.batches[:i+1]...), rest.batches...) {
+			for _, before := range append(append([]logs.Batch{}, whole.batches()[:i+1]...), rest.batches()...) {
 				for line := range strings.Lines(string(before.Data)) {
 					if lines[line] {
 						t.Fatalf("after batch %d: %q came twice", i, line)
@@ -270,7 +270,7 @@ func TestFileLongLines(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("lines (-want +got):\n%s", diff)
 		}
-		for _, b := range p.batches {
+		for _, b := range p.batches() {
 			if strings.HasPrefix(string(b.Data), "x") && b.Offset != int64(len("before\n"+long+"\n")) {
 				t.Errorf("the line behind the cut one is at %d, want %d", b.Offset, len("before\n"+long+"\n"))
 			}
@@ -310,13 +310,13 @@ func TestFileThatCannotBeRead(t *testing.T) {
 	}
 	appendTo(t, filepath.Join(dir, "b.log"), "b\n")
 	synctest.Test(t, func(t *testing.T) {
-		var told []string
-		env := Env{Trouble: func(err error) { told = append(told, fmt.Sprint(err)) }}
+		var told ear
+		env := Env{Trouble: told.hear}
 		p := open(t, follow(t, env, fifo, filepath.Join(dir, "b.log")), "")
 		defer p.stop()
 		wantText(t, p, "b\n")
-		if !p.batches[len(p.batches)-1].Blind || len(told) != 1 || !strings.Contains(told[0], "a.log: it is no regular file") {
-			t.Errorf("blind %v, told %q", p.batches[len(p.batches)-1].Blind, told)
+		if !p.last().Blind || len(told.all()) != 1 || !strings.Contains(told.all()[0], "a.log: it is no regular file") {
+			t.Errorf("blind %v, told %q", p.last().Blind, told.all())
 		}
 		if err := os.Remove(fifo); err != nil {
 			t.Fatal(err)
@@ -324,8 +324,8 @@ func TestFileThatCannotBeRead(t *testing.T) {
 		appendTo(t, fifo, "a\n")
 		p.wait(2 * time.Second)
 		wantText(t, p, "b\na\n")
-		if p.batches[len(p.batches)-1].Blind || told[len(told)-1] != "<nil>" {
-			t.Errorf("blind %v, told %q; want that all is well again", p.batches[len(p.batches)-1].Blind, told)
+		if p.last().Blind || told.last() != "<nil>" {
+			t.Errorf("blind %v, told %q; want that all is well again", p.last().Blind, told.all())
 		}
 	})
 }

@@ -2,7 +2,10 @@ package sources
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,8 +18,43 @@ type tap struct {
 	t       *testing.T
 	cancel  context.CancelFunc
 	ended   chan error
-	batches []logs.Batch
 	stopped bool
+
+	mu   sync.Mutex
+	sent []logs.Batch
+}
+
+// batches are what was sent so far.
+func (p *tap) batches() []logs.Batch {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.sent)
+}
+
+// last is the batch that was sent last.
+func (p *tap) last() logs.Batch {
+	if b := p.batches(); len(b) > 0 {
+		return b[len(b)-1]
+	}
+	return logs.Batch{}
+}
+
+// ear is what a source told of.
+type ear struct {
+	mu   sync.Mutex
+	said []string
+}
+
+func (e *ear) hear(err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.said = append(e.said, fmt.Sprint(err))
+}
+
+func (e *ear) all() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Clone(e.said)
 }
 
 // open begins a Read within a synctest bubble.
@@ -31,7 +69,9 @@ func open(t *testing.T, s Source, from logs.Cursor) *tap {
 	}()
 	go func() {
 		for b := range out {
-			p.batches = append(p.batches, b)
+			p.mu.Lock()
+			p.sent = append(p.sent, b)
+			p.mu.Unlock()
 		}
 	}()
 	synctest.Wait()
@@ -56,7 +96,7 @@ func (p *tap) stop() logs.Cursor {
 		synctest.Wait()
 	}
 	var c logs.Cursor
-	for _, b := range p.batches {
+	for _, b := range p.batches() {
 		if b.Cursor != "" {
 			c = b.Cursor
 		}
@@ -67,7 +107,7 @@ func (p *tap) stop() logs.Cursor {
 // text is all that was read, in order.
 func (p *tap) text() string {
 	var b strings.Builder
-	for _, x := range p.batches {
+	for _, x := range p.batches() {
 		b.Write(x.Data)
 	}
 	return b.String()
@@ -75,5 +115,13 @@ func (p *tap) text() string {
 
 // caughtUp is what the last batch said.
 func (p *tap) caughtUp() bool {
-	return len(p.batches) > 0 && p.batches[len(p.batches)-1].CaughtUp
+	return p.last().CaughtUp
+}
+
+func (e *ear) last() string {
+	all := e.all()
+	if len(all) == 0 {
+		return ""
+	}
+	return all[len(all)-1]
 }

@@ -17,18 +17,24 @@ import (
 type Stdin struct {
 	// In is read in the place of standard input.
 	In io.Reader `yaml:"-"`
+
+	source *stdinSource
 }
 
 // Validate finds nothing wrong.
 func (s *Stdin) Validate() []setting.FieldError { return nil }
 
-// New makes the source. Two of this kind would each get a part of the lines.
+// New makes the source, once: asked again, it returns the same one, which holds what was read and not yet handed over. Two
+// sources of this kind would each get a part of the lines.
 func (s *Stdin) New(name string, _ Env) (Source, error) {
-	in := s.In
-	if in == nil {
-		in = os.Stdin
+	if s.source == nil {
+		in := s.In
+		if in == nil {
+			in = os.Stdin
+		}
+		s.source = &stdinSource{name: name, in: in, chunks: make(chan []byte)}
 	}
-	return &stdinSource{name: name, in: in, chunks: make(chan []byte)}, nil
+	return s.source, nil
 }
 
 // stdinQuiet is how long nothing must come before standard input counts as caught up.

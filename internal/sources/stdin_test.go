@@ -53,7 +53,7 @@ func TestStdin(t *testing.T) {
 			t.Error("not caught up at the end")
 		}
 		var offsets []int64
-		for _, b := range p.batches {
+		for _, b := range p.batches() {
 			if b.Data != nil {
 				offsets = append(offsets, b.Offset)
 			}
@@ -68,12 +68,19 @@ func TestStdin(t *testing.T) {
 func TestStdinAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, w := io.Pipe()
-		src := stdin(t, r)
-		p := open(t, src, "")
+		spec := &Stdin{In: r}
+		again := func() Source {
+			src, err := spec.New("in", Env{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return src
+		}
+		p := open(t, again(), "")
 		go io.WriteString(w, "a\nhalf a li") //nolint:errcheck // what arrives is tested
 		synctest.Wait()
 		p.stop()
-		p = open(t, src, "")
+		p = open(t, again(), "")
 		defer p.stop()
 		go func() {
 			io.WriteString(w, "ne\n") //nolint:errcheck // what arrives is tested

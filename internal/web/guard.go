@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -8,6 +9,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"time"
 
 	"tocsin/internal/web/client"
 )
@@ -19,8 +21,11 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 // maxBody bounds the body of a request, in bytes: all that is ever sent is a name.
 const maxBody = 16 << 10
 
+// requestTime is how long a request may take: a store that is stuck must not look like a page that loads.
+const requestTime = 10 * time.Second
+
 // guarded puts in front of every route what all of them need: headers, the check of the Host header, refusal of what other
-// sites send, the bound on bodies, and an answer even when a handler panics.
+// sites send, the bounds on bodies and time, and an answer even when a handler panics.
 func (s *server) guarded(next http.Handler) http.Handler {
 	cross := http.NewCrossOriginProtection()
 	cross.SetDenyHandler(s.refuse(&refusal{http.StatusForbidden, client.Invalid, "this came from another site, and is refused"}))
@@ -41,7 +46,9 @@ func (s *server) guarded(next http.Handler) http.Handler {
 			return
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-		next.ServeHTTP(w, r)
+		ctx, cancel := context.WithTimeout(r.Context(), requestTime)
+		defer cancel()
+		next.ServeHTTP(w, r.WithContext(ctx))
 	})
 }
 
@@ -66,7 +73,7 @@ func (s *server) refuse(is *refusal) http.Handler {
 			s.api(no).ServeHTTP(w, r)
 			return
 		}
-		s.page(no).ServeHTTP(w, r)
+		s.view(no).ServeHTTP(w, r)
 	})
 }
 

@@ -124,8 +124,7 @@ func sentence(inc *incident.Incident, now time.Time) string {
 	case incident.Merged:
 		return fmt.Sprintf("Since %s; it turned out to be part of another incident.", since.Text)
 	}
-	has := who(inc, now)
-	return fmt.Sprintf("Open since %s, %s. %s.", since.Text, span(now.Sub(began(inc))), strings.ToUpper(has[:1])+has[1:])
+	return fmt.Sprintf("Open since %s, %s; %s.", since.Text, span(now.Sub(began(inc))), who(inc, now))
 }
 
 // facts are what a person asks next.

@@ -52,6 +52,9 @@ func refused(err error) *refusal {
 	if errors.Is(err, store.ErrNotFound) {
 		return &refusal{http.StatusNotFound, client.NotFound, "there is no such incident"}
 	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return &refusal{http.StatusServiceUnavailable, client.Internal, "tocsin did not manage this in time; its log says more"}
+	}
 	return &refusal{http.StatusInternalServerError, client.Internal, "tocsin failed at this itself; its log says why"}
 }
 

@@ -91,7 +91,7 @@ func New(o Options) http.Handler {
 		mux.Handle(path, s.wrongMethod(path, strings.Join(methods, ", ")))
 	}
 	mux.Handle("/api/", s.api(nowhere))
-	mux.Handle("/", s.page(nowhere))
+	mux.Handle("/", s.view(nowhere))
 	s.guard = s.guarded(mux)
 	return s
 }
@@ -106,11 +106,11 @@ func (s *server) routes() []route {
 		ErrorHandling: promhttp.ContinueOnError, // a store that cannot be read must not hide the process's own figures
 	})
 	return []route{
-		{"GET", "/{$}", s.page(s.overview)},
-		{"GET", "/incidents/{id}", s.page(s.incident)},
-		{"POST", "/incidents/{id}/acknowledge", s.page(s.deedByForm(s.Actions.Acknowledge))},
-		{"POST", "/incidents/{id}/resolve", s.page(s.deedByForm(s.Actions.Resolve))},
-		{"GET", "/static/{name}", s.page(s.static)},
+		{"GET", "/{$}", s.view(s.overview)},
+		{"GET", "/incidents/{id}", s.view(s.incident)},
+		{"POST", "/incidents/{id}/acknowledge", s.view(s.deedByForm(s.Actions.Acknowledge))},
+		{"POST", "/incidents/{id}/resolve", s.view(s.deedByForm(s.Actions.Resolve))},
+		{"GET", "/static/{name}", s.view(s.static)},
 
 		{"GET", "/api/v1/incidents", s.api(s.listIncidents)},
 		{"GET", "/api/v1/incidents/{id}", s.api(s.getIncident)},
@@ -146,7 +146,7 @@ func (s *server) wrongMethod(path, allowed string) http.Handler {
 	if strings.HasPrefix(path, "/api/") {
 		return s.api(refuse)
 	}
-	return s.page(refuse)
+	return s.view(refuse)
 }
 
 // nowhere is every path that the table does not have.

@@ -48,29 +48,16 @@ func AppendJSON(b []byte, e *loggingpb.LogEntry) []byte {
 	}
 	o.labels("labels", e.GetLabels())
 	if op := e.GetOperation(); op != nil {
-		var v object
-		v.text("id", op.GetId())
-		v.text("producer", op.GetProducer())
-		v.flag("first", op.GetFirst())
-		v.flag("last", op.GetLast())
-		o.add("operation", v.value())
+		o.add("operation", operation(op))
 	}
 	o.text("trace", e.GetTrace())
 	o.text("spanId", e.GetSpanId())
 	o.flag("traceSampled", e.GetTraceSampled())
 	if l := e.GetSourceLocation(); l != nil {
-		var v object
-		v.text("file", l.GetFile())
-		v.long("line", l.GetLine())
-		v.text("function", l.GetFunction())
-		o.add("sourceLocation", v.value())
+		o.add("sourceLocation", location(l))
 	}
-	if s := e.GetSplit(); s != nil {
-		var v object
-		v.text("uid", s.GetUid())
-		v.int("index", int64(s.GetIndex()))
-		v.int("totalSplits", int64(s.GetTotalSplits()))
-		o.add("split", v.value())
+	if p := e.GetSplit(); p != nil {
+		o.add("split", split(p))
 	}
 	switch p := e.GetPayload().(type) {
 	case *loggingpb.LogEntry_TextPayload:
@@ -89,6 +76,31 @@ func AppendJSON(b []byte, e *loggingpb.LogEntry) []byte {
 		return append(appendAny(v, p.ProtoPayload), '}')
 	}
 	return o.value().AppendJSON(b)
+}
+
+func operation(op *loggingpb.LogEntryOperation) logs.Value {
+	var v object
+	v.text("id", op.GetId())
+	v.text("producer", op.GetProducer())
+	v.flag("first", op.GetFirst())
+	v.flag("last", op.GetLast())
+	return v.value()
+}
+
+func location(l *loggingpb.LogEntrySourceLocation) logs.Value {
+	var v object
+	v.text("file", l.GetFile())
+	v.long("line", l.GetLine())
+	v.text("function", l.GetFunction())
+	return v.value()
+}
+
+func split(s *loggingpb.LogSplit) logs.Value {
+	var v object
+	v.text("uid", s.GetUid())
+	v.int("index", int64(s.GetIndex()))
+	v.int("totalSplits", int64(s.GetTotalSplits()))
+	return v.value()
 }
 
 func request(r *logtype.HttpRequest) logs.Value {

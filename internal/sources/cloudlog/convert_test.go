@@ -99,7 +99,7 @@ func TestAppendJSONOddities(t *testing.T) {
 		"text that is empty":         {&loggingpb.LogEntry{Payload: &loggingpb.LogEntry_TextPayload{}}, `{"textPayload":""}`},
 		"a payload of unknown type":  {&loggingpb.LogEntry{InsertId: "i", Payload: &loggingpb.LogEntry_ProtoPayload{ProtoPayload: &anypb.Any{TypeUrl: "type.googleapis.com/no.such.Type", Value: []byte{1, 2, 255}}}}, `{"insertId":"i","protoPayload":{"@type":"type.googleapis.com/no.such.Type","value":"AQL/"}}`},
 		"a payload of a broken type": {&loggingpb.LogEntry{Payload: &loggingpb.LogEntry_ProtoPayload{ProtoPayload: &anypb.Any{TypeUrl: known.GetTypeUrl(), Value: []byte{255}}}}, `{"protoPayload":{"@type":"type.googleapis.com/google.protobuf.StringValue","value":"/w=="}}`},
-		"a payload of no type":       {&loggingpb.LogEntry{Payload: &loggingpb.LogEntry_ProtoPayload{}}, `{"protoPayload":{"@type":"","value":""}}`},
+		"a payload of no type":       {&loggingpb.LogEntry{Payload: &loggingpb.LogEntry_ProtoPayload{}}, `{"protoPayload":{}}`},
 		"a payload of a known type":  {&loggingpb.LogEntry{Payload: &loggingpb.LogEntry_ProtoPayload{ProtoPayload: known}}, `{"protoPayload":{"@type":"type.googleapis.com/google.protobuf.StringValue","value":"a \"text\""}}`},
 		"numbers that JSON lacks": {&loggingpb.LogEntry{Payload: &loggingpb.LogEntry_JsonPayload{JsonPayload: &structpb.Struct{Fields: map[string]*structpb.Value{
 			"a": structpb.NewNumberValue(math.NaN()), "b": structpb.NewNumberValue(math.Inf(1)), "c": structpb.NewNumberValue(math.Inf(-1)), "d": {}, "e": nil}}}},

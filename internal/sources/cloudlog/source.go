@@ -26,7 +26,7 @@ const (
 	// time, so a slice is sorted before it is sent on.
 	heldBytes = 32 << 20
 	// A backlog is read slice by slice, so that the cursor moves in between.
-	longestSlice  = 10 * time.Minute
+	longestSlice  = 20 * time.Minute
 	shortestSlice = time.Second
 	// blindAfter is how long the API may fail before the source counts as blind.
 	blindAfter = time.Minute

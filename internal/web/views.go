@@ -17,21 +17,21 @@ import (
 	"tocsin/internal/web/client"
 )
 
-//go:embed pages/*.html
-var pageFiles embed.FS
+//go:embed templates/*.html
+var templateFiles embed.FS
 
 //go:embed static/*
 var staticFiles embed.FS
 
 // The pages: each is the layout with its own main part.
 var (
-	overviewPage = parsePage("overview.html")
-	incidentPage = parsePage("incident.html")
-	refusalPage  = parsePage("refusal.html")
+	overviewTemplate = parseTemplate("overview.html")
+	incidentTemplate = parseTemplate("incident.html")
+	refusalTemplate  = parseTemplate("refusal.html")
 )
 
-func parsePage(name string) *template.Template {
-	return template.Must(template.ParseFS(pageFiles, "pages/layout.html", "pages/parts.html", "pages/"+name))
+func parseTemplate(name string) *template.Template {
+	return template.Must(template.ParseFS(templateFiles, "templates/layout.html", "templates/parts.html", "templates/"+name))
 }
 
 // frame is what the layout needs, and Main, which the page's own part needs.
@@ -62,8 +62,8 @@ const (
 	mostResolved = 10
 )
 
-// page makes a handler of one that speaks HTML.
-func (s *server) page(serve handler) http.Handler {
+// view makes a handler of one that speaks HTML.
+func (s *server) view(serve handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		err := serve(w, r)
 		if err == nil {
@@ -72,7 +72,7 @@ func (s *server) page(serve handler) http.Handler {
 		is := refused(err)
 		s.report(r, err, is)
 		title := http.StatusText(is.status)
-		err = render(w, is.status, refusalPage, frame{Title: title, AsOf: exactly(s.Now(), s.Now()), Main: refusalView{title, is.text}})
+		err = render(w, is.status, refusalTemplate, frame{Title: title, AsOf: exactly(s.Now(), s.Now()), Main: refusalView{title, is.text}})
 		if err != nil { // our own template: a test renders it
 			s.Log.Error("render page", "error", err)
 		}
@@ -80,9 +80,9 @@ func (s *server) page(serve handler) http.Handler {
 }
 
 // render answers with a page. It renders into memory first, so that a fault in a template is an answer of its own.
-func render(w http.ResponseWriter, status int, page *template.Template, f frame) error {
+func render(w http.ResponseWriter, status int, view *template.Template, f frame) error {
 	var b bytes.Buffer
-	if err := page.ExecuteTemplate(&b, "layout.html", f); err != nil {
+	if err := view.ExecuteTemplate(&b, "layout.html", f); err != nil {
 		return fmt.Errorf("render page: %w", err)
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -120,7 +120,7 @@ func (s *server) overview(w http.ResponseWriter, r *http.Request) error {
 	}
 	now := s.Now()
 	view := overviewOf(status, open, told, over, now)
-	return render(w, http.StatusOK, overviewPage, frame{
+	return render(w, http.StatusOK, overviewTemplate, frame{
 		Title: view.Short + " · tocsin", From: "/", Well: wellnessOf(status), AsOf: exactly(now, now), Main: view})
 }
 
@@ -145,7 +145,7 @@ func (s *server) showIncident(ctx context.Context, w http.ResponseWriter, code i
 	}
 	now := s.Now()
 	view := incidentOf(d, now)
-	return render(w, code, incidentPage, frame{
+	return render(w, code, incidentTemplate, frame{
 		Title: view.Title + " · tocsin", From: "/incidents/" + d.Incident.ID, Still: view.Doable, Notice: notice,
 		Well: wellnessOf(status), AsOf: exactly(now, now), Main: view})
 }

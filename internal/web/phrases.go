@@ -94,7 +94,7 @@ func lines(alerts ...*incident.Alert) string {
 func who(inc *incident.Incident, now time.Time) string {
 	switch {
 	case inc.State == incident.Acknowledged && inc.Acknowledgement != nil:
-		return clean(inc.Acknowledgement.By, titleLength) + " has had it since " + at(inc.Acknowledgement.At, now).Text
+		return cmp.Or(clean(inc.Acknowledgement.By, titleLength), "somebody") + " has had it since " + at(inc.Acknowledgement.At, now).Text
 	case inc.State == incident.Acknowledged:
 		return "somebody has it"
 	case inc.State == incident.Open:

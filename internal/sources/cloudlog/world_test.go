@@ -1,0 +1,194 @@
+package cloudlog
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"cloud.google.com/go/logging/apiv2/loggingpb"
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+	"google.golang.org/api/option"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"tocsin/internal/fakes"
+	"tocsin/internal/logs"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// memory is a listener whose connections are pipes, so that client and server can live in one synctest bubble.
+type memory struct {
+	conns  chan net.Conn
+	closed chan struct{}
+}
+
+func (m *memory) Accept() (net.Conn, error) {
+	select {
+	case c := <-m.conns:
+		return c, nil
+	case <-m.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (m *memory) Close() error   { close(m.closed); return nil }
+func (m *memory) Addr() net.Addr { return &net.UnixAddr{Name: "memory"} }
+
+func (m *memory) dial(ctx context.Context, _ string) (net.Conn, error) {
+	here, there := net.Pipe()
+	select {
+	case m.conns <- there:
+		return here, nil
+	case <-m.closed:
+		return nil, net.ErrClosed
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// world is a source that reads from a stand-in of Cloud Logging, with the real client, in a bubble.
+type world struct {
+	t      *testing.T
+	server *fakes.CloudLogging
+	src    *Source
+	filter atomic.Value // a string
+	cancel context.CancelFunc
+	ended  chan error
+
+	mu   sync.Mutex
+	sent []logs.Batch
+	said []string
+}
+
+// batches are what was sent since the last read began.
+func (w *world) batches() []logs.Batch {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.sent)
+}
+
+// told is what the source told of.
+func (w *world) told() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.said)
+}
+
+func bubble(t *testing.T, change func(*Settings), test func(w *world)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		l := &memory{conns: make(chan net.Conn), closed: make(chan struct{})}
+		w := &world{t: t, server: fakes.ServeCloudLogging(l)}
+		defer w.server.Close()
+		s := Defaults()
+		s.ResourceNames = []string{"projects/p"}
+		if change != nil {
+			change(&s)
+		}
+		if errs := s.Validate(); errs != nil {
+			t.Fatal(errs)
+		}
+		w.filter.Store("")
+		w.src = New("prow", s, func() string { return w.filter.Load().(string) }, func(err error) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.said = append(w.said, fmt.Sprint(err))
+		})
+		w.src.settings.Endpoint = "passthrough:///memory"
+		w.src.options = []option.ClientOption{option.WithGRPCDialOption(grpc.WithContextDialer(l.dial))}
+		time.Sleep(24 * time.Hour) // so that there is a past
+		test(w)
+		w.stop()
+	})
+}
+
+// read begins to read, and waits for the first round.
+func (w *world) read(from logs.Cursor) {
+	ctx, cancel := context.WithCancel(w.t.Context())
+	out := make(chan logs.Batch)
+	w.cancel, w.ended, w.sent = cancel, make(chan error, 1), nil
+	go func() {
+		w.ended <- w.src.Read(ctx, from, out)
+		close(out)
+	}()
+	go func() {
+		for b := range out {
+			w.mu.Lock()
+			w.sent = append(w.sent, b)
+			w.mu.Unlock()
+		}
+	}()
+	w.wait(time.Millisecond)
+}
+
+func (w *world) wait(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+// stop ends the reading and returns the cursor to go on from.
+func (w *world) stop() logs.Cursor {
+	if w.cancel != nil {
+		w.cancel()
+		if err := <-w.ended; err != nil {
+			w.t.Errorf("Read returned %v when its context ended, want nil", err)
+		}
+		w.cancel = nil
+		synctest.Wait()
+	}
+	var c logs.Cursor
+	for _, b := range w.batches() {
+		if b.Cursor != "" {
+			c = b.Cursor
+		}
+	}
+	return c
+}
+
+// add adds an entry that was received so long ago.
+func (w *world) add(id string, ago time.Duration) {
+	at := time.Now().Add(-ago)
+	w.server.AddEntries(&loggingpb.LogEntry{LogName: "projects/p/logs/stderr", InsertId: id, Timestamp: timestamppb.New(at.Add(-time.Second)), ReceiveTimestamp: timestamppb.New(at)})
+}
+
+// ids are the insertIds of what was read, in order.
+func (w *world) ids() []string {
+	ids := []string{}
+	for _, b := range w.batches() {
+		for line := range strings.Lines(string(b.Data)) {
+			var e struct {
+				InsertID string `json:"insertId"`
+			}
+			if err := json.Unmarshal([]byte(line), &e); err != nil {
+				w.t.Fatalf("%q: %v", line, err)
+			}
+			ids = append(ids, e.InsertID)
+		}
+	}
+	return ids
+}
+
+func (w *world) want(ids ...string) {
+	w.t.Helper()
+	if diff := cmp.Diff(ids, w.ids()); diff != "" {
+		w.t.Errorf("entries read (-want +got):\n%s", diff)
+	}
+}
+
+func (w *world) last() logs.Batch {
+	batches := w.batches()
+	if len(batches) == 0 {
+		return logs.Batch{}
+	}
+	return batches[len(batches)-1]
+}

@@ -1,0 +1,62 @@
+package notifiers_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"tocsin/notifiers"
+)
+
+// TestValidate gives each kind settings that are wrong: every mistake is found, at its path, with what would be right.
+func TestValidate(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		spec notifiers.Spec
+		want []string // path: part of the text
+	}{
+		{"slack, nothing", &notifiers.Slack{}, []string{"channel: is missing", "token_file: is missing"}},
+		{"slack, all wrong", &notifiers.Slack{Channel: "#Testing Ops", TokenFile: "xoxb-123", APIURL: "slack.com/api", Title: "{{ .Oops", Text: "a\n{{ nope }}"},
+			[]string{"channel: is no channel", "token_file: holds the token itself", "api_url: is no absolute URL", "title: is no template: 1:1:", `text: is no template: 2:4: function "nope" not defined`}},
+		{"slack, a password", &notifiers.Slack{Channel: "C0123456789", TokenFile: "f", APIURL: "https://u:hunter2@proxy/"}, []string{"api_url: holds a user or a password"}},
+		{"slack, well", &notifiers.Slack{Channel: "testing-ops", TokenFile: "f", Title: "{{ .Status }}"}, nil},
+		{"pagerduty, nothing", &notifiers.PagerDuty{}, []string{"routing_key_file: is missing"}},
+		{"pagerduty, all wrong", &notifiers.PagerDuty{RoutingKeyFile: "0123456789abcdef0123456789abcdef", Service: "hook", URL: "ftp://x", APIURL: ":"},
+			[]string{"routing_key_file: holds the secret itself", "service: is no service's id", "url: is no absolute URL", "api_url: is no URL"}},
+		{"pagerduty, well", &notifiers.PagerDuty{RoutingKeyFile: "f", TokenFile: "g", Service: "PABC123", URL: "https://events.eu.pagerduty.com"}, nil},
+		{"webhook, nothing", &notifiers.Webhook{}, []string{"url: is missing"}},
+		{"webhook, both", &notifiers.Webhook{URL: "https://x", URLFile: "f"}, []string{"url_file: stands beside url"}},
+		{"webhook, no URL", &notifiers.Webhook{URL: "x"}, []string{"url: is no absolute URL"}},
+		{"console", &notifiers.Console{}, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			errs := c.spec.Validate()
+			var got []string
+			for i, e := range errs {
+				said := e.Error()
+				if strings.Contains(said, "hunter2") || strings.Contains(said, "0123456789abcdef") || strings.Contains(said, "xoxb-123") {
+					t.Errorf("it tells a secret: %s", said)
+				}
+				if i < len(c.want) {
+					path, part, _ := strings.Cut(c.want[i], ": ")
+					if e.Path == path && strings.Contains(e.Text, part) {
+						said = c.want[i]
+					}
+				}
+				got = append(got, said)
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestTraits(t *testing.T) {
+	for kind, want := range map[string]notifiers.Traits{"slack": {Edits: true}, "pagerduty": {Pages: true}, "webhook": {}, "console": {}} {
+		if got := notifiers.Kinds[kind]().Traits(); got != want {
+			t.Errorf("%s: %+v, want %+v", kind, got, want)
+		}
+	}
+}
