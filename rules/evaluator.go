@@ -312,15 +312,16 @@ func (s *stepping) count(r *Rule, st *State, at time.Time) {
 	before := a.Count
 	a.Last, a.Count, a.About, a.Lines, a.List = later(a.Last, g.Last), a.Count+1, st.Overflown, slices.Clone(g.Newest), st.detector.List()
 	st.QuietPassed = false
-	if n := len(s.out.Changes); n > 0 && s.out.Changes[n-1].Kind == Counted && s.out.Changes[n-1].Alert.Key == a.Key {
-		last := &s.out.Changes[n-1] // one change tells of many entries
-		last.Alert, last.Added, last.Doubled = *a, last.Added+1, last.Doubled || doubled(before, a.Count)
-		return
-	}
-	s.out.Changes = append(s.out.Changes, Change{Kind: Counted, Rule: r, Alert: *a, At: at, Added: 1, Doubled: doubled(before, a.Count)})
-	if doubled(before, a.Count) {
+	seen := doubled(before, a.Count)
+	if seen {
 		s.stopped = later(s.stopped, at)
 	}
+	if n := len(s.out.Changes); n > 0 && s.out.Changes[n-1].Kind == Counted && s.out.Changes[n-1].Alert.Key == a.Key {
+		last := &s.out.Changes[n-1] // one change tells of many entries
+		last.Alert, last.At, last.Added, last.Doubled = *a, at, last.Added+1, last.Doubled || seen
+		return
+	}
+	s.out.Changes = append(s.out.Changes, Change{Kind: Counted, Rule: r, Alert: *a, At: at, Added: 1, Doubled: seen})
 }
 
 // doubled says whether a count passed a power of two, from 16 on.

@@ -248,7 +248,16 @@ func (in *input) arrayStart(from int) (skip int, empty bool) {
 	if c == ']' {
 		return i + 1, true
 	}
-	if _, ok := in.value(i); !ok {
+	if c != '{' {
+		return 0, false
+	}
+	raw, ok := in.value(i)
+	if !ok {
+		return 0, false
+	}
+	// Text may begin like this too: [{"a":1} x].
+	end := i + len(raw)
+	if c, _, ok := in.after(end, end+look); ok && c != ',' && c != ']' {
 		return 0, false
 	}
 	return i, false

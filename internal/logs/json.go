@@ -51,9 +51,9 @@ func (d *decoder) decode(src string) (Value, error) {
 	d.src, d.pos, d.depth = src, 0, 0
 	d.valid = utf8.ValidString(src)
 	d.members, d.items = d.members[:0], d.items[:0]
-	var v Value
 	d.space()
-	if err := d.value(&v); err != nil {
+	v, err := d.value()
+	if err != nil {
 		return Value{}, fmt.Errorf("byte %d: %w", d.pos, err)
 	}
 	d.space()
@@ -74,31 +74,28 @@ func (d *decoder) space() {
 	}
 }
 
-// value decodes the value at pos into v.
-func (d *decoder) value(v *Value) error {
+// value decodes the value at pos. It returns it, and takes no pointer to it, because a pointer would put each on the heap.
+func (d *decoder) value() (Value, error) {
 	if d.pos >= len(d.src) {
-		return errCut
+		return Value{}, errCut
 	}
 	switch c := d.src[d.pos]; c {
 	case '{':
-		return d.object(v)
+		return d.object()
 	case '[':
-		return d.array(v)
+		return d.array()
 	case '"':
 		s, err := d.string()
-		v.Kind, v.Str = String, s
-		return err
+		return Value{Kind: String, Str: s}, err
 	case 't':
-		v.Kind, v.Bool = Bool, true
-		return d.word("true")
+		return Value{Kind: Bool, Bool: true}, d.word("true")
 	case 'f':
-		v.Kind = Bool
-		return d.word("false")
+		return Value{Kind: Bool}, d.word("false")
 	case 'n':
-		v.Kind = Null
-		return d.word("null")
+		return Value{Kind: Null}, d.word("null")
 	default:
-		return d.number(v)
+		s, err := d.number()
+		return Value{Kind: Number, Str: s}, err
 	}
 }
 
@@ -114,9 +111,9 @@ func (d *decoder) word(w string) error {
 	return fmt.Errorf("not a JSON value")
 }
 
-func (d *decoder) object(v *Value) error {
+func (d *decoder) object() (Value, error) {
 	if d.depth++; d.depth > maxDepth {
-		return errTooDeep
+		return Value{}, errTooDeep
 	}
 	d.pos++
 	base := len(d.members)
@@ -124,48 +121,45 @@ func (d *decoder) object(v *Value) error {
 	if d.pos < len(d.src) && d.src[d.pos] == '}' {
 		d.pos++
 		d.depth--
-		v.Kind = Object
-		return nil
+		return Value{Kind: Object}, nil
 	}
 	for {
 		d.space()
 		if d.pos >= len(d.src) {
-			return errCut
+			return Value{}, errCut
 		}
 		if d.src[d.pos] != '"' {
-			return fmt.Errorf("unexpected %q, a name in double quotes should stand here", d.src[d.pos])
+			return Value{}, fmt.Errorf("unexpected %q, a name in double quotes should stand here", d.src[d.pos])
 		}
 		name, err := d.string()
 		if err != nil {
-			return err
+			return Value{}, err
 		}
 		d.space()
 		if d.pos >= len(d.src) {
-			return errCut
+			return Value{}, errCut
 		}
 		if d.src[d.pos] != ':' {
-			return fmt.Errorf("unexpected %q after a name", d.src[d.pos])
+			return Value{}, fmt.Errorf("unexpected %q after a name", d.src[d.pos])
 		}
 		d.pos++
 		d.space()
-		var m Value
-		if err := d.value(&m); err != nil {
-			return err
+		m, err := d.value()
+		if err != nil {
+			return Value{}, err
 		}
 		d.members = append(d.members, Member{Name: name, Value: m})
 		d.space()
 		end, err := d.separator('}')
 		if err != nil {
-			return err
+			return Value{}, err
 		}
 		if end {
 			break
 		}
 	}
 	d.depth--
-	v.Kind = Object
-	v.Members = d.keepMembers(base)
-	return nil
+	return Value{Kind: Object, Members: d.keepMembers(base)}, nil
 }
 
 // separator steps over a comma, or over the closing bracket and says true.
@@ -185,9 +179,9 @@ func (d *decoder) separator(closing byte) (bool, error) {
 	}
 }
 
-func (d *decoder) array(v *Value) error {
+func (d *decoder) array() (Value, error) {
 	if d.depth++; d.depth > maxDepth {
-		return errTooDeep
+		return Value{}, errTooDeep
 	}
 	d.pos++
 	base := len(d.items)
@@ -195,32 +189,29 @@ func (d *decoder) array(v *Value) error {
 	if d.pos < len(d.src) && d.src[d.pos] == ']' {
 		d.pos++
 		d.depth--
-		v.Kind = Array
-		return nil
+		return Value{Kind: Array}, nil
 	}
 	for {
 		d.space()
-		var item Value
-		if err := d.value(&item); err != nil {
-			return err
+		item, err := d.value()
+		if err != nil {
+			return Value{}, err
 		}
 		d.items = append(d.items, item)
 		d.space()
 		end, err := d.separator(']')
 		if err != nil {
-			return err
+			return Value{}, err
 		}
 		if end {
 			break
 		}
 	}
 	d.depth--
-	v.Kind = Array
 	start := len(d.itemSlab)
 	d.itemSlab = append(d.itemSlab, d.items[base:]...)
 	d.items = d.items[:base]
-	v.Items = d.itemSlab[start:len(d.itemSlab):len(d.itemSlab)]
-	return nil
+	return Value{Kind: Array, Items: d.itemSlab[start:len(d.itemSlab):len(d.itemSlab)]}, nil
 }
 
 // keepMembers takes the members above base off the stack, the last of each name, and returns them.
@@ -266,7 +257,7 @@ func repeatedLater(found []Member, i int) bool {
 }
 
 // number takes a number as it is written, checking JSON's grammar.
-func (d *decoder) number(v *Value) error {
+func (d *decoder) number() (string, error) {
 	src, i := d.src, d.pos
 	digits := func() bool {
 		start := i
@@ -287,12 +278,12 @@ func (d *decoder) number(v *Value) error {
 	if i < len(src) && src[i] == '0' {
 		i++
 	} else if !digits() {
-		return bad()
+		return "", bad()
 	}
 	if i < len(src) && src[i] == '.' {
 		i++
 		if !digits() {
-			return bad()
+			return "", bad()
 		}
 	}
 	if i < len(src) && (src[i] == 'e' || src[i] == 'E') {
@@ -301,10 +292,10 @@ func (d *decoder) number(v *Value) error {
 			i++
 		}
 		if !digits() {
-			return bad()
+			return "", bad()
 		}
 	}
-	v.Kind, v.Str = Number, src[d.pos:i]
+	start := d.pos
 	d.pos = i
-	return nil
+	return src[start:i], nil
 }

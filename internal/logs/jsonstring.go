@@ -28,7 +28,7 @@ func (d *decoder) clean(s string) string {
 	if d.valid || utf8.ValidString(s) {
 		return s
 	}
-	return strings.ToValidUTF8(s, "\uFFFD")
+	return string([]rune(s)) // as encoding/json does, one U+FFFD for each byte that is wrong
 }
 
 // escaped takes a string that began at start and has its first backslash at i.

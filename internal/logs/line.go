@@ -34,7 +34,9 @@ func ParseLine(line []byte) *Entry {
 func (d *decoder) line(line []byte, e *Entry) {
 	e.Raw = line
 	text := string(bytes.TrimSuffix(line, []byte("\r")))
-	e.Broken = !utf8.ValidString(text)
+	if !utf8.ValidString(text) {
+		e.Broken = true
+	}
 	if looksLikeObject(text) {
 		v, err := d.decode(text)
 		if err == nil {
@@ -46,7 +48,8 @@ func (d *decoder) line(line []byte, e *Entry) {
 	if len(line) >= MaxLine {
 		e.Broken = true
 	}
-	e.Root = d.wrap(Member{Name: "textPayload", Value: Value{Kind: String, Str: strings.ToValidUTF8(text, "\uFFFD")}})
+	d.valid = false
+	e.Root = d.wrap(Member{Name: "textPayload", Value: Value{Kind: String, Str: d.clean(text)}})
 }
 
 // looksLikeObject says whether a line begins as a JSON object does, so that it is broken if it is none.

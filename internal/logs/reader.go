@@ -191,11 +191,12 @@ func (r *Reader) array(at int) bool {
 	}
 	in.skip(skip)
 	var lines document
+	var tail []byte
 	for !whole {
 		raw, ok := in.value(0)
 		if !ok {
 			if in.atEnd {
-				lines = append(lines, oneLine(in.rest()))
+				tail = oneLine(in.rest())
 				in.skip(len(in.rest()))
 			}
 			break
@@ -214,6 +215,10 @@ func (r *Reader) array(at int) bool {
 	r.held = append(r.held, lines)
 	if whole {
 		in.restOfLine()
+	}
+	if len(tail) > 0 {
+		r.release()
+		r.queue = append(r.queue, tail)
 	}
 	return true
 }

@@ -11,6 +11,7 @@ import (
 type Set struct {
 	roots  []step
 	leaves []Node
+	index  *index
 }
 
 // step is a node of a filter's tree with its leaves shared: equal comparisons of different filters are asked once an entry.
@@ -33,7 +34,7 @@ const (
 
 // Compile makes a set. Filters are known by their place in the slice; a nil one matches nothing.
 func Compile(filters []*Filter) *Set {
-	s := &Set{}
+	s := &Set{index: newIndex(filters)}
 	shared := map[string]int{}
 	for _, f := range filters {
 		switch {
@@ -80,10 +81,14 @@ func (s *Set) compile(n Node, shared map[string]int) step {
 // not be read at all.
 func (s *Set) Scan(b logs.Batch, clock time.Time, yield func(e *logs.Entry, matched []int)) (logs.Progress, error) {
 	known := make([]int8, len(s.leaves))
+	var asked []int
 	p := b.Walk(clock, func(e *logs.Entry) bool {
+		if asked = s.index.candidates(e, asked[:0]); len(asked) == 0 {
+			return true
+		}
 		clear(known)
 		var matched []int
-		for i := range s.roots {
+		for _, i := range asked {
 			if s.holds(&s.roots[i], e, known) {
 				matched = append(matched, i)
 			}
