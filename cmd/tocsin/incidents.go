@@ -7,13 +7,9 @@ import (
 	"fmt"
 	"os"
 	"os/user"
-	"strings"
-	"text/tabwriter"
-	"time"
 
-	"tocsin/internal/incident"
+	"tocsin/internal/app"
 	"tocsin/internal/web/client"
-	"tocsin/internal/words"
 )
 
 // remote is how a command reaches the service.
@@ -66,11 +62,14 @@ func (c *incidentsCommand) Run(ctx context.Context, s *streams) error {
 		if err != nil {
 			return failed(err)
 		}
-		return c.show(s, d)
+		if c.Format == "json" {
+			return printJSON(s, d)
+		}
+		return app.PrintIncident(s.out, d)
 	}
 	f := client.Filter{}
 	if !c.All {
-		f.States = []incident.State{incident.Open, incident.Acknowledged}
+		f.States = client.Unfinished
 	}
 	list, err := cl.Incidents(ctx, f)
 	if err != nil {
@@ -83,46 +82,7 @@ func (c *incidentsCommand) Run(ctx context.Context, s *streams) error {
 		fmt.Fprintln(s.err, "nothing is open")
 		return nil
 	}
-	w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "ID\tSTATE\tSEVERITY\tSINCE\tTITLE")
-	for _, inc := range list.Incidents {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", inc.ID, state(&inc), inc.Severity, inc.FirstEntry.Format("01-02 15:04:05Z"), words.Terminal(words.Clean(inc.Title, 120)))
-	}
-	return w.Flush()
-}
-
-func state(inc *incident.Incident) string {
-	if inc.Acknowledgement != nil {
-		return "acknowledged by " + words.Terminal(words.Clean(inc.Acknowledgement.By, 40))
-	}
-	return string(inc.State)
-}
-
-func (c *incidentsCommand) show(s *streams, d client.Detail) error {
-	if c.Format == "json" {
-		return printJSON(s, d)
-	}
-	clean := func(text string) string { return words.Terminal(words.Clean(text, 300)) }
-	inc := &d.Incident
-	fmt.Fprintf(s.out, "%s  %s  %s\n%s\n", inc.ID, inc.Severity, state(inc), clean(inc.Title))
-	if a := inc.Alert(inc.Headline); a != nil {
-		fmt.Fprintf(s.out, "\n  %s\n", clean(a.FirstLine.Text))
-	}
-	w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "\nALERT\tSTATE\tFIRST\tLAST\tLINES")
-	for i := range inc.Alerts {
-		a := &inc.Alerts[i]
-		fmt.Fprintf(w, "%s %s\t%s\t%s\t%s\t%s\n", a.Rule, clean(a.Group), a.State, a.First.Format(time.TimeOnly), a.Last.Format(time.TimeOnly), words.Lines(a.Count, a.About))
-	}
-	fmt.Fprintln(w, "\nWHEN\tWHAT\t")
-	for _, e := range d.Events {
-		fmt.Fprintf(w, "%s\t%s\t%s\n", e.At.Format("01-02 15:04:05Z"), strings.ReplaceAll(string(e.Kind), "_", " "), clean(e.Text))
-	}
-	fmt.Fprintln(w, "\nTOLD\tKIND\tROUND\tSTATE\tTRIES\tRECEIPT")
-	for _, n := range d.Notifications {
-		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%d\t%s\n", n.Target, n.Kind, n.Round, n.State, n.Attempts, clean(n.Receipt))
-	}
-	return w.Flush()
+	return app.PrintIncidents(s.out, list)
 }
 
 type actCommand struct {
@@ -150,8 +110,7 @@ func (c *actCommand) act(ctx context.Context, s *streams, did string, do func(cl
 	if c.Format == "json" {
 		return printJSON(s, d)
 	}
-	_, err = fmt.Fprintf(s.out, "%s %s by %s: %s\n", d.Incident.ID, did, by, words.Terminal(words.Clean(d.Incident.Title, 200)))
-	return err
+	return app.PrintDeed(s.out, d, did, by)
 }
 
 type ackCommand struct{ actCommand }

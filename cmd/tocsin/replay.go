@@ -5,12 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"time"
 
 	"tocsin/internal/app"
-	"tocsin/internal/logs"
 )
 
 type replayCommand struct {
@@ -53,7 +51,10 @@ func (c *replayCommand) Run(ctx context.Context, s *streams) error {
 		return err
 	}
 	defer closeAll()
-	r.Entries = counting(next, s.err)
+	r.Entries = next
+	if f, ok := s.err.(*os.File); ok && isTerminal(f) {
+		r.Entries = app.Counting(next, f)
+	}
 	w := bufio.NewWriterSize(s.out, 64<<10)
 	if c.Format == "json" {
 		t := &app.JSONTeller{W: w}
@@ -67,25 +68,4 @@ func (c *replayCommand) Run(ctx context.Context, s *streams) error {
 	}
 	fmt.Fprintln(w, t.Summary())
 	return w.Flush()
-}
-
-// counting shows how far a long reading is, if to is a terminal.
-func counting(next func() (logs.Batch, error), to io.Writer) func() (logs.Batch, error) {
-	f, ok := to.(*os.File)
-	if !ok || !isTerminal(f) {
-		return next
-	}
-	read, shown := 0, time.Now()
-	return func() (logs.Batch, error) {
-		b, err := next()
-		read += len(b.Data)
-		if time.Since(shown) > time.Second {
-			fmt.Fprintf(to, "\r%d MiB read ", read>>20)
-			shown = time.Now()
-		}
-		if err != nil && read > 8<<20 {
-			fmt.Fprint(to, "\r\x1b[K")
-		}
-		return b, err
-	}
 }

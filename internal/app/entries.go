@@ -107,3 +107,20 @@ func (e *FilterError) Error() string {
 	}
 	return fmt.Sprintf("%v\n  %s\n  %s^", e.Err, lines[place.Line-1], strings.Repeat(" ", max(place.Column-1, 0)))
 }
+
+// Counting shows on a terminal how far a long reading is.
+func Counting(next func() (logs.Batch, error), terminal io.Writer) func() (logs.Batch, error) {
+	read, shown, wrote := 0, time.Now(), false
+	return func() (logs.Batch, error) {
+		b, err := next()
+		read += len(b.Data)
+		if time.Since(shown) > time.Second {
+			fmt.Fprintf(terminal, "\r%d MiB read ", read>>20)
+			shown, wrote = time.Now(), true
+		}
+		if err != nil && wrote {
+			fmt.Fprint(terminal, "\r\x1b[K")
+		}
+		return b, err
+	}
+}

@@ -78,7 +78,7 @@ func (r *Replay) Run(ctx context.Context) error {
 		if !r.Until.IsZero() && clock.After(r.Until) {
 			break
 		}
-		if clock.IsZero() {
+		if clock.IsZero() || !d.may(clock) {
 			continue
 		}
 		if err := d.run(ctx, clock.Add(-1)); err != nil { // more entries of that very instant may follow
@@ -99,6 +99,14 @@ type driver struct {
 	engine     *engine.Engine
 	escalation *escalation.Escalation
 	outbox     *outbox.Outbox
+	// next is when something was due, as run saw it last; zero for nothing.
+	next time.Time
+	ran  bool
+}
+
+// may says whether anything can have become due before clock since run saw it last.
+func (d *driver) may(clock time.Time) bool {
+	return !d.ran || d.engine.Backlog() > 0 || !d.next.IsZero() && d.next.Before(clock)
 }
 
 // run does all that is due up to limit, itself included.
@@ -123,6 +131,7 @@ func (d *driver) run(ctx context.Context, limit time.Time) error {
 			return err
 		}
 		others := least(steps, rows)
+		d.next, d.ran = least(matches, others), true
 		switch {
 		case !matches.IsZero() && !matches.After(limit) && (others.IsZero() || !others.Before(matches)):
 			to := limit

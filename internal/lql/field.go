@@ -16,7 +16,7 @@ func (p *parser) field(names []token) (*Field, bool) {
 		if f.leaf.Type != logs.MessageType {
 			if f.leaf.Type == logs.MapType && i > f.known {
 				p.report(name, "unknown field", fmt.Sprintf("a label holds text, no fields; a key that holds a dot must be in double quotes: %s.%s",
-					joined(names[:f.known]).raw, quote(keyOf(names[f.known:]))))
+					joined(names[:f.known]).raw, quote(shorten(keyOf(names[f.known:])))))
 				return nil, false
 			}
 			if free(f.leaf.Type) {
@@ -24,7 +24,7 @@ func (p *parser) field(names []token) (*Field, bool) {
 				continue
 			}
 			whole := joined(names[:i])
-			p.report(name, "unknown field", fmt.Sprintf("%s holds a single value, no fields; text that holds . must be in double quotes", whole.raw))
+			p.report(name, "unknown field", fmt.Sprintf("%s holds a single value, no fields; text that holds . must be in double quotes", shorten(whole.raw)))
 			return nil, false
 		}
 		next := f.leaf.Field(name.text)
@@ -61,15 +61,15 @@ func unknownField(parent *logs.Field, before []token, name token) string {
 	}
 	prefix := ""
 	if len(before) > 0 {
-		prefix = joined(before).raw + "."
+		prefix = shorten(joined(before).raw) + "."
 	}
 	if near := nearest(name.text, known); near != "" {
 		return fmt.Sprintf("did you mean %s%s?", prefix, near)
 	}
 	if prefix != "" {
-		return fmt.Sprintf("%s has only %s", joined(before).raw, strings.Join(known, ", "))
+		return fmt.Sprintf("%s has only %s", shorten(joined(before).raw), strings.Join(known, ", "))
 	}
-	return fmt.Sprintf("a path begins with a field of LogEntry, such as resource, jsonPayload, textPayload, severity or labels; a payload's field is jsonPayload.%s", name.raw)
+	return fmt.Sprintf("a path begins with a field of LogEntry, such as resource, jsonPayload, textPayload, severity or labels; a payload's field is jsonPayload.%s", shorten(name.raw))
 }
 
 // item is one value that an operand yields.

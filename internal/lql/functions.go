@@ -257,10 +257,11 @@ func (p *parser) sample(c *Call) {
 	if !ok && t.kind == tokenString {
 		lit, ok = Literal{Text: p.next().text}, true
 	}
-	fraction, err := strconv.ParseFloat(lit.Text, 64)
 	if !ok {
 		p.syntax(t, "a fraction above 0 and up to 1 should stand here")
 	}
+	t.raw = lit.Text
+	fraction, err := strconv.ParseFloat(lit.Text, 64)
 	switch {
 	case err != nil || !(fraction > 0) || fraction > 1:
 		p.report(t, "bad fraction", "sample takes a fraction above 0 and up to 1")

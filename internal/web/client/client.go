@@ -175,3 +175,6 @@ func (c *Client) decode(resp *http.Response, data []byte, answer any) error {
 	}
 	return &Error{f.Error.Code, f.Error.Text}
 }
+
+// Unfinished are the states of incidents that are not over.
+var Unfinished = []incident.State{incident.Open, incident.Acknowledged}

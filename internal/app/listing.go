@@ -1,0 +1,66 @@
+package app
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"tocsin/internal/incident"
+	"tocsin/internal/web/client"
+	"tocsin/internal/words"
+)
+
+// plain is text from logs or people for a terminal, on one line.
+func plain(text string, most int) string { return words.Terminal(words.Clean(text, most)) }
+
+// PrintIncidents writes a list of incidents as a table.
+func PrintIncidents(to io.Writer, list client.IncidentList) error {
+	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "ID\tSTATE\tSEVERITY\tSINCE\tTITLE")
+	for i := range list.Incidents {
+		inc := &list.Incidents[i]
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", inc.ID, stateOf(inc), inc.Severity, inc.FirstEntry.Format("01-02 15:04:05Z"), plain(inc.Title, 120))
+	}
+	return w.Flush()
+}
+
+func stateOf(inc *incident.Incident) string {
+	if inc.Acknowledgement != nil {
+		return "acknowledged by " + plain(inc.Acknowledgement.By, 40)
+	}
+	return string(inc.State)
+}
+
+// PrintIncident writes one incident with its alerts, its timeline and who was told.
+func PrintIncident(to io.Writer, d client.Detail) error {
+	inc := &d.Incident
+	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "%s  %s  %s\n%s\n", inc.ID, inc.Severity, stateOf(inc), plain(inc.Title, 300))
+	if a := inc.Alert(inc.Headline); a != nil {
+		fmt.Fprintf(w, "\n  %s\n", plain(a.FirstLine.Text, 300))
+	}
+	fmt.Fprintln(w, "\nALERT\tSTATE\tFIRST\tLAST\tLINES")
+	for i := range inc.Alerts {
+		a := &inc.Alerts[i]
+		fmt.Fprintf(w, "%s %s\t%s\t%s\t%s\t%s\n", a.Rule, plain(a.Group, 120), a.State, a.First.Format(time.TimeOnly), a.Last.Format(time.TimeOnly), words.Lines(a.Count, a.About))
+	}
+	fmt.Fprintln(w, "\nWHEN\tWHAT\t")
+	for i := range d.Events {
+		e := &d.Events[i]
+		fmt.Fprintf(w, "%s\t%s\t%s\n", e.At.Format("01-02 15:04:05Z"), strings.ReplaceAll(string(e.Kind), "_", " "), plain(e.Text, 300))
+	}
+	fmt.Fprintln(w, "\nTOLD\tKIND\tROUND\tSTATE\tTRIES\tRECEIPT")
+	for i := range d.Notifications {
+		n := &d.Notifications[i]
+		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%d\t%s\n", n.Target, n.Kind, n.Round, n.State, n.Attempts, plain(n.Receipt, 80))
+	}
+	return w.Flush()
+}
+
+// PrintDeed writes what a person did to an incident.
+func PrintDeed(to io.Writer, d client.Detail, did, by string) error {
+	_, err := fmt.Fprintf(to, "%s %s by %s: %s\n", d.Incident.ID, did, plain(by, 80), plain(d.Incident.Title, 200))
+	return err
+}
