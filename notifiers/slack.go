@@ -31,6 +31,9 @@ type Slack struct {
 	// below it. Text from logs is escaped before the templates see it.
 	Title string `yaml:"title"`
 	Text  string `yaml:"text"`
+	// Templates are the texts of the configuration's template files, which Title and Text may use by name. They are set by who
+	// builds the program.
+	Templates []string `yaml:"-"`
 }
 
 // Traits say that a message can be edited and has a thread.
@@ -102,7 +105,7 @@ func (s *Slack) New(receiver string) (Notifier, error) {
 		if *source == "" {
 			continue
 		}
-		t, err := words.NewTemplate(*source)
+		t, err := words.NewTemplate(*source, s.Templates...)
 		if err != nil {
 			return nil, fmt.Errorf("parse template of receiver %s: %w", receiver, err)
 		}

@@ -76,8 +76,9 @@ type Slice struct {
 // Outcome is what one step came to.
 type Outcome struct {
 	Changes []Change
-	// Used is how many of the hits were consumed.
+	// Used is how many of the hits were consumed, Late how many of them came too late to change anything, by source.
 	Used int
+	Late map[string]int
 	// States are those that were looked at, to be stored with their Due.
 	States map[incident.Key]*State
 }
@@ -85,7 +86,7 @@ type Outcome struct {
 // Step does what hits and timers ask for, in the order of their times, up to and with the first instant at which an alert fires or
 // resolves; the rest is left for the next step. Hits come before timers of the same instant.
 func (e *Evaluator) Step(in Slice) (Outcome, error) {
-	run := &stepping{Evaluator: e, Slice: in, out: Outcome{States: map[incident.Key]*State{}}}
+	run := &stepping{Evaluator: e, Slice: in, out: Outcome{States: map[incident.Key]*State{}, Late: map[string]int{}}}
 	for {
 		at, what := run.next()
 		if what == nil || !run.stopped.IsZero() && at.After(run.stopped) {
@@ -208,6 +209,7 @@ func (s *stepping) observe(h *Hit) error {
 	}
 	if t.Before(at.Add(-r.window()-Overlap)) || !t.After(st.Cleared) {
 		st.Late++
+		s.out.Late[e.Source]++
 		return nil
 	}
 	if st.seen(identity(e), t) {

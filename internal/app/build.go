@@ -19,6 +19,7 @@ import (
 	"tocsin/internal/setting"
 	"tocsin/internal/sources"
 	"tocsin/internal/store"
+	"tocsin/internal/words"
 	"tocsin/notifiers"
 	"tocsin/rules"
 )
@@ -79,13 +80,41 @@ func (l *loading) sources() {
 }
 
 func (l *loading) receivers() {
+	templates := l.templates()
 	for name, n := range l.file.Receivers {
 		_, spec, errs := config.DecodeKind(n, "notifier", notifiers.Kinds)
 		l.errs = append(l.errs, errs...)
-		if len(errs) == 0 {
-			l.plan.Receivers[name] = spec
+		if len(errs) > 0 {
+			continue
+		}
+		if s, ok := spec.(*notifiers.Slack); ok {
+			s.Templates = templates
+		}
+		l.plan.Receivers[name] = spec
+	}
+}
+
+// templates reads the users' own template files.
+func (l *loading) templates() []string {
+	var texts []string
+	for i, pattern := range l.file.Templates {
+		at := l.file.Root.At(fmt.Sprintf("templates.%d", i))
+		files, err := filesOf(l.file, pattern, nil)
+		if err != nil {
+			l.errs = append(l.errs, config.Error{Position: at, Text: err.Error()})
+		}
+		for _, f := range files {
+			if _, err := words.NewTemplate("", string(f.data)); err != nil {
+				l.errs = append(l.errs, config.Error{Position: config.Position{File: f.name, Line: 1, Column: 1}, Text: err.Error()})
+				continue
+			}
+			texts = append(texts, string(f.data))
+		}
+		if len(files) == 0 && err == nil {
+			l.plan.Warnings = append(l.plan.Warnings, config.Error{Position: at, Text: fmt.Sprintf("no file matches %q", pattern)})
 		}
 	}
+	return texts
 }
 
 func (l *loading) people() {
@@ -141,7 +170,7 @@ func (l *loading) rules() {
 	var list []*rules.Rule
 	at := func(i int) config.Position { return l.file.Root.At(fmt.Sprintf("rules.%d", i)) }
 	for i, pattern := range l.file.Rules {
-		files, err := ruleFiles(l.file, pattern)
+		files, err := filesOf(l.file, pattern, rules.Builtin)
 		if err != nil {
 			l.errs = append(l.errs, config.Error{Position: at(i), Text: err.Error()})
 			continue
@@ -174,25 +203,27 @@ func (l *loading) sourcesOf(list []*rules.Rule) {
 	}
 }
 
-type ruleFile struct {
+// namedFile is a file that a configuration names.
+type namedFile struct {
 	name string
 	data []byte
 }
 
-// ruleFiles reads the files that a pattern names, sorted by name. A name without wildcards must be there.
-func ruleFiles(f *config.File, pattern string) ([]ruleFile, error) {
-	var files []ruleFile
-	if builtin, ok := strings.CutPrefix(pattern, config.Builtin); ok {
-		names, err := fs.Glob(rules.Builtin, builtin)
+// filesOf reads the files that a pattern names, sorted by name; "builtin:" ones from the binary, where builtin holds any. A name
+// without wildcards must be there.
+func filesOf(f *config.File, pattern string, builtin fs.FS) ([]namedFile, error) {
+	var files []namedFile
+	if inside, ok := strings.CutPrefix(pattern, config.Builtin); ok && builtin != nil {
+		names, err := fs.Glob(builtin, inside)
 		if err != nil {
 			return nil, fmt.Errorf("%q is no pattern: %w", pattern, err)
 		}
 		for _, name := range names {
-			data, err := fs.ReadFile(rules.Builtin, name)
+			data, err := fs.ReadFile(builtin, name)
 			if err != nil {
 				return nil, err
 			}
-			files = append(files, ruleFile{name: config.Builtin + name, data: data})
+			files = append(files, namedFile{name: config.Builtin + name, data: data})
 		}
 		return files, nil
 	}
@@ -207,9 +238,9 @@ func ruleFiles(f *config.File, pattern string) ([]ruleFile, error) {
 	for _, name := range names {
 		data, err := os.ReadFile(name)
 		if err != nil {
-			return nil, fmt.Errorf("read rules: %w", err)
+			return nil, fmt.Errorf("read what %q names: %w", pattern, err)
 		}
-		files = append(files, ruleFile{name: name, data: data})
+		files = append(files, namedFile{name: name, data: data})
 	}
 	return files, nil
 }

@@ -59,7 +59,7 @@ func (e *Engine) slice(ctx context.Context, tx *store.Tx, now time.Time) (slice,
 		}
 	}
 	done.used = out.Used
-	if err := e.finish(ctx, tx, &done); err != nil {
+	if err := e.finish(ctx, tx, &done, out.Late); err != nil {
 		return done, err
 	}
 	done.due, err = tx.NextStateDue(ctx)
@@ -116,7 +116,7 @@ func (e *Engine) save(ctx context.Context, tx *store.Tx, key incident.Key, st *r
 }
 
 // finish moves the cursors of the sources whose batches are complete with this slice.
-func (e *Engine) finish(ctx context.Context, tx *store.Tx, done *slice) error {
+func (e *Engine) finish(ctx context.Context, tx *store.Tx, done *slice, late map[string]int) error {
 	for _, o := range e.offered {
 		if o.end > done.used {
 			break
@@ -127,6 +127,13 @@ func (e *Engine) finish(ctx context.Context, tx *store.Tx, done *slice) error {
 		return nil
 	}
 	done.sources = map[string]store.SourceState{}
+	for name, n := range late {
+		if src := e.sources[name]; src != nil {
+			st := src.stored
+			st.Late += int64(n)
+			done.sources[name] = st
+		}
+	}
 	for _, o := range done.complete {
 		src := e.sources[o.batch.Source]
 		if src == nil {

@@ -119,7 +119,7 @@ func ringing(inc *incident.Incident, due Due, p Program, now time.Time) (inciden
 	case inc.Escalation.News != "":
 		r.Text = fmt.Sprintf("%s: %s", who, inc.Escalation.News)
 	case waited == 0:
-		r.Text = who + ": " + inc.Severity.String()
+		r.Text = who + ": " + inc.Title
 	default:
 		r.Text = fmt.Sprintf("%s: nobody has acknowledged for %s", who, waited)
 	}

@@ -88,8 +88,8 @@ type settling struct {
 	desk Desk
 	have []Notification
 	out  *Changes
-	// told are the targets that have or get the incident's message.
-	told []string
+	// told are the targets that have or get the incident's message, fresh those of them that get it now.
+	told, fresh []string
 }
 
 func (s *settling) over() bool { return s.inc.State == Resolved || s.inc.State == Merged }
@@ -169,6 +169,7 @@ func (s *settling) addMessage(target string, reason Reason) {
 	n := &Notification{Incident: s.inc.ID, Target: target, Kind: Message, Key: s.inc.ID + "/" + target, Reason: reason, Rings: true,
 		Wanted: s.inc.Revision, State: Pending, CreatedAt: s.b.now, Due: s.b.now}
 	s.have = append(s.have, *n)
+	s.fresh = append(s.fresh, target)
 	s.out.Add = append(s.out.Add, n)
 }
 
@@ -290,7 +291,7 @@ func (s *settling) posts() {
 		loud := e.Kind == EventRaised || e.Kind == EventReopened || e.Kind == EventAckTakenBack
 		for _, t := range s.told {
 			if s.desk.Traits[t].Edits {
-				s.post(e, t, reason, loud, nil)
+				s.post(e, t, reason, loud && !slices.Contains(s.fresh, t), nil) // a new message rings itself
 			}
 		}
 	}

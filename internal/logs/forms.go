@@ -16,6 +16,7 @@ const (
 
 // skipValue finds the end of the JSON value at b[i:] without decoding it. For an invalid one end is the byte that cannot be.
 // It is strict where ParseJSON is not (control characters in strings), because here a wrong guess swallows lines.
+// It is one loop over an explicit stack, longer than a function should be, because a recursion could be driven deep by its input.
 func skipValue(b []byte, i int) (end int, state scanState) {
 	var open [maxDepth]byte
 	depth := 0

@@ -1,0 +1,104 @@
+package logs
+
+import (
+	"bytes"
+	"encoding/json"
+	"reflect"
+	"testing"
+	"time"
+
+	"cloud.google.com/go/logging/apiv2/loggingpb"
+	"google.golang.org/protobuf/encoding/protodelim"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+)
+
+// TestProtoAsJSON decodes LogEntries from the wire and from the JSON that Google's own library writes of them.
+func TestProtoAsJSON(t *testing.T) {
+	texts := []string{
+		`{}`,
+		`{"logName":"projects/p/logs/x","textPayload":"héllo","severity":"ERROR","insertId":"i","timestamp":"2019-01-23T12:00:00.000000005Z","receiveTimestamp":"2019-01-23T12:00:01Z"}`,
+		`{"resource":{"type":"k8s_container","labels":{"a":"b","c":"d","":""}},"labels":{"x":"y"},"traceSampled":true,"trace":"t","spanId":"s"}`,
+		`{"jsonPayload":{"n":5,"f":-1.5,"big":1e300,"b":false,"null":null,"s":"x","l":[1,[],{"a":null}],"o":{}}}`,
+		`{"httpRequest":{"requestMethod":"GET","requestUrl":"u","status":502,"requestSize":"9007199254740993","latency":"1.500s","cacheHit":true,"serverIp":"1.2.3.4"}}`,
+		`{"httpRequest":{"latency":"-0.000000001s"},"operation":{"id":"o","first":true},"sourceLocation":{"file":"f","line":"7"},"split":{"uid":"u","index":1,"totalSplits":2}}`,
+		`{"severity":"NOTICE","protoPayload":{"@type":"type.googleapis.com/google.protobuf.Empty","value":{}}}`,
+	}
+	var data bytes.Buffer
+	var want []any
+	for _, text := range texts {
+		var m loggingpb.LogEntry
+		if err := protojson.Unmarshal([]byte(text), &m); err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+		if _, err := protodelim.MarshalTo(&data, &m); err != nil {
+			t.Fatal(err)
+		}
+		written, err := protojson.Marshal(&m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := ParseJSON(written)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want = append(want, normal(plain(v)))
+	}
+	var got []any
+	p := Batch{Form: Proto, Data: data.Bytes()}.Entries(time.Time{}, func(e *Entry) bool {
+		got = append(got, normal(plain(e.Root)))
+		return true
+	})
+	for i := range want {
+		if i >= len(got) || !reflect.DeepEqual(got[i], want[i]) {
+			t.Errorf("%s\ngot  %v\nwant %v", texts[i], got[i], want[i])
+		}
+	}
+	if p.Entries != len(texts) || p.Broken != 0 || !p.Clock.Equal(time.Date(2019, 1, 23, 12, 0, 1, 0, time.UTC)) {
+		t.Errorf("progress %+v", p)
+	}
+}
+
+// normal makes numbers floats and durations and times one spelling, in which JSON writers differ.
+func normal(v any) any {
+	switch v := v.(type) {
+	case json.Number:
+		f, _ := v.Float64()
+		return f
+	case string:
+		if t := ParseTime(v); !t.IsZero() {
+			return t.UnixNano()
+		}
+		if d, err := time.ParseDuration(v); err == nil {
+			return d
+		}
+	case []any:
+		for i := range v {
+			v[i] = normal(v[i])
+		}
+	case map[string]any:
+		for k := range v {
+			v[k] = normal(v[k])
+		}
+	}
+	return v
+}
+
+func FuzzProto(f *testing.F) {
+	m := &loggingpb.LogEntry{LogName: "x", Labels: map[string]string{"a": "b"}, Payload: &loggingpb.LogEntry_TextPayload{TextPayload: "t"}}
+	b, err := proto.Marshal(m)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(append([]byte{byte(len(b))}, b...))
+	f.Add([]byte{0xff})
+	f.Add([]byte{3, 0x32, 1, 0x0a})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		Batch{Form: Proto, Data: data}.Entries(time.Time{}, func(e *Entry) bool {
+			if _, err := ParseJSON(e.Root.AppendJSON(nil)); err != nil {
+				t.Fatalf("%x: %v", data, err)
+			}
+			return true
+		})
+	})
+}

@@ -1,0 +1,191 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"tocsin/internal/fakes"
+)
+
+// The receivers, and the channel of the one.
+const (
+	pager   = "oncall"
+	channel = "ops"
+)
+
+// configuration is what tocsin is run with: pages at once and again after secondStep, the channel hears of both.
+const configuration = `project: kill
+lateness: 1s
+sources:
+  app: {file: {paths: [%[1]s]}}
+rules: [rules.yaml]
+receivers:
+  ops: {slack: {channel: "#ops", token_file: slack-token, api_url: "%[2]s/api/"}}
+  oncall: {pagerduty: {routing_key_file: routing-key, token_file: pagerduty-token, url: "%[3]s", api_url: "%[3]s"}}
+fallback: ops
+url: http://tocsin.test
+route: {receiver: ops, escalation: at-once}
+escalation:
+  at-once: {steps: [{notify: [oncall]}, {after: %[4]s, notify: [oncall, ops]}]}
+`
+
+// ruleFile has one rule that needs needed lines and ends with a line that says up, and one that fires with the first and ends by hand.
+const ruleFile = `rules:
+  - name: kill-down
+    filter: |
+      resource.type="k8s_container" resource.labels.cluster_name=~"^kill-" resource.labels.namespace_name="default" jsonPayload.msg="down"
+    group_by: {cluster: resource.labels.cluster_name}
+    detect: {threshold: {count: 3, window: 1h}}
+    resolves:
+      on_clear: |
+        resource.type="k8s_container" resource.labels.cluster_name=~"^kill-" resource.labels.namespace_name="default" jsonPayload.msg="up"
+    severity: critical
+    mode: page
+    annotations: {summary: "{{ .Labels.cluster }} is down"}
+  - name: kill-broken
+    filter: |
+      resource.type="k8s_container" resource.labels.cluster_name=~"^kill-" resource.labels.namespace_name="default" jsonPayload.msg="broken"
+    group_by: {cluster: resource.labels.cluster_name}
+    detect: {threshold: {count: 1, window: 1h}}
+    resolves: by_hand
+    severity: critical
+    mode: page
+    annotations: {summary: "{{ .Labels.cluster }} is broken"}
+`
+
+// world is a tocsin with all that is around it, which stays while it is killed.
+type world struct {
+	dir, binary string
+	settings    settings
+	chance      *chance
+	slack       *fakes.Slack
+	pagerduty   *fakes.PagerDuty
+	faults      *faults
+	traffic     *traffic
+	tally       map[string]int // kills by kind
+	missed      int            // lives whose failpoint was not reached in time
+	drained     bool
+
+	servers []*http.Server
+	current *life
+}
+
+// chance is a source of chance that several may draw from. With several at work the order of what they draw is not the seed's.
+type chance struct {
+	mu sync.Mutex
+	r  *rand.Rand
+}
+
+func newChance(seed uint64) *chance { return &chance{r: rand.New(rand.NewPCG(seed, 0))} }
+
+// below is a number from 0 to n-1.
+func (c *chance) below(n int) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.r.IntN(n)
+}
+
+// newWorld builds tocsin, writes its files and starts the stand-ins.
+func newWorld(ctx context.Context, dir string, s settings) (*world, error) {
+	w := &world{dir: dir, binary: s.binary, settings: s, chance: newChance(s.seed), slack: fakes.NewSlack(), pagerduty: fakes.NewPagerDuty(), tally: map[string]int{}}
+	if w.binary == "" {
+		w.binary = filepath.Join(dir, "tocsin")
+		if err := build(ctx, w.binary, s.race); err != nil {
+			return nil, err
+		}
+	}
+	w.faults = newFaults(w.chance)
+	w.slack.Token, w.pagerduty.Token, w.pagerduty.RoutingKey = "xoxb-kill", "kill-token", "kill-key"
+	w.slack.Before = w.faults.slack
+	w.pagerduty.Before = w.faults.pagerduty
+	log := filepath.Join(dir, "app.log")
+	w.traffic = newTraffic(log, w.chance, w.pagerduty)
+	w.pagerduty.Observe = w.traffic.observe
+	slackURL, err1 := w.serve(w.slack)
+	pagerURL, err2 := w.serve(w.pagerduty)
+	if err := errors.Join(err1, err2); err != nil {
+		w.close()
+		return nil, err
+	}
+	files := map[string]string{"rules.yaml": ruleFile, "slack-token": w.slack.Token, "routing-key": w.pagerduty.RoutingKey, "pagerduty-token": w.pagerduty.Token}
+	for name, text := range files {
+		if name != "rules.yaml" {
+			files[name] = text + "\n"
+		}
+	}
+	c := fmt.Sprintf(configuration, log, slackURL, pagerURL, secondStep)
+	for _, name := range []string{"slack-token", "routing-key", "pagerduty-token"} {
+		c = strings.ReplaceAll(c, "file: "+name, "file: "+filepath.Join(dir, name))
+	}
+	files["tocsin.yaml"] = c
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			w.close()
+			return nil, err
+		}
+	}
+	return w, nil
+}
+
+// build builds the binary.
+func build(ctx context.Context, to string, race bool) error {
+	args := []string{"build", "-o", to}
+	cgo := "CGO_ENABLED=0"
+	if race {
+		args, cgo = append(args, "-race"), "CGO_ENABLED=1"
+	}
+	cmd := exec.CommandContext(ctx, "go", append(args, "tocsin/cmd/tocsin")...)
+	cmd.Env = append(os.Environ(), cgo)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("build tocsin: %w\n%s", err, out)
+	}
+	return nil
+}
+
+// serve serves a stand-in on loopback and returns its address.
+func (w *world) serve(h http.Handler) (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	srv := &http.Server{Handler: h} //nolint:gosec // its one client is ours
+	w.servers = append(w.servers, srv)
+	go func() { _ = srv.Serve(l) }() // until close
+	return "http://" + l.Addr().String(), nil
+}
+
+// close ends everything that still runs.
+func (w *world) close() {
+	if w.current != nil {
+		w.current.kill()
+	}
+	if w.traffic != nil {
+		w.traffic.stop()
+	}
+	for _, s := range w.servers {
+		_ = s.Close() // they hold nothing that must be saved
+	}
+}
+
+// saveLedgers writes what the stand-ins hold beside the store.
+func (w *world) saveLedgers() error {
+	var errs []error
+	for name, v := range map[string]any{"slack.json": w.slack.Snapshot(), "pagerduty.json": w.pagerduty.Snapshot()} {
+		data, err := json.MarshalIndent(v, "", " ")
+		if err == nil {
+			err = os.WriteFile(filepath.Join(w.dir, name), data, 0o600)
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
