@@ -100,6 +100,14 @@ func failpoint() func(name string) {
 
 type versionCommand struct{}
 
+// Help is shown under --help.
+func (versionCommand) Help() string {
+	return `A build that is no release names its commit.
+
+Examples:
+  tocsin version`
+}
+
 // Run prints the version.
 func (versionCommand) Run(s *streams) error {
 	_, err := fmt.Fprintln(s.out, "tocsin", version())

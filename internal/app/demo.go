@@ -104,7 +104,8 @@ type stage struct {
 
 // newStage sets everything up; with an error nothing is left.
 func newStage(ctx context.Context, o DemoOptions) (_ *stage, err error) {
-	s := &stage{slack: fakes.NewSlack(), pager: fakes.NewPagerDuty(), voice: newVoice(o.Out, o.Color), pace: pace(o.Speed)}
+	s := &stage{slack: fakes.NewSlack(), pager: fakes.NewPagerDuty(), pace: pace(o.Speed)}
+	s.voice = newVoice(o.Out, o.Color, func(id string) string { return "#" + s.slack.Snapshot().Channels[id] })
 	defer func() {
 		if err != nil {
 			s.clear()

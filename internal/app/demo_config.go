@@ -69,7 +69,7 @@ route:
     - {matchers: ['severity="high"'], receiver: testing-ops, escalation: prow-unheard}
     - {matchers: ['severity="info"'], receiver: none}
 escalation:
-  prow-oncall: {steps: [{notify: [oncall]}, {after: {{.Second}}, notify: [oncall, testing-ops]}], repeat: 2, every: {{.Every}}}
+  prow-oncall: {steps: [{notify: [oncall]}, {after: {{.Second}}, notify: [oncall, testing-ops]}], repeat: 2, every: 1m}
   prow-unheard: {steps: [{after: {{.Unheard}}, mention: prow}]}
 `))
 
@@ -78,9 +78,9 @@ func (p pace) write(dir string, at demoPlaces) (string, error) {
 	var text bytes.Buffer
 	err := demoConfig.Execute(&text, struct {
 		demoPlaces
-		Dir                              string
-		Lateness, Second, Every, Unheard time.Duration
-	}{at, dir, max(p.short(time.Minute), time.Second/2), p.second(), p.second() + p.short(20*time.Minute), 2 * p.second()})
+		Dir                       string
+		Lateness, Second, Unheard time.Duration
+	}{demoPlaces: at, Dir: dir, Lateness: max(p.short(time.Minute), time.Second/2), Second: p.second(), Unheard: p.short(30 * time.Minute)})
 	if err != nil {
 		return "", fmt.Errorf("write the demo's configuration: %w", err)
 	}

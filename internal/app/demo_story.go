@@ -19,8 +19,7 @@ type story struct {
 	*stage
 	wrong []string // what did not come out as it should
 
-	mu    sync.Mutex
-	scene scene
+	scenes chan scene // what is to be logged from now on
 }
 
 // scene is what is being logged.
@@ -37,7 +36,7 @@ const (
 // patience is how long the story waits for what must happen, at any pace.
 const patience = 30 * time.Second
 
-func (s *stage) story() *story { return &story{stage: s} }
+func (s *stage) story() *story { return &story{stage: s, scenes: make(chan scene)} }
 
 // tell tells the story to its end, or until ctx ends, and returns what did not come out as it should.
 func (s *story) tell(ctx context.Context) []string {
@@ -66,7 +65,7 @@ func (s *story) breaks(ctx context.Context) bool {
 		return false
 	}
 	s.voice.event("prow", "a configuration is merged that does not load: hook and tide say so, and go on with the one they have")
-	s.turn(misconfigured)
+	s.turn(ctx, misconfigured)
 	return s.await(ctx, "nothing was said in Slack", func(incident.Incident) bool { return len(s.slack.Messages()) > 0 }) && s.pause(ctx, 10*time.Second)
 }
 
@@ -74,12 +73,17 @@ func (s *story) breaks(ctx context.Context) bool {
 func (s *story) dies(ctx context.Context) bool {
 	s.voice.event("hook", "its pod restarts, reads that configuration, and dies of it, again and again: webhooks get 502")
 	s.hook.Set(fakes.HookDown)
-	s.turn(dying)
-	if !s.await(ctx, "nobody was paged", func(incident.Incident) bool { return len(s.pager.Rings()) > 0 }) {
+	s.turn(ctx, dying)
+	id := ""
+	rang := func(inc incident.Incident) bool {
+		id = inc.ID
+		return len(s.pager.Rings()) > 0
+	}
+	if !s.await(ctx, "nobody was paged", rang) {
 		return false
 	}
-	s.voice.event("", "%s", fmt.Sprintf("It rings again in %s unless somebody acknowledges. You can, on the page; else the demo's oncall does at PagerDuty.",
-		words.Duration(s.pace.second().Round(time.Second))))
+	s.voice.event("", "It rings again in %s unless somebody acknowledges. You can, at %s/incidents/%s; else the demo's oncall does at PagerDuty.",
+		words.Duration(s.pace.second()), s.app.URL(), id)
 	return true
 }
 
@@ -110,13 +114,13 @@ func fired(inc incident.Incident, what string) bool {
 // recovers: the configuration is reverted, then hook's next start succeeds.
 func (s *story) recovers(ctx context.Context) bool {
 	s.voice.event("prow", "the configuration is reverted; hook is still in back-off")
-	s.turn(mended)
+	s.turn(ctx, mended)
 	if !s.pause(ctx, 4*time.Second) {
 		return false
 	}
 	s.voice.event("hook", "starts, logs, and answers 405 again")
 	s.hook.Set(fakes.HookHealthy)
-	s.turn(wellAgain)
+	s.turn(ctx, wellAgain)
 	return s.await(ctx, "the incident was not resolved", func(inc incident.Incident) bool { return inc.State == incident.Resolved }) &&
 		s.await(ctx, "Slack and PagerDuty did not hear that it is over", func(incident.Incident) bool { return s.toldOver() })
 }
@@ -135,23 +139,23 @@ func (s *story) toldOver() bool {
 func (s *story) write(ctx context.Context) {
 	tick := time.NewTicker(s.pace.of(time.Second))
 	defer tick.Stop()
+	now := well
 	for n := 0; ; n++ {
-		if err := s.lines(n); err != nil {
+		if err := s.lines(now, n); err != nil {
 			s.voice.say("The demo cannot write its log: %v", err)
-			return
 		}
 		select {
 		case <-ctx.Done():
 			return
+		case now = <-s.scenes:
+			n = -1
 		case <-tick.C:
 		}
 	}
 }
 
-func (s *story) lines(n int) error {
-	s.mu.Lock()
-	scene := s.scene
-	s.mu.Unlock()
+// lines logs what a scene logs in its n-th second.
+func (s *story) lines(scene scene, n int) error {
 	switch {
 	case scene == well || scene == wellAgain:
 		return s.hook.Chatter(1)
@@ -173,10 +177,12 @@ func (s *story) lines(n int) error {
 	return nil
 }
 
-func (s *story) turn(to scene) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.scene = to
+// turn lets another scene be logged, from its first line on.
+func (s *story) turn(ctx context.Context, to scene) {
+	select {
+	case s.scenes <- to:
+	case <-ctx.Done():
+	}
 }
 
 // pause lets a time of the story go by; false if ctx ended.

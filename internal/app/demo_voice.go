@@ -18,19 +18,22 @@ import (
 
 // voice tells a demo's story on a terminal. Its methods may be called from any goroutine.
 type voice struct {
-	w     io.Writer
-	color bool
+	w       io.Writer
+	color   bool
+	channel func(id string) string // the name of one of Slack's channels
 
 	mu    sync.Mutex
 	shown map[string][]string // the lines of each of Slack's messages, as shown last
 }
 
-func newVoice(w io.Writer, color bool) *voice { return &voice{w: w, color: color, shown: map[string][]string{}} }
+func newVoice(w io.Writer, color bool, channel func(id string) string) *voice {
+	return &voice{w: w, color: color, channel: channel, shown: map[string][]string{}}
+}
 
 // The columns: the time, who or what, and the text.
 const (
-	voiceWho   = 12
-	voiceWidth = 88
+	voiceWho   = 10
+	voiceWidth = 78
 )
 
 const (
@@ -86,8 +89,9 @@ func (v *voice) line(colour, who, text string) {
 	}
 }
 
-// block writes lines beside a bar, as they would be shown elsewhere. v.mu is held.
-func (v *voice) block(colour string, lines []string) {
+// quote writes who says something, and beside a bar what, as it would be shown elsewhere. v.mu is held.
+func (v *voice) quote(colour, who, how string, lines []string) {
+	v.line(colour, who, how)
 	for _, line := range lines {
 		for _, part := range wrap(words.Terminal(line), voiceWidth-2) {
 			fmt.Fprintf(v.w, "%*s%s %s\n", len(time.TimeOnly)+voiceWho+4, "", v.paint(colour, "│"), part)
@@ -103,20 +107,19 @@ func (v *voice) slack(e fakes.SlackEvent) {
 	lines := slackLines(m)
 	before, known := v.shown[m.TS]
 	v.shown[m.TS] = lines
+	where := v.channel(m.Channel)
 	switch {
+	case e.Kind == "posted" && m.Broadcast:
+		v.quote(yellow, "Slack", "in the message's thread, and in "+where+":", lines)
 	case e.Kind == "posted" && m.ThreadTS != "":
-		v.line(dim, "  in thread", "")
-		v.block(dim, lines)
+		v.quote(dim, "Slack", "in the message's thread:", lines)
 	case e.Kind == "posted":
-		v.line(yellow, "Slack", "a message:")
-		v.block(yellow, lines)
+		v.quote(yellow, "Slack", "a message in "+where+":", lines)
 	default:
 		lines = slices.DeleteFunc(slices.Clone(lines), func(line string) bool { return known && slices.Contains(before, line) })
-		if len(lines) == 0 {
-			return
+		if len(lines) > 0 {
+			v.quote(yellow, "Slack", "the message is edited:", lines)
 		}
-		v.line(yellow, "Slack", "the same message, edited:")
-		v.block(yellow, lines)
 	}
 }
 
@@ -126,8 +129,7 @@ func (v *voice) pager(e fakes.PagerDutyEvent) {
 	defer v.mu.Unlock()
 	switch e.Kind {
 	case "rang":
-		v.line(red, "PagerDuty", "THE PHONE RINGS, of whoever is on call:")
-		v.block(red, []string{e.Alert.Summary})
+		v.quote(red, "PagerDuty", "RINGS whoever is on call:", []string{e.Alert.Summary})
 	default:
 		by := e.Alert.By
 		if by == "" {

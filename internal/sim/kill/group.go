@@ -1,0 +1,152 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"tocsin/internal/incident"
+)
+
+// needed is how many lines of a group the rule kill-down wants, ackGrace how long after an acknowledge a page that was on its way may
+// still ring.
+const (
+	needed   = 3
+	ackGrace = lateMost + 2*time.Second
+)
+
+// plan is what will happen to a group.
+type plan int
+
+const (
+	// stays fires until the end: both steps of the policy page.
+	stays plan = iota
+	// ackAtPager and ackByCommand are acknowledged once they have been paged.
+	ackAtPager
+	ackByCommand
+	// clears is well again after its page, and may fail again later.
+	clears
+	// brief is well again so soon that it may be that nobody is paged.
+	brief
+	// tooFew never reaches its threshold: nobody may hear of it.
+	tooFew
+)
+
+// phase is how far a group is.
+type phase int
+
+const (
+	gathering     phase = iota // its lines are being written
+	ringing                    // it has crossed its threshold and must be paged
+	firing                     // it has been paged
+	acknowledging              // tocsin ack is being asked
+	clearing                   // the line that says up is written, the pager must be told
+	settled                    // nothing more is done to it
+)
+
+// group is one (rule, group) and what happened to it. Each is in a cluster of its own, so that each is an incident of its own.
+type group struct {
+	key              incident.Key
+	project, cluster string
+	plan             plan
+	phase            phase
+	next             time.Time
+	left             int // lines until the threshold
+	extra            int // lines once it fires
+	again            int // how often it fails again
+
+	main     int // lines of the rule's own filter that were written
+	episodes int // how often it has crossed its threshold
+	before   int // pages before this episode
+	// rang are the pager's keys that rang, in order; status is what is with each.
+	rang         []string
+	status       map[string]string
+	acknowledged time.Time // when `tocsin ack` said so
+	afterAck     int       // pages that rang although
+}
+
+// newGroup draws a group's fate.
+func newGroup(n int, c *chance) *group {
+	g := &group{project: fmt.Sprintf("kill-%d", n/perProject), cluster: fmt.Sprintf("kill-%05d", n), status: map[string]string{}, left: needed}
+	rule := "kill-down"
+	switch k := c.below(100); {
+	case k < 20:
+		g.plan, g.extra = stays, c.below(8)
+	case k < 30:
+		g.plan, g.extra, g.left, rule = stays, c.below(8), 1, "kill-broken"
+	case k < 40:
+		g.plan = ackAtPager
+	case k < 50:
+		g.plan = ackByCommand
+	case k < 80:
+		g.plan, g.again = clears, c.below(3)
+	case k < 90:
+		g.plan = brief
+	default:
+		g.plan, g.left = tooFew, needed-1
+	}
+	g.key = incident.Key{Rule: rule, Group: incident.Labels{"cluster": g.cluster}.Text()}
+	return g
+}
+
+// word is what its lines say.
+func (g *group) word() string { return strings.TrimPrefix(g.key.Rule, "kill-") }
+
+// incident is its incident's id, known once it has been paged.
+func (g *group) incident() string {
+	id, _, _ := strings.Cut(g.rang[0], ".")
+	return id
+}
+
+// open counts the keys under which the pager still rings or waits.
+func (g *group) open() int {
+	n := 0
+	for _, status := range g.status {
+		if status != "resolved" {
+			n++
+		}
+	}
+	return n
+}
+
+// pagesWanted is how many rounds must have rung in the end, pagesMost how many may have.
+func (g *group) pagesWanted() int {
+	switch g.plan {
+	case tooFew, brief:
+		return 0
+	case stays:
+		return 2
+	}
+	return g.episodes
+}
+
+func (g *group) pagesMost() int {
+	if g.plan == tooFew {
+		return 0
+	}
+	return 2 * g.episodes
+}
+
+// state is what its incident must be in the end; empty if there must be none.
+func (g *group) state() incident.State {
+	switch g.plan {
+	case stays:
+		return incident.Open
+	case ackAtPager, ackByCommand:
+		return incident.Acknowledged
+	case clears, brief:
+		return incident.Resolved
+	}
+	return ""
+}
+
+// atPager is what must be with each of its keys in the end.
+func (g *group) atPager() string {
+	switch g.state() {
+	case incident.Acknowledged:
+		return "acknowledged"
+	case incident.Resolved:
+		return "resolved"
+	}
+	return "triggered"
+}

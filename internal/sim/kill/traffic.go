@@ -1,0 +1,276 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"tocsin/internal/fakes"
+	"tocsin/internal/incident"
+)
+
+// The pace of what goes wrong.
+const (
+	// openEvery is how often something new goes wrong, unless unheardMost wait for their first page.
+	openEvery   = 350 * time.Millisecond
+	unheardMost = 20
+	// perProject is how many groups share a project, so that what one transaction looks at does not grow with the length of a run.
+	perProject = 100
+	// secondStep is when the policy pages again.
+	secondStep = 4 * time.Second
+	// rotateEvery is how many lines a file holds before it is rotated.
+	rotateEvery = 1500
+)
+
+// traffic writes the log, and knows what must come of it. It is safe for concurrent use.
+type traffic struct {
+	path   string
+	chance *chance
+	pager  *fakes.PagerDuty
+
+	mu     sync.Mutex
+	file   *os.File
+	inFile int
+	files  int
+	groups []*group
+	byHash map[string]*group
+	lines  int // appended in all
+	opened time.Time
+	ending bool // nothing new is to go wrong
+	asking []*group
+	failed error
+	quit   chan struct{}
+	over   chan struct{}
+}
+
+func newTraffic(path string, c *chance, p *fakes.PagerDuty) *traffic {
+	return &traffic{path: path, chance: c, pager: p, byHash: map[string]*group{}}
+}
+
+// begin starts writing.
+func (t *traffic) begin() {
+	t.quit, t.over = make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(t.over)
+		for {
+			select {
+			case <-t.quit:
+				return
+			case <-time.After(10 * time.Millisecond):
+				t.advance(time.Now())
+			}
+		}
+	}()
+}
+
+// stop ends it; it may be called twice.
+func (t *traffic) stop() {
+	if t.quit == nil {
+		return
+	}
+	close(t.quit)
+	<-t.over
+	t.quit = nil
+	_ = t.file.Close() // each line has been written, or failed says so
+}
+
+// finish lets what has begun come to its end, and nothing new begin.
+func (t *traffic) finish() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.ending = true
+}
+
+// advance does what is due.
+func (t *traffic) advance(now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	unheard := 0
+	for _, g := range t.groups {
+		if g.phase == ringing {
+			unheard++
+		}
+	}
+	if !t.ending && unheard < unheardMost && now.Sub(t.opened) >= openEvery {
+		t.opened = now
+		g := newGroup(len(t.groups), t.chance)
+		t.groups = append(t.groups, g)
+		t.byHash[incident.KeyHash(g.key)] = g
+	}
+	for _, g := range t.groups {
+		if g.phase != settled && !now.Before(g.next) {
+			t.step(g, now)
+		}
+	}
+}
+
+// step does the next thing of a group.
+func (t *traffic) step(g *group, now time.Time) {
+	wait := func(most time.Duration) { g.next = now.Add(time.Duration(t.chance.below(int(most)))) }
+	switch g.phase {
+	case gathering:
+		t.write(g, now, g.word())
+		g.main++
+		wait(250 * time.Millisecond)
+		if g.left--; g.left > 0 {
+			return
+		}
+		g.phase = settled
+		if g.plan != tooFew {
+			g.episodes++
+			g.phase, g.before = ringing, len(g.rang)
+		}
+		if g.plan == brief {
+			g.phase = firing
+		}
+	case ringing: // until it has been paged
+		g.next = now.Add(20 * time.Millisecond)
+		if len(g.rang) > g.before {
+			g.phase = firing
+			wait(2 * time.Second)
+		}
+	case firing:
+		t.react(g, now)
+	case clearing: // until the pager has been told
+		g.next = now.Add(50 * time.Millisecond)
+		switch {
+		case g.open() > 0:
+		case g.again == 0 || t.ending:
+			g.phase = settled
+		default:
+			g.again--
+			g.phase, g.left = gathering, needed
+		}
+	}
+}
+
+// react is what people and the system do once a group has been paged.
+func (t *traffic) react(g *group, now time.Time) {
+	g.next = now.Add(20 * time.Millisecond)
+	switch g.plan {
+	case stays:
+		g.phase = settled
+		if g.extra > 0 {
+			g.extra--
+			t.write(g, now, g.word())
+			g.main++
+			g.phase, g.next = firing, now.Add(time.Duration(t.chance.below(int(3*time.Second))))
+		}
+	case ackAtPager:
+		t.mu.Unlock() // it tells observe
+		done := t.pager.Acknowledge(g.rang[len(g.rang)-1], "alice")
+		t.mu.Lock()
+		if done {
+			g.phase = settled
+		}
+	case ackByCommand:
+		g.phase = acknowledging
+		t.asking = append(t.asking, g)
+	case clears, brief:
+		t.write(g, now, "up")
+		g.phase = clearing
+		if g.plan == brief && len(g.rang) == 0 {
+			g.phase = settled // nobody may ever hear of it
+		}
+	}
+}
+
+// write appends one line, now and then in two halves.
+func (t *traffic) write(g *group, now time.Time, word string) {
+	if t.failed != nil {
+		return
+	}
+	if t.file == nil || t.inFile >= rotateEvery {
+		if t.failed = t.rotate(); t.failed != nil {
+			return
+		}
+	}
+	insertID := ""
+	if t.lines%2 == 0 { // without one the place in the file says which line it is
+		insertID = fmt.Sprintf(`"insertId":"i%d",`, t.lines)
+	}
+	line := fmt.Sprintf(`{"timestamp":%q,%s"severity":"ERROR","logName":"projects/%s/logs/app","resource":{"type":"k8s_container","labels":{`+
+		`"project_id":%[3]q,"cluster_name":%[4]q,"namespace_name":"default","container_name":"app"}},"jsonPayload":{"level":"error","msg":%[5]q}}`+"\n",
+		now.UTC().Format(time.RFC3339Nano), insertID, g.project, g.cluster, word)
+	cut := 0
+	if t.chance.below(10) == 0 {
+		cut = 1 + t.chance.below(len(line)-1)
+	}
+	for _, part := range []string{line[:cut], line[cut:]} {
+		if _, err := t.file.WriteString(part); err != nil {
+			t.failed = fmt.Errorf("append a line: %w", err)
+			return
+		}
+		if cut > 0 {
+			time.Sleep(time.Duration(t.chance.below(int(3 * time.Millisecond))))
+		}
+	}
+	t.lines++
+	t.inFile++
+}
+
+// rotate moves the file away, as logrotate does, and begins another.
+func (t *traffic) rotate() error {
+	if t.file != nil {
+		if err := t.file.Close(); err != nil {
+			return err
+		}
+		t.files++
+		if err := os.Rename(t.path, fmt.Sprintf("%s.%d", t.path, t.files)); err != nil {
+			return err
+		}
+	}
+	f, err := os.OpenFile(t.path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	t.file, t.inFile = f, 0
+	return err
+}
+
+// observe hears what the pager did.
+func (t *traffic) observe(e fakes.PagerDutyEvent) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	g := t.byHash[incident.HashOf(e.Alert.Key)]
+	if g == nil {
+		t.failed = fmt.Errorf("the pager heard of %s, which is of no group", e.Alert.Key)
+		return
+	}
+	switch e.Kind {
+	case "rang":
+		if !g.acknowledged.IsZero() && time.Since(g.acknowledged) > ackGrace {
+			g.afterAck++
+		}
+		if !slices.Contains(g.rang, e.Alert.Key) {
+			g.rang = append(g.rang, e.Alert.Key)
+		}
+		g.status[e.Alert.Key] = "triggered"
+	default:
+		g.status[e.Alert.Key] = e.Kind
+	}
+}
+
+// acknowledge lets the first of the groups that wait for it be acknowledged by command.
+func (t *traffic) acknowledge(ctx context.Context, ask func(ctx context.Context, id string) bool) {
+	t.mu.Lock()
+	var g *group
+	if len(t.asking) > 0 {
+		g = t.asking[0]
+	}
+	t.mu.Unlock()
+	if g == nil || !ask(ctx, g.incident()) {
+		return // it is asked again: an answer that was lost is no answer
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.asking = t.asking[1:]
+	g.acknowledged, g.phase = time.Now(), settled
+}
+
+// err is what went wrong with the traffic itself.
+func (t *traffic) err() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.failed
+}

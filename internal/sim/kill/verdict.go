@@ -1,0 +1,252 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"tocsin/internal/fakes"
+	"tocsin/internal/incident"
+	"tocsin/internal/store"
+)
+
+// report is what came of a run.
+type report struct {
+	tally          map[string]int
+	kills, missed  int
+	groups         int
+	incidents      int // in the store
+	incidentsWrong int // one too many or too few for a group
+	drained        bool
+
+	pagesWanted, pagesRang int
+	pagesLost              int // rounds that must have rung and did not
+	pagesTwice             int // a key that rang more than once
+	pagesBeyond            int // rounds beyond the steps of the policy
+	pagesAfterAck          int // rounds that rang although `tocsin ack` had said yes
+	pagesLeft              int // keys that the pager shows otherwise than they are: left ringing, or closed
+	outOfOrder             int // what the pager says should never have come; harmless by itself
+
+	messagesWanted, messages int // one an incident, and a post in the thread for each event
+	messagesLost             int
+	messagesDoubled          int
+	messagesStale            int // show another state than the incident's
+
+	lines, entries                    int64 // appended; counted by the source
+	entriesLost, entriesTwice, broken int64 // by group and in all
+	triggers                          int   // that the pager took, repeats of an open key among them
+	killing, wall                     time.Duration
+	details                           []string
+}
+
+// well says whether nothing was lost and nothing was said twice.
+func (r *report) well() bool {
+	return r.drained && r.pagesLost+r.pagesTwice+r.pagesBeyond+r.pagesAfterAck+r.pagesLeft+r.messagesLost+r.messagesDoubled+r.messagesStale+r.incidentsWrong == 0 &&
+		r.entriesLost+r.entriesTwice+r.broken == 0
+}
+
+// blame counts something that is wrong, and keeps the first few in words.
+func (r *report) blame(counter *int, by int, format string, args ...any) {
+	*counter += by
+	if len(r.details) < 20 {
+		r.details = append(r.details, fmt.Sprintf(format, args...))
+	}
+}
+
+// judge compares what the lines ask for with the ledgers, and with the store that tocsin has left.
+func (w *world) judge(ctx context.Context) (report, error) {
+	r := report{tally: w.tally, missed: w.missed, drained: w.drained, groups: len(w.traffic.groups), lines: int64(w.traffic.lines)}
+	for _, n := range w.tally {
+		r.kills += n
+	}
+	if !w.drained {
+		r.details = append(r.details, "not all was told in time after the faults had stopped")
+	}
+	r.pages(w.traffic.groups, w.pagerduty.Snapshot())
+	s, err := store.Open(ctx, filepath.Join(w.dir, "tocsin.db"), store.Options{})
+	if err != nil {
+		return r, err
+	}
+	err = s.View(ctx, func(tx *store.Tx) error {
+		incidents, err := tx.Incidents(ctx, store.IncidentFilter{})
+		if err != nil {
+			return err
+		}
+		if err := r.entriesOf(ctx, tx, w.traffic.groups, incidents); err != nil {
+			return err
+		}
+		return r.messagesOf(ctx, tx, w.traffic.groups, incidents, w.slack.Messages())
+	})
+	return r, errors.Join(err, s.Close())
+}
+
+// pages judges what rang.
+func (r *report) pages(groups []*group, ledger fakes.PagerDutySnapshot) {
+	r.outOfOrder = len(ledger.Wrong)
+	for _, e := range ledger.Events {
+		if e.Action == "trigger" {
+			r.triggers++
+		}
+	}
+	for key, n := range ledger.Rings {
+		r.pagesRang += n
+		if n > 1 {
+			r.blame(&r.pagesTwice, n-1, "page %s rang %d times", key, n)
+		}
+	}
+	for _, g := range groups {
+		r.pagesWanted += g.pagesWanted()
+		if lost := g.pagesWanted() - len(g.rang); lost > 0 {
+			r.blame(&r.pagesLost, lost, "%s crossed its threshold %d times, and of the %d pages wanted these rang: %v", g.cluster, g.episodes, g.pagesWanted(), g.rang)
+		}
+		if beyond := len(g.rang) - g.pagesMost(); beyond > 0 {
+			r.blame(&r.pagesBeyond, beyond, "%s crossed its threshold %d times, and paged %v", g.cluster, g.episodes, g.rang)
+		}
+		if g.afterAck > 0 {
+			r.blame(&r.pagesAfterAck, g.afterAck, "%s was paged %d times although it was acknowledged: %v", g.cluster, g.afterAck, g.rang)
+		}
+		for key, status := range g.status {
+			if status != g.atPager() {
+				r.blame(&r.pagesLeft, 1, "page %s of %s is %s at the pager, it should be %s", key, g.cluster, status, g.atPager())
+			}
+		}
+	}
+}
+
+// entriesOf judges how many entries were counted, in all and by group, and whether each group has one incident.
+func (r *report) entriesOf(ctx context.Context, tx *store.Tx, groups []*group, incidents []incident.Incident) error {
+	src, err := tx.Source(ctx, "app")
+	if err != nil {
+		return err
+	}
+	r.entries, r.broken, r.incidents = src.Entries, src.Broken, len(incidents)
+	counted, has := map[incident.Key]int64{}, map[incident.Key]int{}
+	for i := range incidents {
+		for _, a := range incidents[i].Alerts {
+			counted[a.Key] += a.Count
+			has[a.Key]++
+		}
+	}
+	differ := func(what string, want, have int64) {
+		n := 0
+		if want != have {
+			r.blame(&n, 0, "%s: %d lines, %d counted", what, want, have)
+		}
+		r.entriesLost += max(want-have, 0)
+		r.entriesTwice += max(have-want, 0)
+	}
+	differ("the whole log", r.lines, r.entries)
+	for _, g := range groups {
+		want, lines := 0, int64(0)
+		if g.plan != tooFew {
+			want, lines = 1, int64(g.main)
+		}
+		if has[g.key] != want {
+			r.blame(&r.incidentsWrong, 1, "%s has %d incidents, not %d", g.cluster, has[g.key], want)
+		}
+		differ(g.cluster, lines, counted[g.key])
+	}
+	return nil
+}
+
+// messagesOf judges the channel: one message for each group's incident, in its last state, and one post for each that the outbox was
+// to send.
+func (r *report) messagesOf(ctx context.Context, tx *store.Tx, groups []*group, incidents []incident.Incident, ledger []fakes.SlackMessage) error {
+	r.messages = len(ledger)
+	nonces, byHash := map[string]int{}, map[string][]fakes.SlackMessage{}
+	for _, m := range ledger {
+		nonces[m.Nonce()]++
+		if n := nonces[m.Nonce()]; n > 1 {
+			r.blame(&r.messagesDoubled, 1, "%s is in the channel %d times", m.Nonce(), n)
+		}
+		if m.ThreadTS == "" {
+			if p := m.Metadata; p != nil && p.Payload["kind"] == string(incident.Message) {
+				hash, _ := p.Payload["hash"].(string)
+				byHash[hash] = append(byHash[hash], m)
+				continue
+			}
+			r.blame(&r.messagesDoubled, 1, "a message that is no incident's and in no thread: %q", m.Text)
+		}
+	}
+	for _, g := range groups {
+		have := byHash[incident.KeyHash(g.key)]
+		want := 0
+		if g.plan != tooFew {
+			want = 1
+			r.messagesWanted++
+		}
+		switch {
+		case len(have) < want:
+			r.blame(&r.messagesLost, 1, "%s has no message in the channel", g.cluster)
+		case len(have) > want:
+			r.blame(&r.messagesDoubled, len(have)-want, "%s has %d messages in the channel", g.cluster, len(have))
+		case want == 1 && have[0].Metadata.Payload["state"] != string(g.state()):
+			r.blame(&r.messagesStale, 1, "the message of %s says %v, it is %s", g.cluster, have[0].Metadata.Payload["state"], g.state())
+		}
+	}
+	for i := range incidents {
+		rows, err := tx.Notifications(ctx, incidents[i].ID)
+		if err != nil {
+			return err
+		}
+		for _, n := range rows {
+			if n.Kind != incident.Post {
+				continue
+			}
+			r.messagesWanted++
+			if nonces[n.Key] == 0 {
+				r.blame(&r.messagesLost, 1, "post %s (%s) is not in the channel, its row is %s", n.Key, n.Text, n.State)
+			}
+		}
+	}
+	return nil
+}
+
+// print writes the table.
+func (r *report) print(out io.Writer) {
+	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	row := func(name string, value any) { fmt.Fprintf(t, "%s\t%v\n", name, value) }
+	fmt.Fprintln(t)
+	for _, kind := range kinds {
+		row("killed at "+kind, r.tally[kind])
+	}
+	row("killed in all", r.kills)
+	row("  whose failpoint was not reached in time, so killed at random", r.missed)
+	row("groups of lines, of which crossed their threshold", fmt.Sprintf("%d, %d", r.groups, r.incidents))
+	row("incidents", r.incidents)
+	row("  too many or too few", r.incidentsWrong)
+	row("pages wanted", r.pagesWanted)
+	row("pages that rang, of triggers sent", fmt.Sprintf("%d of %d", r.pagesRang, r.triggers))
+	row("  pages lost", r.pagesLost)
+	row("  pages that rang twice in one round", r.pagesTwice)
+	row("  pages beyond the policy's steps", r.pagesBeyond)
+	row("  pages after an acknowledge", r.pagesAfterAck)
+	row("  pages left in a wrong state at the pager", r.pagesLeft)
+	row("  events out of order at the pager", r.outOfOrder)
+	row("Slack messages and posts wanted", r.messagesWanted)
+	row("Slack messages and posts", r.messages)
+	row("  lost", r.messagesLost)
+	row("  doubled", r.messagesDoubled)
+	row("  stale", r.messagesStale)
+	row("lines appended", r.lines)
+	row("entries counted", r.entries)
+	row("  lost", r.entriesLost)
+	row("  counted twice", r.entriesTwice)
+	row("  broken", r.broken)
+	row("time of killing", fmt.Sprintf("%s, %.1f kills a second", r.killing.Round(time.Millisecond), float64(r.kills)/r.killing.Seconds()))
+	row("time in all", r.wall.Round(time.Millisecond))
+	verdict := "nothing lost, nothing twice"
+	if !r.well() {
+		verdict = "NOT WELL"
+	}
+	row("verdict", verdict)
+	_ = t.Flush() // to a terminal or a buffer
+	if len(r.details) > 0 {
+		fmt.Fprintf(out, "\n%s\n", strings.Join(r.details, "\n"))
+	}
+}
