@@ -212,6 +212,7 @@ func (s *stepping) observe(h *Hit) error {
 		s.out.Late[e.Source]++
 		return nil
 	}
+	st.tidy(at, r.window())
 	if st.seen(identity(e), t) {
 		return nil
 	}

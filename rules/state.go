@@ -118,14 +118,32 @@ func (st *State) seen(id string, t time.Time) bool {
 // forget drops identities and runs that nothing can need after now.
 func (st *State) forget(now time.Time, window time.Duration) {
 	old := now.Add(-window - Overlap)
+	st.forgetSeen(old)
+	st.Runs = slices.DeleteFunc(st.Runs, func(r Run) bool { return r.To.Before(old) })
+}
+
+// forgetSeen drops the identities of entries older than old.
+func (st *State) forgetSeen(old time.Time) {
 	kept := st.Seen[:0]
 	for i := 0; i+seenSize <= len(st.Seen); i += seenSize {
-		if t := time.Unix(int64(binary.LittleEndian.Uint32(st.Seen[i+8:])), 0); !t.Before(old) {
+		if t := st.seenAt(i); !t.Before(old) {
 			kept = append(kept, st.Seen[i:i+seenSize]...)
 		}
 	}
 	st.Seen = kept
-	st.Runs = slices.DeleteFunc(st.Runs, func(r Run) bool { return r.To.Before(old) })
+}
+
+// seenAt is the time of the identity at a place in Seen, in whole seconds.
+func (st *State) seenAt(i int) time.Time {
+	return time.Unix(int64(binary.LittleEndian.Uint32(st.Seen[i+8:])), 0)
+}
+
+// tidy drops old identities now and then where entries never cease, so that no timer does it.
+func (st *State) tidy(now time.Time, window time.Duration) {
+	old := now.Add(-window - Overlap)
+	if len(st.Seen) >= seenSize && st.seenAt(0).Before(old.Add(-time.Minute)) {
+		st.forgetSeen(old)
+	}
 }
 
 // extend adds an entry's time to the runs, joining those that it brings within a window of each other, and returns its run.

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"sync"
 	"time"
 
@@ -180,9 +181,18 @@ func (a *App) pages() *http.Server {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	handler := web.New(web.Options{Store: a.store, Actions: waking{a}, Version: a.o.Version, Ready: a.ready, Healthy: a.healthy, Status: a.status,
-		Registry: registry, Log: a.o.Log})
+		Registry: registry, Log: a.o.Log, Hosts: hosts(a.current.plan.File.URL)})
 	return &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 60 * time.Second,
 		IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(a.o.Log.Handler(), slog.LevelWarn)}
+}
+
+// hosts are the names, beside loopback's, under which the pages may be asked for: that of their configured address.
+func hosts(address string) []string {
+	u, err := url.Parse(address)
+	if err != nil || u.Hostname() == "" {
+		return nil
+	}
+	return []string{u.Hostname()}
 }
 
 // waking lets what people do be told at once.
