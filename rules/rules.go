@@ -125,8 +125,9 @@ func NewSet(list []*Rule) *Set {
 // Rule is the rule of that name, or nil.
 func (s *Set) Rule(name string) *Rule { return s.byName[name] }
 
-// Filters are all filters that the rules need of a source, for a source whose server can filter.
-func (s *Set) Filters(source string) []*lql.Filter {
+// Filters are all filters that the rules need of a source, for a source whose server can filter. Who is alive is asked only of rules
+// that fire: it is most of a log.
+func (s *Set) Filters(source string, firing func(rule string) bool) []*lql.Filter {
 	var out []*lql.Filter
 	for _, r := range s.Rules {
 		if !r.from(source) {
@@ -136,10 +137,11 @@ func (s *Set) Filters(source string) []*lql.Filter {
 		for _, name := range sortedKeys(r.extra) {
 			out = append(out, r.extra[name])
 		}
-		for _, f := range []*lql.Filter{r.resolves.clear, r.resolves.alive} {
-			if f != nil {
-				out = append(out, f)
-			}
+		if r.resolves.clear != nil {
+			out = append(out, r.resolves.clear)
+		}
+		if r.resolves.alive != nil && firing(r.Name) {
+			out = append(out, r.resolves.alive)
 		}
 	}
 	return out

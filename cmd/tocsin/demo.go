@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"tocsin/internal/app"
 )
@@ -40,7 +39,7 @@ func (c *demoCommand) Run(ctx context.Context, s *streams) error {
 	case errors.Is(err, app.ErrStory):
 		return &exit{code: exitNo} // it has been said what was different
 	case errors.Is(err, context.Canceled):
-		return fmt.Errorf("demo stopped before its story was over")
+		return errors.New("demo stopped before its story was over")
 	}
 	return err
 }

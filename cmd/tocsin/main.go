@@ -13,6 +13,8 @@ import (
 	_ "time/tzdata" // an image without a time zone database must know them too
 
 	"github.com/alecthomas/kong"
+
+	"tocsin/internal/config"
 )
 
 // cli are the subcommands.
@@ -99,9 +101,13 @@ func runWith(ctx context.Context, s *streams, args []string) int {
 // ending prints an error and gives its code.
 func ending(s *streams, err error) int {
 	var e *exit
+	var mistakes config.Errors
 	switch {
 	case err == nil:
 		return 0
+	case errors.As(err, &mistakes): // each line begins with its place, as editors understand it
+		fmt.Fprintln(s.err, mistakes)
+		return exitError
 	case errors.As(err, &e):
 		if e.err != nil {
 			fmt.Fprintln(s.err, "tocsin:", e.err)

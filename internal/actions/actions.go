@@ -57,7 +57,7 @@ func (a *Actions) Answered(ctx context.Context, receiver, key string, state inci
 		if err != nil {
 			return err
 		}
-		fresh, err := isFresh(ctx, tx, &inc, receiver, key, at, now)
+		fresh, err := isFresh(ctx, tx, &inc, receiver, key, state, at, now)
 		if err != nil || !fresh {
 			return err
 		}
@@ -73,27 +73,35 @@ func (a *Actions) Answered(ctx context.Context, receiver, key string, state inci
 	})
 }
 
-// isFresh says whether an answer is about what rings now. It is not while a step is about to ring, if it was given before the last
-// acknowledge was taken back, or if it is for an older round and was given before the newest rang.
-func isFresh(ctx context.Context, tx *store.Tx, inc *incident.Incident, receiver, key string, at, now time.Time) (bool, error) {
+// isFresh says whether an answer is one, about what rings now: somebody who took an older round has it too. It is not if tocsin itself
+// told the pager so under that key, nor if it was given before something new took it back; what rang since is about the new, whatever
+// second the pager gives.
+func isFresh(ctx context.Context, tx *store.Tx, inc *incident.Incident, receiver, key string, state incident.State, at, now time.Time) (bool, error) {
 	if at.IsZero() {
 		at = now
-	}
-	e := inc.Escalation
-	if inc.State == incident.Open && !e.Next.IsZero() && !e.Next.After(now) || !e.Retaken.IsZero() && !at.After(e.Retaken) {
-		return false, nil
 	}
 	rows, err := tx.Notifications(ctx, inc.ID)
 	if err != nil {
 		return false, err
 	}
-	var newest *incident.Notification
+	fresh := false
 	for i := range rows {
-		if n := &rows[i]; n.Kind == incident.Call && n.Target == receiver && n.State != incident.Cancelled {
-			newest = n
+		n := &rows[i]
+		if n.Target != receiver || n.Key != key || n.State == incident.Cancelled {
+			continue
+		}
+		switch n.Kind {
+		case incident.Call:
+			fresh = at.After(inc.Escalation.Retaken) || !n.CreatedAt.Before(inc.Escalation.Retaken)
+		case incident.CallResolve:
+			return false, nil
+		case incident.CallAcknowledge:
+			if state == incident.Acknowledged {
+				return false, nil
+			}
 		}
 	}
-	return newest != nil && (newest.Key == key || at.After(newest.CreatedAt)), nil
+	return fresh, nil
 }
 
 func (a *Actions) act(ctx context.Context, id, by string, now time.Time, do func(b *incident.Book, inc *incident.Incident) bool) error {

@@ -104,7 +104,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 			undo[i]()
 		}
 	}()
-	if a.listener, err = listen(pick(o.Listen, plan.File.Listen)); err != nil {
+	if a.listener, err = listen(ctx, pick(o.Listen, plan.File.Listen)); err != nil {
 		return nil, err
 	}
 	undo = append(undo, func() { a.listener.Close() })
@@ -137,16 +137,24 @@ func pick(a, b string) string {
 	return b
 }
 
-// listen opens the address of the pages. Without a sign-in they are for this machine alone.
-func listen(address string) (net.Listener, error) {
+// listenable says what is wrong with an address to serve the pages on. Without a sign-in they are for this machine alone.
+func listenable(address string) error {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
-		return nil, fmt.Errorf("listen on %q: %w: write an address such as 127.0.0.1:8480", address, err)
+		return fmt.Errorf("listen on %q: %w: write an address such as 127.0.0.1:8480", address, err)
 	}
 	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return nil, fmt.Errorf("listen on %s: the pages have no sign-in and are for this machine only: listen on 127.0.0.1 and reach it through a port-forward", address)
+		return fmt.Errorf("listen on %s: the pages have no sign-in and are for this machine only: listen on 127.0.0.1 and reach it through a port-forward", address)
 	}
-	l, err := net.Listen("tcp", address)
+	return nil
+}
+
+// listen opens the address of the pages.
+func listen(ctx context.Context, address string) (net.Listener, error) {
+	if err := listenable(address); err != nil {
+		return nil, err
+	}
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}

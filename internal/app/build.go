@@ -42,22 +42,31 @@ type Plan struct {
 
 // Load reads the configuration file and all that it names. All mistakes are returned at once.
 func Load(path string) (*Plan, config.Errors) {
+	plan, errs := load(path)
+	if len(errs) > 0 {
+		return nil, errs
+	}
+	return plan, nil
+}
+
+// load is Load, with the plan as far as it could be made out beside the mistakes: its warnings hold all the same.
+func load(path string) (*Plan, config.Errors) {
 	file, errs := config.Load(path)
 	l := &loading{file: file, errs: errs, plan: &Plan{File: file, Sources: map[string]sources.Spec{}, Kinds: map[string]string{},
 		Receivers: map[string]notifiers.Spec{}, Policies: map[string]*escalation.Plan{}, Rotas: map[string]*escalation.Rota{},
 		People: map[string]notifiers.Person{}}}
 	if len(errs) > 0 && file.Root.IsZero() {
-		return nil, errs
+		return l.plan, errs
+	}
+	if err := listenable(file.Listen); err != nil {
+		l.errs = append(l.errs, config.Error{Position: file.Root.At("listen"), Text: err.Error()})
 	}
 	l.sources()
 	l.receivers()
 	l.people()
 	l.routes()
 	l.rules()
-	if len(l.errs) > 0 {
-		return nil, l.errs.Sorted()
-	}
-	return l.plan, nil
+	return l.plan, l.errs.Sorted()
 }
 
 // loading collects a Plan and the mistakes on the way.
@@ -67,7 +76,13 @@ type loading struct {
 	errs config.Errors
 }
 
-func (l *loading) locate(n config.Node, errs []setting.FieldError) {
+// locate keeps the mistakes that decoding n has found, and those that its own room finds in what could be made out. Of something
+// with mistakes only the names that are unknown are added: what else is said of it may be no more than what follows from them.
+func (l *loading) locate(n config.Node, decoding config.Errors, errs []setting.FieldError) {
+	l.errs = append(l.errs, decoding...)
+	if len(decoding) > 0 {
+		errs = slices.DeleteFunc(slices.Clone(errs), func(e setting.FieldError) bool { return !strings.HasPrefix(e.Text, "unknown ") })
+	}
 	l.errs = append(l.errs, n.Locate(errs...)...)
 }
 
@@ -124,46 +139,50 @@ func (l *loading) people() {
 	}
 	for name, n := range l.file.Schedules {
 		var s escalation.Schedule
-		if errs := config.Decode(n, &s); len(errs) > 0 {
-			l.errs = append(l.errs, errs...)
-			continue
-		}
+		mistakes := config.Decode(n, &s)
 		rota, errs := escalation.NewRota(s, names)
-		l.locate(n, errs)
+		l.locate(n, mistakes, errs)
 		l.plan.Rotas[name] = rota
 	}
 }
 
 func (l *loading) routes() {
 	receivers := slices.Sorted(maps.Keys(l.file.Receivers))
-	settings := map[string][]routing.Interval{}
-	if !l.file.TimeIntervals.IsZero() {
-		l.errs = append(l.errs, config.Decode(l.file.TimeIntervals, &settings)...)
-	}
-	intervals, errs := routing.NewIntervals(settings)
-	l.locate(l.file.TimeIntervals, errs)
+	intervals := l.intervals()
 	for name, n := range l.file.Escalation {
 		var p escalation.Policy
-		if errs := config.Decode(n, &p); len(errs) > 0 {
-			l.errs = append(l.errs, errs...)
-			continue
-		}
+		mistakes := config.Decode(n, &p)
 		plan, errs := escalation.NewPlan(p, escalation.Known{Receivers: receivers, Schedules: slices.Sorted(maps.Keys(l.file.Schedules)), Intervals: intervals})
-		l.locate(n, errs)
+		l.locate(n, mistakes, errs)
 		l.plan.Policies[name] = plan
 	}
 	root := &routing.Route{}
+	var mistakes config.Errors
 	if l.file.Route.IsZero() {
 		root.Receiver = config.None // a first look needs no route: the page shows what fires
 	} else {
-		if errs := config.Decode(l.file.Route, root); len(errs) > 0 {
-			l.errs = append(l.errs, errs...)
-			return
-		}
+		mistakes = config.Decode(l.file.Route, root)
 	}
 	router, errs := routing.New(root, intervals, routing.Known{Receivers: receivers, Policies: slices.Sorted(maps.Keys(l.file.Escalation))})
-	l.locate(l.file.Route, errs)
+	l.locate(l.file.Route, mistakes, errs)
 	l.plan.Router = router
+}
+
+// intervals are the time intervals by name. One with a mistake in it is there too: whoever names it has made none.
+func (l *loading) intervals() map[string]routing.Intervals {
+	settings := map[string][]routing.Interval{}
+	var mistakes config.Errors
+	if !l.file.TimeIntervals.IsZero() {
+		mistakes = config.Decode(l.file.TimeIntervals, &settings)
+	}
+	intervals, errs := routing.NewIntervals(settings)
+	l.locate(l.file.TimeIntervals, mistakes, errs)
+	for _, m := range l.file.TimeIntervals.Members() {
+		if _, ok := intervals[m.Key]; !ok {
+			intervals[m.Key] = routing.Intervals{}
+		}
+	}
+	return intervals
 }
 
 func (l *loading) rules() {

@@ -12,13 +12,23 @@ import (
 func Check(path string) (summary string, warnings, errs config.Errors) {
 	if isRuleFile(path) {
 		list, errs := RulesOf(path)
+		errs = append(errs, twice(list)...).Sorted()
 		return fmt.Sprintf("%s, %s", plural(len(list), "rule"), plural(cases(list), "case")), nil, errs
 	}
-	plan, errs := Load(path)
+	plan, errs := load(path)
 	if len(errs) > 0 {
-		return "", nil, errs
+		return "", plan.Warnings, errs
 	}
 	return fmt.Sprintf("%s, %s, %s", plural(len(plan.Rules.Rules), "rule"), plural(len(plan.Sources), "source"), plural(len(plan.Receivers), "receiver")), plan.Warnings, nil
+}
+
+// twice says which names a rule file gives twice. The causes that its rules name may be in other files.
+func twice(list []*rules.Rule) config.Errors {
+	alone := make([]*rules.Rule, len(list))
+	for i, r := range list {
+		alone[i] = &rules.Rule{Name: r.Name, Position: r.Position}
+	}
+	return rules.Together(alone)
 }
 
 // RulesOf reads the rules of a rule file, or those that a configuration names.

@@ -257,8 +257,11 @@ func (s *story) judge(ctx context.Context) {
 	expect(edits > 0, "the message in Slack was not edited")
 	expect(rang == 1, "it rang %d times, not once", rang)
 	expect(acknowledged > 0, "nobody acknowledged")
-	over := ""
+	over, by := "", ""
 	for _, inc := range list {
+		if inc.ResolvedBy != "" {
+			by = inc.ResolvedBy
+		}
 		expect(inc.Headline.Rule == "prow-config-load-error", "the headline is %s, not the configuration", inc.Headline.Rule)
 		if inc.State == incident.Resolved {
 			over = ", over after " + words.Duration(inc.ResolvedAt.Sub(inc.FirstEntry))
@@ -266,6 +269,9 @@ func (s *story) judge(ctx context.Context) {
 	}
 	s.voice.summary(s.wrong, "%s%s. Slack: %s, %s, %s in its thread. Pages: %d rang, %d acknowledged.",
 		plural(len(list), "incident"), over, plural(messages, "message"), plural(edits, "edit"), plural(posts, "post"), rang, acknowledged)
+	if by != "" && len(s.wrong) > 0 {
+		s.voice.say("%s resolved it by hand while hook was down: what failed after that became an incident of its own.", words.Terminal(by))
+	}
 }
 
 // acknowledges counts those in the timelines.

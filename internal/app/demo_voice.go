@@ -127,15 +127,13 @@ func (v *voice) slack(e fakes.SlackEvent) {
 func (v *voice) pager(e fakes.PagerDutyEvent) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	switch e.Kind {
-	case "rang":
+	switch {
+	case e.Kind == "rang":
 		v.quote(red, "PagerDuty", "RINGS whoever is on call:", []string{e.Alert.Summary})
+	case e.Alert.By == "tocsin":
+		v.line(green, "PagerDuty", e.Kind+" there too, by tocsin")
 	default:
-		by := e.Alert.By
-		if by == "" {
-			by = "somebody"
-		}
-		v.line(green, "PagerDuty", e.Kind+" by "+words.Terminal(by))
+		v.line(green, "PagerDuty", e.Kind+" by "+words.Terminal(e.Alert.By))
 	}
 }
 

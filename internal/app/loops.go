@@ -253,5 +253,5 @@ const maxFilter = 20000
 
 // pushdown is the filter of all rules for a source whose server filters.
 func (a *App) pushdown(source string) string {
-	return lql.Cover(a.generationNow().plan.Rules.Filters(source), maxFilter)
+	return lql.Cover(a.generationNow().plan.Rules.Filters(source, a.engine.Firing), maxFilter)
 }

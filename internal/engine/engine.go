@@ -209,6 +209,13 @@ func (e *Engine) Swap(ctx context.Context, p Program, now time.Time) error {
 	return nil
 }
 
+// Firing says whether a rule has alerts that fire.
+func (e *Engine) Firing(rule string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.firing[rule] > 0
+}
+
 // Backlog is how many batches wait for their commit.
 func (e *Engine) Backlog() int {
 	e.mu.Lock()

@@ -47,7 +47,7 @@ type CloudLogging struct {
 
 // NewCloudLogging starts a server on a free port of the loopback address.
 func NewCloudLogging() (*CloudLogging, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("listen for the stand-in of Cloud Logging: %w", err)
 	}
@@ -58,7 +58,7 @@ func NewCloudLogging() (*CloudLogging, error) {
 func ServeCloudLogging(l net.Listener) *CloudLogging {
 	c := &CloudLogging{server: grpc.NewServer(), listener: l}
 	loggingpb.RegisterLoggingServiceV2Server(c.server, c)
-	go c.server.Serve(l) //nolint:errcheck // it ends with Close
+	go c.server.Serve(l)
 	return c
 }
 
@@ -204,7 +204,7 @@ func page(req *loggingpb.ListLogEntriesRequest, found []*loggingpb.LogEntry) (*l
 	}
 	size = min(size, 1000)
 	h := fnv.New64a()
-	fmt.Fprintf(h, "%q %q %q", req.GetResourceNames(), req.GetFilter(), req.GetOrderBy()) //nolint:errcheck // a hash takes all
+	fmt.Fprintf(h, "%q %q %q", req.GetResourceNames(), req.GetFilter(), req.GetOrderBy())
 	sum := fmt.Sprintf("%x", h.Sum64())
 	if token := req.GetPageToken(); token != "" {
 		last, err := readToken(token, sum)

@@ -208,6 +208,7 @@ func (b *Book) after(inc *Incident, a Alert) {
 		b.takeBack(inc, "new: "+a.Summary())
 	case ack == nil && inc.Severity > inc.PagedSeverity && a.Severity == inc.Severity && !b.unheard(inc, a.Severity):
 		b.say(inc, EventRaised, "raised to %s: %s", inc.Severity, a.Summary())
+		inc.Escalation.Retaken = b.now // an acknowledge that is not heard of yet was of less
 		c.ring, c.news = true, fmt.Sprintf("raised to %s: %s", inc.Severity, a.Summary())
 	}
 }

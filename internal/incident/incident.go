@@ -232,7 +232,8 @@ type Escalation struct {
 	Left string `json:"left,omitempty"`
 	// Recheck is when the route is to be asked again, because a mute time ends; zero for never.
 	Recheck time.Time `json:"recheck,omitzero"`
-	// Retaken is when an acknowledge was taken back, or the incident reopened, last: what a pager says of older times is over.
+	// Retaken is when an acknowledge was taken back, or would have been had it been heard of: the incident was raised or reopened. What
+	// a pager says of older times is over.
 	Retaken time.Time `json:"retaken,omitzero"`
 	// News names what is new where an acknowledge was taken back; said by the next step.
 	News string `json:"news,omitempty"`

@@ -2,6 +2,7 @@ package outbox
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -197,7 +198,7 @@ func TestWhatIsCancelledInFlightStaysSo(t *testing.T) {
 		if arrived := answer == nil; n.SentAt.IsZero() == arrived || (n.Receipt != "") != arrived {
 			t.Errorf("%s: sent at %v with receipt %q", name, n.SentAt, n.Receipt)
 		}
-		if n.Unclear != (answer == errUnclear) {
+		if n.Unclear != errors.Is(answer, errUnclear) {
 			t.Errorf("%s: unclear is %v", name, n.Unclear)
 		}
 	}

@@ -75,7 +75,7 @@ func (o *Outbox) accepted(ctx context.Context, tx *store.Tx, now time.Time, n *i
 	if n.State != incident.Cancelled { // what was cancelled meanwhile stays so, with its receipt
 		n.State = next
 	}
-	text := ""
+	var text string
 	switch {
 	case n.Kind == incident.Call && out.adopted:
 		text = fmt.Sprintf("%s was paged before, and its alert %s is still open: nobody is paged again", n.Target, n.Key)

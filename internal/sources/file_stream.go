@@ -70,7 +70,7 @@ func (s *stream) open(path string) error {
 
 func (s *stream) close() {
 	if s.f != nil {
-		s.f.Close() //nolint:errcheck // it was only read
+		s.f.Close()
 		s.f = nil
 	}
 }

@@ -77,13 +77,13 @@ func TestStdinAgain(t *testing.T) {
 			return src
 		}
 		p := open(t, again(), "")
-		go io.WriteString(w, "a\nhalf a li") //nolint:errcheck // what arrives is tested
+		go io.WriteString(w, "a\nhalf a li")
 		synctest.Wait()
 		p.stop()
 		p = open(t, again(), "")
 		defer p.stop()
 		go func() {
-			io.WriteString(w, "ne\n") //nolint:errcheck // what arrives is tested
+			io.WriteString(w, "ne\n")
 			w.CloseWithError(errors.New("the disk is on fire"))
 		}()
 		synctest.Wait()

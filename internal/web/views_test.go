@@ -144,7 +144,7 @@ func TestNotWell(t *testing.T) {
 		well := o.Status
 		o.Status = func() Status {
 			is := well()
-			is.Config.ReloadError, is.Config.ReloadFailedAt = "tocsin.yaml:12:3: unknown key \"reciever\"\nrules/x.yaml:4:1: <b>\x1b", clock(23, 11, 40, 0)
+			is.Config.ReloadError, is.Config.ReloadFailedAt = "tocsin.yaml:12:3: unknown key \"recever\"\nrules/x.yaml:4:1: <b>\x1b", clock(23, 11, 40, 0)
 			is.Sources = append(is.Sources, client.Source{Name: "events", Kind: "file", Error: "open events.json: permission denied"})
 			return is
 		}
@@ -159,7 +159,7 @@ func TestNotWell(t *testing.T) {
 		"It is not ready: no rule is loaded",
 		"prow-alerts has not got what waits for it since 4 min (3 tries): slack: token_revoked",
 		"Source hook is blind", "Source events cannot be read: open events.json: permission denied",
-		`The new configuration was refused at 11:40 . The old one is still in force. tocsin.yaml:12:3: unknown key "reciever" rules/x.yaml:4:1: <b>␛`,
+		`The new configuration was refused at 11:40 . The old one is still in force. tocsin.yaml:12:3: unknown key "recever" rules/x.yaml:4:1: <b>␛`,
 		"!oncall has not got") // that one waits for 20 s only
 	_, page = ask(t, h, "GET", "/incidents/"+id, "")
 	expect(t, page, "tocsin is not well: 5 troubles")

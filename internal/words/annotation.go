@@ -12,7 +12,7 @@ const maxAnnotation = 500
 
 // AnnotationData is what the templates of a rule's annotations see when an alert fires.
 type AnnotationData struct {
-	// Entry is the first entry: {{ .Entry.jsonPayload.error }}. A path that is missing is nothing.
+	// Entry is the entry that let the alert fire: {{ .Entry.jsonPayload.error }}. A path that is missing is nothing.
 	Entry Fields
 	// Labels are the alert's.
 	Labels map[string]string

@@ -100,7 +100,7 @@ func (r *reading) pushed(rules string) bool {
 
 func (r *reading) listWith(ctx context.Context, since, until time.Time, rules string) ([]*loggingpb.LogEntry, error) {
 	req := &loggingpb.ListLogEntriesRequest{ResourceNames: r.settings.ResourceNames, Filter: r.filterFor(since, until, rules),
-		OrderBy: "timestamp asc", PageSize: int32(r.settings.PageSize)} //nolint:gosec // 1 to 1000
+		OrderBy: "timestamp asc", PageSize: int32(r.settings.PageSize)}
 	end := until
 	if end.IsZero() {
 		end = time.Now()
@@ -165,7 +165,7 @@ func (r *reading) fail(ctx context.Context, err error, started time.Time) time.D
 		least, most = 10*time.Second, 2*time.Minute
 	}
 	pause := min(most, least<<min(r.failures-1, 10))
-	pause -= rand.N(pause / 5) //nolint:gosec // only spreads the retries
+	pause -= rand.N(pause / 5)
 	long := now.Sub(r.failingAt) >= blindAfter
 	switch code {
 	case codes.PermissionDenied, codes.Unauthenticated:

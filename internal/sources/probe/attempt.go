@@ -62,7 +62,8 @@ func newClient(transport http.RoundTripper, follow bool) *http.Client {
 			return redirectError("redirected: " + text)
 		}
 		if req.URL.Host != via[0].URL.Host {
-			req.Header = http.Header{"User-Agent": via[0].Header["User-Agent"]}
+			req.Header = http.Header{ //nolint:gosec // only what names the probe goes to another host
+				"User-Agent": via[0].Header["User-Agent"]}
 		}
 		return nil
 	}}

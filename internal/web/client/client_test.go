@@ -48,8 +48,10 @@ func TestSomethingElseServes(t *testing.T) {
 		serve http.HandlerFunc
 		want  string
 	}{
-		"a page":               {func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "<!doctype html><p>hello") }, "is it tocsin that serves there?"},
-		"a redirect":           {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "https://login.example/", 302) }, "302"},
+		"a page": {func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "<!doctype html><p>hello") }, "is it tocsin that serves there?"},
+		"a redirect": {func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "https://login.example/", http.StatusFound)
+		}, "302"},
 		"an error without why": {func(w http.ResponseWriter, _ *http.Request) { answer(w, 500, `{"message":"no"}`) }, "without saying why"},
 		"JSON of its own":      {func(w http.ResponseWriter, _ *http.Request) { answer(w, 200, `["x"]`) }, "decode tocsin's answer"},
 		"half an answer":       {func(w http.ResponseWriter, _ *http.Request) { answer(w, 200, `{"version":"v1`) }, "decode tocsin's answer"},
