@@ -316,6 +316,9 @@ func slackBody(t *story) string {
 			lines = append(lines, words.SlackLine(text, 1000))
 		}
 	}
+	if t.runbookText != "" {
+		lines = append(lines, words.SlackLine("Runbook: "+t.runbookText, 1000))
+	}
 	var links []string
 	if t.runbook != "" {
 		links = append(links, words.SlackLink(t.runbook, "Runbook"))

@@ -29,6 +29,7 @@ type story struct {
 	evidence       []incident.Line
 	who            []string // the people to call, by name
 	runbook, url   string
+	runbookText    string // the runbook, where it is no address that can be linked
 }
 
 // tell makes the story of a notice.
@@ -53,6 +54,9 @@ func tell(n *Notice) story {
 		s.line = stamped(s.evidence, maxLine/5)
 	}
 	s.runbook = words.WebAddress(head.Annotations["runbook_url"])
+	if s.runbook == "" {
+		s.runbookText = words.Clean(head.Annotations["runbook_url"], maxTitle)
+	}
 	s.since = since(n, head)
 	for _, p := range n.People {
 		s.who = append(s.who, words.Clean(p.Name, maxWho))
@@ -274,14 +278,19 @@ func (s *story) plain(n *Notice) string {
 		line(s.icon + " " + s.title)
 		line(s.state)
 	default:
-		line(s.news)
+		if n.Kind == incident.Post {
+			line(s.news)
+		}
 		line(s.icon + " " + s.title)
+		if n.Kind != incident.Post {
+			line(s.news)
+		}
 		line(s.line)
 		line(s.since)
 		line(s.folded())
 		line(s.state)
-		if s.runbook != "" {
-			line("Runbook: " + s.runbook)
+		if s.runbook+s.runbookText != "" {
+			line("Runbook: " + s.runbook + s.runbookText)
 		}
 		line(s.url)
 	}

@@ -63,7 +63,10 @@ func (c *testCommand) Run(s *streams) error {
 	began := time.Now()
 	held, failed := 0, 0
 	for _, f := range c.Files {
-		list, errs := app.RulesOf(f)
+		list, warnings, errs := app.RulesOf(f)
+		for _, w := range warnings {
+			fmt.Fprintln(s.err, "warning:", w)
+		}
 		if len(errs) > 0 {
 			return errs.Err()
 		}

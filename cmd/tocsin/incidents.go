@@ -20,11 +20,14 @@ type remote struct {
 
 func (r *remote) client() (*client.Client, error) { return client.New(r.URL) }
 
-// failed gives an error of the service its exit code.
-func failed(err error) error {
+// failed gives an error of the service its exit code. id is the incident that was asked for, if it was one.
+func failed(err error, id string) error {
 	var e *client.Error
 	if !errors.As(err, &e) {
 		return err
+	}
+	if id != "" {
+		err = fmt.Errorf("incident %s: %w", id, err)
 	}
 	switch e.Code() {
 	case client.NotFound:
@@ -60,7 +63,7 @@ func (c *incidentsCommand) Run(ctx context.Context, s *streams) error {
 	if c.ID != "" {
 		d, err := cl.Incident(ctx, c.ID)
 		if err != nil {
-			return failed(err)
+			return failed(err, c.ID)
 		}
 		if c.Format == "json" {
 			return printJSON(s, d)
@@ -73,7 +76,7 @@ func (c *incidentsCommand) Run(ctx context.Context, s *streams) error {
 	}
 	list, err := cl.Incidents(ctx, f)
 	if err != nil {
-		return failed(err)
+		return failed(err, "")
 	}
 	if c.Format == "json" {
 		return printJSON(s, list)
@@ -105,7 +108,7 @@ func (c *actCommand) act(ctx context.Context, s *streams, did string, do func(cl
 	}
 	d, err := do(cl, by)
 	if err != nil {
-		return failed(err)
+		return failed(err, c.ID)
 	}
 	if c.Format == "json" {
 		return printJSON(s, d)

@@ -124,8 +124,11 @@ func command(ctx context.Context, ts *testscript.TestScript, name string, args [
 	}
 	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Dir = ts.MkAbs(".")
-	cmd.Env = []string{"PATH=" + ts.Getenv("PATH"), "HOME=" + ts.Getenv("HOME"), "USER=" + ts.Getenv("USER"), "TZ=" + ts.Getenv("TZ"),
-		"TMPDIR=" + ts.Getenv("TMPDIR"), "GOCOVERDIR=" + ts.Getenv("GOCOVERDIR")}
+	for _, key := range []string{"PATH", "HOME", "USER", "TZ", "TMPDIR", "GOCOVERDIR", "TOCSIN_URL"} {
+		if value := ts.Getenv(key); value != "" {
+			cmd.Env = append(cmd.Env, key+"="+value)
+		}
+	}
 	return cmd
 }
 
@@ -139,7 +142,7 @@ type service struct {
 }
 
 // begin NAME tocsin ARGS...: starts a process, its output in NAME.out and NAME.err. When it says where it serves, that is in the
-// variable NAME_URL, and TOCSIN_URL.
+// variables NAME_URL and TOCSIN_URL, and in NAME_ADDRESS as host:port.
 func beginCommand(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, neg || len(args) < 2, "begin NAME tocsin ARGS...")
 	name := args[0]
@@ -161,6 +164,7 @@ func beginCommand(ts *testscript.TestScript, neg bool, args []string) {
 		m := at.FindStringSubmatch(ts.ReadFile(name + ".err"))
 		if m != nil {
 			ts.Setenv(name+"_URL", m[1])
+			ts.Setenv(name+"_ADDRESS", strings.TrimPrefix(m[1], "http://"))
 			ts.Setenv("TOCSIN_URL", m[1])
 		}
 		return m != nil

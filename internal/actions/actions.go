@@ -37,27 +37,26 @@ func New(s *store.Store, desk func() *store.Desk) *Actions { return &Actions{sto
 // Acknowledge records that by has the incident: the pages stop until something new happens. id may be a prefix that names one
 // incident.
 func (a *Actions) Acknowledge(ctx context.Context, id, by string, now time.Time) error {
-	return a.act(ctx, id, by, now, func(b *incident.Book, inc *incident.Incident) bool { return b.Acknowledge(inc, by, "") })
+	return a.act(ctx, id, by, now, func(b *incident.Book, inc *incident.Incident) bool { return b.Acknowledge(inc, by, incident.Said{}) })
 }
 
 // Resolve ends the incident. What still fires in ten minutes reopens it.
 func (a *Actions) Resolve(ctx context.Context, id, by string, now time.Time) error {
-	return a.act(ctx, id, by, now, func(b *incident.Book, inc *incident.Incident) bool { return b.Resolve(inc, by, "") })
+	return a.act(ctx, id, by, now, func(b *incident.Book, inc *incident.Incident) bool { return b.Resolve(inc, by, incident.Said{}) })
 }
 
 // Answered takes what somebody said at a pager: an acknowledge or a resolve of a key, at a time. What is so already, or was said
 // before something new took it back, changes nothing, so the same answer may come again and again.
 func (a *Actions) Answered(ctx context.Context, receiver, key string, state incident.State, by string, at, now time.Time) error {
-	id, _, _ := strings.Cut(key, ".")
 	return a.store.Update(ctx, func(tx *store.Tx) error {
-		inc, err := tx.Incident(ctx, id)
+		inc, err := ringsBy(ctx, tx, receiver, key)
 		if errors.Is(err, store.ErrNotFound) {
-			return nil // a key of an earlier life
+			return nil // nothing here rings by that key
 		}
 		if err != nil {
 			return err
 		}
-		fresh, err := isFresh(ctx, tx, &inc, receiver, key, state, at, now)
+		fresh, err := isFresh(ctx, tx, &inc, receiver, key, state, at)
 		if err != nil || !fresh {
 			return err
 		}
@@ -66,20 +65,36 @@ func (a *Actions) Answered(ctx context.Context, receiver, key string, state inci
 		}
 		return a.settle(ctx, tx, now, inc, func(b *incident.Book, inc *incident.Incident) bool {
 			if state == incident.Resolved {
-				return b.Resolve(inc, by, key)
+				return b.Resolve(inc, by, incident.Said{Receiver: receiver, Key: key})
 			}
-			return b.Acknowledge(inc, by, key)
+			return b.Acknowledge(inc, by, incident.Said{Receiver: receiver, Key: key})
 		})
 	})
 }
 
+// ringsBy is the incident that a pager rings for under a key: the key is made of its id, or was adopted from an earlier life.
+func ringsBy(ctx context.Context, tx *store.Tx, receiver, key string) (incident.Incident, error) {
+	id, _, _ := strings.Cut(key, ".")
+	inc, err := tx.Incident(ctx, id)
+	if !errors.Is(err, store.ErrNotFound) {
+		return inc, err
+	}
+	calls, err := tx.UnsettledCalls(ctx)
+	if err != nil {
+		return inc, err
+	}
+	for _, n := range calls {
+		if n.Target == receiver && n.Key == key {
+			return tx.Incident(ctx, n.Incident)
+		}
+	}
+	return inc, store.ErrNotFound
+}
+
 // isFresh says whether an answer is one, about what rings now: somebody who took an older round has it too. It is not if tocsin itself
 // told the pager so under that key, nor if it was given before something new took it back; what rang since is about the new, whatever
-// second the pager gives.
-func isFresh(ctx context.Context, tx *store.Tx, inc *incident.Incident, receiver, key string, state incident.State, at, now time.Time) (bool, error) {
-	if at.IsZero() {
-		at = now
-	}
+// second the pager gives, or if it gives none.
+func isFresh(ctx context.Context, tx *store.Tx, inc *incident.Incident, receiver, key string, state incident.State, at time.Time) (bool, error) {
 	rows, err := tx.Notifications(ctx, inc.ID)
 	if err != nil {
 		return false, err

@@ -11,7 +11,7 @@ import (
 // Check finds the mistakes in a configuration, with all that it names, or in a rule file. The summary says what it holds.
 func Check(path string) (summary string, warnings, errs config.Errors) {
 	if isRuleFile(path) {
-		list, errs := RulesOf(path)
+		list, _, errs := RulesOf(path)
 		errs = append(errs, twice(list)...).Sorted()
 		return fmt.Sprintf("%s, %s", plural(len(list), "rule"), plural(cases(list), "case")), nil, errs
 	}
@@ -31,20 +31,21 @@ func twice(list []*rules.Rule) config.Errors {
 	return rules.Together(alone)
 }
 
-// RulesOf reads the rules of a rule file, or those that a configuration names.
-func RulesOf(path string) ([]*rules.Rule, config.Errors) {
+// RulesOf reads the rules of a rule file, or those that a configuration names, which may have warnings.
+func RulesOf(path string) (list []*rules.Rule, warnings, errs config.Errors) {
 	if !isRuleFile(path) {
-		plan, errs := Load(path)
+		plan, errs := load(path)
 		if len(errs) > 0 {
-			return nil, errs
+			return nil, plan.Warnings, errs
 		}
-		return plan.Rules.Rules, nil
+		return plan.Rules.Rules, plan.Warnings, nil
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return nil, config.Errors{{Position: config.Position{File: path}, Text: err.Error()}}
+		return nil, nil, config.Errors{{Position: config.Position{File: path}, Text: err.Error()}}
 	}
-	return rules.Read(path, data)
+	list, errs = rules.Read(path, data)
+	return list, nil, errs
 }
 
 // isRuleFile says whether a file is a list of rules: its `rules` are mappings, a configuration's are names of files.

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -110,23 +111,24 @@ func (a *App) startOutbox(ctx context.Context) {
 	}
 }
 
-// pollLoop asks the pagers through which people answer what they said.
+// pollLoop asks the pagers through which people answer what they said: at once, because who took a page while nothing ran must not be
+// called again by the next step, then now and then.
 func (a *App) pollLoop(ctx context.Context) {
 	tick := time.NewTicker(a.o.PollEvery)
 	defer tick.Stop()
 	for {
+		if err := a.poll(ctx); err != nil && ctx.Err() == nil {
+			a.o.Log.Warn("cannot ask a pager for answers", "error", err)
+		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
-		if err := a.poll(ctx); err != nil && ctx.Err() == nil {
-			a.o.Log.Warn("cannot ask a pager for answers", "error", err)
-		}
 	}
 }
 
-// poll asks each pager once about the pages that are out.
+// poll asks each pager once about the pages that are out. What fails at one holds up no other, and not what it has answered before.
 func (a *App) poll(ctx context.Context) error {
 	var calls []incident.Notification
 	err := a.store.View(ctx, func(tx *store.Tx) (err error) {
@@ -140,6 +142,7 @@ func (a *App) poll(ctx context.Context) error {
 	for _, n := range calls {
 		keys[n.Target] = append(keys[n.Target], n.Key)
 	}
+	var errs []error
 	for name, t := range a.generationNow().targets {
 		p, ok := t.Notifier.(notifiers.Poller)
 		if !ok || len(keys[name]) == 0 {
@@ -149,18 +152,18 @@ func (a *App) poll(ctx context.Context) error {
 		answers, err := p.Poll(limited, keys[name])
 		cancel()
 		if err != nil {
-			return fmt.Errorf("poll %s: %w", name, err)
+			errs = append(errs, fmt.Errorf("poll %s: %w", name, err))
 		}
 		for _, answer := range answers {
 			if err := a.actions.Answered(ctx, name, answer.Key, answer.State, answer.By, answer.At, time.Now()); err != nil {
-				return fmt.Errorf("take answer of %s: %w", name, err)
+				errs = append(errs, fmt.Errorf("take answer of %s: %w", name, err))
 			}
 		}
 		if len(answers) > 0 {
 			a.wakeSteps.ring()
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // reader is a source at work.

@@ -65,17 +65,35 @@ func (e *Escalation) Step(ctx context.Context, now time.Time) (next time.Time, e
 
 // wake does what is due in one incident.
 func (e *Escalation) wake(ctx context.Context, tx *store.Tx, due incident.Incident, now time.Time) error {
-	book := incident.NewBook(now, []incident.Incident{due})
+	around := []incident.Incident{due}
+	if due.State == incident.Resolved { // if it opens again, it may be one with what has been opened since
+		related, err := tx.Related(ctx, due.Project, now.Add(-incident.ReopenWithin))
+		if err != nil {
+			return err
+		}
+		if slices.ContainsFunc(related, func(inc incident.Incident) bool { return inc.ID == due.ID }) {
+			around = related
+		}
+	}
+	book := incident.NewBook(now, around)
 	inc := book.Get(due.ID)
 	p := e.program()
 	if !book.Wake(inc) && inc.State == incident.Open {
-		e.climb(book, inc, p, now)
+		rows, err := tx.Notifications(ctx, inc.ID)
+		if err != nil {
+			return err
+		}
+		e.climb(book, inc, p, rows, now)
 	}
 	return p.Desk.Settle(ctx, tx, now, book)
 }
 
 // climb takes the next step of an open incident's policy, if it is due.
-func (e *Escalation) climb(book *incident.Book, inc *incident.Incident, p Program, now time.Time) {
+func (e *Escalation) climb(book *incident.Book, inc *incident.Incident, p Program, rows []incident.Notification, now time.Time) {
+	if p.Desk.Direct(inc, now).Policy != inc.Policy { // a mute time has begun, or the route has changed: settling sees to it
+		book.Progress(inc, inc.Escalation)
+		return
+	}
 	plan := p.Plans[inc.Policy]
 	if plan == nil { // the policy is gone: routing anew finds another, or none
 		esc := inc.Escalation
@@ -83,6 +101,12 @@ func (e *Escalation) climb(book *incident.Book, inc *incident.Incident, p Progra
 		book.Progress(inc, esc)
 		return
 	}
+	esc, held := unheard(inc, rows, now)
+	if held {
+		book.Progress(inc, esc)
+		return
+	}
+	inc.Escalation = esc
 	due := plan.Due(inc.Escalation)
 	if due.At.IsZero() || due.At.After(now) {
 		book.Progress(inc, plan.Aim(inc.Escalation))
@@ -94,13 +118,53 @@ func (e *Escalation) climb(book *incident.Book, inc *incident.Incident, p Progra
 	book.Progress(inc, plan.Advance(inc.Escalation, now))
 }
 
+// The steps of a policy count from the first call of the round before that somebody's provider accepted: who was not rung cannot
+// have answered. longestUnheard bounds that, so that a later step with another provider has its turn; lookAgain is how often to look.
+const (
+	longestUnheard = 5 * time.Minute
+	lookAgain      = 5 * time.Second
+)
+
+// unheard is an incident's escalation with the time in it that the newest round took to be accepted. held says that none of its
+// calls has been yet, so that the next step has to wait. The second path's call counts: it is of the same round.
+func unheard(inc *incident.Incident, rows []incident.Notification, now time.Time) (esc incident.Escalation, held bool) {
+	esc = inc.Escalation
+	var asked, accepted time.Time
+	waiting := false
+	for i := range rows {
+		n := &rows[i]
+		if n.Kind != incident.Call || n.Round != inc.Round || esc.Counted == inc.Round {
+			continue
+		}
+		if asked.IsZero() || n.CreatedAt.Before(asked) {
+			asked = n.CreatedAt
+		}
+		switch n.State {
+		case incident.Sent:
+			if accepted.IsZero() || n.SentAt.Before(accepted) {
+				accepted = n.SentAt
+			}
+		case incident.Pending, incident.InFlight:
+			waiting = true
+		}
+	}
+	switch {
+	case !accepted.IsZero():
+		esc.Start, esc.Counted = esc.Start.Add(accepted.Sub(asked)), inc.Round
+	case waiting && now.Sub(asked) < longestUnheard:
+		esc.Next = now.Add(lookAgain)
+		return esc, true
+	}
+	return esc, false
+}
+
 // ringing is what a step rings, and the words for it.
 func ringing(inc *incident.Incident, due Due, p Program, now time.Time) (incident.Ringing, bool) {
 	r := incident.Ringing{Reason: incident.ReasonEscalated, Kind: incident.EventEscalated}
 	waited := now.Sub(inc.Escalation.Start).Round(time.Second)
 	if due.Fallback {
 		r.Kind = incident.EventNobody
-		r.Text = fmt.Sprintf("nobody answered: all steps of %s have been taken, %s after its start", inc.Policy, waited)
+		r.Text = fmt.Sprintf("nobody answered: all steps of %s have been taken, %s after its start", inc.Policy, shortly(waited))
 		if p.Fallback == "" {
 			return r, false
 		}
@@ -114,14 +178,24 @@ func ringing(inc *incident.Incident, due Due, p Program, now time.Time) (inciden
 	if rota := p.Rotas[due.Step.Mention]; rota != nil {
 		r.Mention = rota.OnCall(now)
 	}
-	who := strings.Join(append(slices.Clone(r.Targets), r.Mention...), ", ")
+	r.Who = strings.Join(append(slices.Clone(r.Targets), r.Mention...), ", ")
 	switch {
 	case inc.Escalation.News != "":
-		r.Text = fmt.Sprintf("%s: %s", who, inc.Escalation.News)
-	case waited == 0:
-		r.Text = who + ": " + inc.Title
-	default:
-		r.Text = fmt.Sprintf("%s: nobody has acknowledged for %s", who, waited)
+		r.Text = inc.Escalation.News
+	case waited > 0:
+		r.Text = "nobody has acknowledged for " + shortly(waited)
 	}
 	return r, true
+}
+
+// shortly is a duration without the zeros at its end: 1h, 30m, 1h30m.
+func shortly(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
 }

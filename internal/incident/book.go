@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -47,8 +46,8 @@ type change struct {
 	rings []ring
 	// superseded says that another incident took this one in.
 	superseded bool
-	// saidAt is the pager's key by which an acknowledge or a resolve was said: it need not be told.
-	saidAt string
+	// said is where an acknowledge or a resolve was said: there it need not be told.
+	said Said
 }
 
 // NewBook takes the incidents of a project that are open, or were resolved within ReopenWithin of now. The book owns them.
@@ -120,7 +119,9 @@ func (b *Book) Fire(a Alert) *Incident {
 	for _, other := range fits[1:] {
 		b.merge(main, other)
 	}
-	b.takeIn(main)
+	if b.takeIn(main); main.State == Merged {
+		return b.standing(main) // what the alert asks for, the merge has done
+	}
 	b.after(main, a)
 	return main
 }
@@ -139,11 +140,7 @@ func (b *Book) open(a Alert) *Incident {
 	b.say(inc, EventOpened, "%s", inc.Title)
 	b.fired(inc, &inc.Alerts[0], "")
 	b.touch(inc).ring = true
-	for _, other := range b.openOnes() { // an incident without cluster may find its place now
-		if other != inc && b.homeOf(other) == inc {
-			b.merge(b.elder(inc, other))
-		}
-	}
+	b.takeIn(inc) // an incident without cluster may find its place now
 	return b.standing(inc)
 }
 
@@ -206,22 +203,26 @@ func (b *Book) after(inc *Incident, a Alert) {
 		b.takeBack(inc, fmt.Sprintf("raised to %s: %s", inc.Severity, a.Summary()))
 	case ack != nil && a.Severity >= High && !inc.covered(&a):
 		b.takeBack(inc, "new: "+a.Summary())
-	case ack == nil && inc.Severity > inc.PagedSeverity && a.Severity == inc.Severity && !b.unheard(inc, a.Severity):
-		b.say(inc, EventRaised, "raised to %s: %s", inc.Severity, a.Summary())
+	case ack == nil && inc.Severity > inc.PagedSeverity && a.Severity == inc.Severity && !inc.heard(&a):
+		why := fmt.Sprintf("raised to %s: %s", inc.Severity, a.Summary())
+		if inc.beside(a, Tell) {
+			why = fmt.Sprintf("%s, and it may page: %s", inc.Severity, a.Summary())
+		}
+		b.say(inc, EventRaised, "%s", why)
 		inc.Escalation.Retaken = b.now // an acknowledge that is not heard of yet was of less
-		c.ring, c.news = true, fmt.Sprintf("raised to %s: %s", inc.Severity, a.Summary())
+		c.ring, c.news = true, why
 	}
 }
 
-// unheard says whether another firing member of that severity has already set the policy going.
-func (b *Book) unheard(inc *Incident, s Severity) bool {
-	n := 0
-	for i := range inc.Alerts {
-		if inc.Alerts[i].State == Firing && inc.Alerts[i].Severity >= s {
-			n++
-		}
-	}
-	return n > 1
+// heard says whether another firing member has already set going all that this one can: it is as severe, and may page if this one
+// may.
+func (inc *Incident) heard(a *Alert) bool { return inc.beside(*a, a.Mode) }
+
+// beside says whether another firing member is as severe, and may page if mode does.
+func (inc *Incident) beside(a Alert, mode Mode) bool {
+	return slices.ContainsFunc(inc.Alerts, func(m Alert) bool {
+		return m.Key != a.Key && m.State == Firing && m.Severity >= a.Severity && (m.Mode == Page || mode != Page)
+	})
 }
 
 func (b *Book) takeBack(inc *Incident, why string) {
@@ -321,88 +322,4 @@ func (b *Book) resolve(inc *Incident, by, how string) {
 	if inc.firing() {
 		inc.HeldUntil = b.now.Add(Hold)
 	}
-}
-
-// refresh works out again what follows from the alerts: severity, headline, title, shared labels.
-func (inc *Incident) refresh() {
-	firing := inc.firing()
-	var top Severity
-	shared := Labels(nil)
-	for i := range inc.Alerts {
-		a := &inc.Alerts[i]
-		if firing && a.State != Firing {
-			continue
-		}
-		top = max(top, a.Severity)
-		if shared == nil {
-			shared = a.Labels.Clone()
-		}
-		for k, v := range shared {
-			if a.Labels[k] != v {
-				delete(shared, k)
-			}
-		}
-	}
-	inc.Severity = top
-	h := inc.headline()
-	inc.Headline, inc.Title = h.Key, h.Summary()
-	inc.Labels = shared
-	inc.Labels["rule"], inc.Labels["severity"] = h.Rule, top.String()
-}
-
-// Alert is the member of that (rule, group), or nil.
-func (inc *Incident) Alert(key Key) *Alert {
-	for i := range inc.Alerts {
-		if inc.Alerts[i].Key == key {
-			return &inc.Alerts[i]
-		}
-	}
-	return nil
-}
-
-// Lines is how many entries its alerts counted.
-func (inc *Incident) Lines() int64 {
-	var n int64
-	for i := range inc.Alerts {
-		n += inc.Alerts[i].Count
-	}
-	return n
-}
-
-// MayPage says whether an alert that fires is allowed to page.
-func (inc *Incident) MayPage() bool {
-	return slices.ContainsFunc(inc.Alerts, func(a Alert) bool { return a.State == Firing && a.Mode == Page })
-}
-
-func (inc *Incident) firing() bool {
-	return slices.ContainsFunc(inc.Alerts, func(a Alert) bool { return a.State == Firing })
-}
-
-// headline is the most upstream alert: one that no other alert explains; of several the most severe, then the oldest.
-func (inc *Incident) headline() *Alert {
-	var best *Alert
-	for i := range inc.Alerts {
-		a := &inc.Alerts[i]
-		if best == nil || inc.explained(a) != inc.explained(best) && inc.explained(best) ||
-			inc.explained(a) == inc.explained(best) && moreTelling(a, best) {
-			best = a
-		}
-	}
-	return best
-}
-
-func moreTelling(a, b *Alert) bool {
-	return cmp.Or(cmp.Compare(b.Severity, a.Severity), a.First.Compare(b.First), strings.Compare(a.Rule, b.Rule), strings.Compare(a.Group, b.Group)) < 0
-}
-
-// explained says whether another alert of the incident is a cause of this one.
-func (inc *Incident) explained(a *Alert) bool {
-	return slices.ContainsFunc(inc.Alerts, func(c Alert) bool { return c.Rule != a.Rule && slices.Contains(a.SymptomOf, c.Rule) })
-}
-
-// covered says whether the acknowledge covers an alert: it fired then, or is a symptom of one that did.
-func (inc *Incident) covered(a *Alert) bool {
-	return slices.ContainsFunc(inc.Acknowledgement.Covers, func(k Key) bool {
-		return k == a.Key || slices.Contains(a.SymptomOf, k.Rule)
-	})
 }

@@ -56,30 +56,50 @@ func (b *Book) withSameStart(a *Alert, fits []*Incident) []*Incident {
 	if a.Severity < High || a.Service() == "" {
 		return fits
 	}
-	services := map[string]bool{a.Service(): true}
-	var linked []*Incident
+	var best map[*Incident]bool
+	most := SameStartServices - 1
+	for _, from := range b.starts(a) { // the two minutes that begin with one of them, and hold the alert
+		services := map[string]bool{a.Service(): true}
+		found := map[*Incident]bool{}
+		b.beginners(a, func(inc *Incident, m *Alert) {
+			if !m.First.Before(from) && m.First.Sub(from) <= SameStart {
+				services[m.Service()], found[inc] = true, true
+			}
+		})
+		if len(services) > most {
+			best, most = found, len(services)
+		}
+	}
+	if best == nil {
+		return fits
+	}
+	return slices.DeleteFunc(b.openOnes(), func(inc *Incident) bool { return !best[inc] && !slices.Contains(fits, inc) })
+}
+
+// beginners calls do with each alert that may have begun with a: it fires in a's cluster, at high or above, about a service.
+func (b *Book) beginners(a *Alert, do func(inc *Incident, m *Alert)) {
 	for _, inc := range b.openOnes() {
 		if inc.Project != a.Labels["project"] || inc.Cluster != a.Labels["cluster"] {
 			continue
 		}
-		found := false
 		for i := range inc.Alerts {
-			m := &inc.Alerts[i]
-			if m.State == Firing && m.Severity >= High && m.Service() != "" && apart(m.First, a.First) <= SameStart {
-				services[m.Service()], found = true, true
+			if m := &inc.Alerts[i]; m.State == Firing && m.Severity >= High && m.Service() != "" {
+				do(inc, m)
 			}
 		}
-		if found || slices.Contains(fits, inc) {
-			linked = append(linked, inc)
-		}
 	}
-	if len(services) < SameStartServices {
-		return fits
-	}
-	return linked
 }
 
-func apart(a, b time.Time) time.Duration { return a.Sub(b).Abs() }
+// starts are the times at which a stretch of SameStart that holds a's beginning can begin.
+func (b *Book) starts(a *Alert) []time.Time {
+	starts := []time.Time{a.First}
+	b.beginners(a, func(_ *Incident, m *Alert) {
+		if ago := a.First.Sub(m.First); ago > 0 && ago <= SameStart {
+			starts = append(starts, m.First)
+		}
+	})
+	return starts
+}
 
 // homeOf is the one open incident with a cluster that an incident without one belongs to, or nil.
 func (b *Book) homeOf(lone *Incident) *Incident {
@@ -117,13 +137,28 @@ func (b *Book) takeIn(main *Incident) {
 	}
 }
 
+// unite makes one of an incident that is open again and of what was opened meanwhile and belongs to it.
+func (b *Book) unite(inc *Incident) {
+	for _, a := range slices.Clone(inc.Alerts) {
+		if a.State != Firing {
+			continue
+		}
+		for _, fit := range b.fitting(&a) {
+			if inc = b.standing(inc); fit != inc {
+				b.merge(b.elder(inc, fit))
+			}
+		}
+	}
+	b.takeIn(b.standing(inc))
+}
+
 // merge lets the older of two open incidents take in the younger: the union of the alerts, the highest severity, an acknowledge
 // only if it covers both, and a page at that severity if the older has none.
 func (b *Book) merge(older, younger *Incident) {
 	if older == younger || younger.State == Merged {
 		return
 	}
-	before := older.Headline
+	before, severity, mayPage := older.Headline, older.Severity, older.MayPage()
 	ack := jointAcknowledgement(older, younger)
 	for _, a := range younger.Alerts {
 		a.Incident = older.ID
@@ -149,8 +184,10 @@ func (b *Book) merge(older, younger *Incident) {
 	c := b.touch(older)
 	if lost {
 		b.takeBack(older, "joined by: "+younger.Title)
-	} else if older.Acknowledgement = ack; ack == nil && older.Severity > older.PagedSeverity {
-		c.ring, c.news = true, "joined by: "+younger.Title
+	} else if ack != nil {
+		older.State, older.Acknowledgement = Acknowledged, ack
+	} else if worse := older.Severity > severity || older.MayPage() && !mayPage; worse && older.Severity > older.PagedSeverity {
+		c.ring, c.news = true, "joined by: "+younger.Title // else its policy runs already, and must not begin anew
 	}
 	b.say(younger, EventMerged, "taken in by %s: %s", older.ID, older.Title)
 	younger.State, younger.MergedInto, younger.ResolvedAt = Merged, older.ID, b.now
@@ -159,23 +196,30 @@ func (b *Book) merge(older, younger *Incident) {
 	b.touch(younger).superseded = true
 }
 
-// jointAcknowledgement is the older's acknowledge if it or both cover all that fires in either, else nil.
+// jointAcknowledgement is an acknowledge of either or of both, if it covers all that fires in either, else nil.
 func jointAcknowledgement(older, younger *Incident) *Acknowledgement {
-	if older.Acknowledgement == nil {
+	var joint *Acknowledgement
+	for _, inc := range []*Incident{older, younger} {
+		ack := inc.Acknowledgement
+		switch {
+		case ack == nil:
+		case joint == nil:
+			joint = &Acknowledgement{By: ack.By, At: ack.At, Covers: slices.Clone(ack.Covers), Severity: ack.Severity}
+		default:
+			joint.Covers, joint.Severity = append(joint.Covers, ack.Covers...), max(joint.Severity, ack.Severity)
+		}
+	}
+	if joint == nil {
 		return nil
 	}
-	covers := slices.Clone(older.Acknowledgement.Covers)
-	severity := older.Acknowledgement.Severity
-	if younger.Acknowledgement != nil {
-		covers = append(covers, younger.Acknowledgement.Covers...)
-		severity = max(severity, younger.Acknowledgement.Severity)
-	}
-	joint := &Acknowledgement{By: older.Acknowledgement.By, At: older.Acknowledgement.At, Covers: covers, Severity: severity}
 	probe := Incident{Acknowledgement: joint}
-	for i := range younger.Alerts {
-		a := &younger.Alerts[i]
-		if a.State == Firing && (a.Severity > severity || !probe.covered(a)) {
-			return nil
+	for _, inc := range []*Incident{older, younger} {
+		for i := range inc.Alerts {
+			a := &inc.Alerts[i]
+			// What would not take it back as an alert that joins does not as one that is taken in.
+			if a.State == Firing && (a.Severity > joint.Severity || a.Severity >= High && !probe.covered(a)) {
+				return nil
+			}
 		}
 	}
 	return joint

@@ -6,9 +6,12 @@ import (
 	"time"
 )
 
-// Acknowledge records that somebody has an incident. It covers what fires now. saidAt is the pager's key by which it was said, which
-// need not be told; empty for tocsin's own page and commands. It says false if there is nothing to acknowledge.
-func (b *Book) Acknowledge(inc *Incident, by, saidAt string) bool {
+// Said is where a person said something: the receiver and the key that a pager knows, which need not be told of it. The zero value is
+// tocsin's own page and commands.
+type Said struct{ Receiver, Key string }
+
+// Acknowledge records that somebody has an incident. It covers what fires now. It says false if there is nothing to acknowledge.
+func (b *Book) Acknowledge(inc *Incident, by string, said Said) bool {
 	if inc.State != Open && inc.State != Acknowledged {
 		return false
 	}
@@ -21,18 +24,18 @@ func (b *Book) Acknowledge(inc *Incident, by, saidAt string) bool {
 	inc.State, inc.Acknowledgement = Acknowledged, ack
 	e := b.say(inc, EventAcknowledged, "%s has it", by)
 	e.By = by
-	b.touch(inc).saidAt = saidAt
+	b.touch(inc).said = said
 	return true
 }
 
 // Resolve ends an incident by hand. Members that still fire are held for Hold. It says false if it has ended already.
-func (b *Book) Resolve(inc *Incident, by, saidAt string) bool {
+func (b *Book) Resolve(inc *Incident, by string, said Said) bool {
 	if inc.State != Open && inc.State != Acknowledged {
 		return false
 	}
 	inc.Acknowledgement = nil
 	b.resolve(inc, by, "")
-	b.touch(inc).saidAt = saidAt
+	b.touch(inc).said = said
 	return true
 }
 
@@ -54,6 +57,7 @@ func (b *Book) Wake(inc *Incident) bool {
 			by := inc.ResolvedBy
 			b.reopen(inc, fmt.Sprintf("still firing %s after %s resolved it", Hold, by))
 			inc.refresh()
+			b.unite(inc)
 		}
 		return true
 	}
@@ -70,8 +74,8 @@ type Ringing struct {
 	Reason Reason
 	// Kind is EventEscalated or EventNobody.
 	Kind EventKind
-	// Text says why it rings.
-	Text string
+	// Who names whom it rings, for the timeline; Text says why.
+	Who, Text string
 }
 
 // Ring lets something ring, as a round of its own.
@@ -79,6 +83,12 @@ func (b *Book) Ring(inc *Incident, r Ringing) {
 	c := b.touch(inc)
 	inc.Round++
 	e := &Event{Incident: inc.ID, At: b.now, Kind: r.Kind, Text: r.Text}
+	switch {
+	case r.Text == "":
+		e.Text = r.Who + ": called"
+	case r.Who != "":
+		e.Text = r.Who + ": " + r.Text
+	}
 	c.events = append(c.events, e)
 	c.rings = append(c.rings, ring{Ringing: r, round: inc.Round, event: e})
 }

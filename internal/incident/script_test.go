@@ -123,6 +123,9 @@ func (w *world) command(ctx context.Context, words []string) error {
 		if key = w.id(key); more {
 			key += "." + rest
 		}
+		if plain[2] == "resolved" {
+			w.answered[w.id(plain[1])] = append(w.answered[w.id(plain[1])], plain[0]+" "+key)
+		}
 		at := w.now
 		if args["at"] == "unknown" {
 			at = time.Time{}

@@ -115,7 +115,8 @@ func (s *settling) route() {
 		}
 		back := d.Policy == inc.Escalation.Left && inc.Severity <= inc.PagedSeverity // it fell from there, and has paged there
 		inc.Policy = d.Policy
-		inc.Escalation = Escalation{Start: s.b.now, Next: s.b.now, News: s.c.news, Fell: !s.c.ring && (s.c.fell || back), Left: left, Retaken: inc.Escalation.Retaken}
+		inc.Escalation = Escalation{Start: s.b.now, Next: s.b.now, News: s.c.news, Fell: !s.c.ring && (s.c.fell || back), Left: left,
+			Retaken: inc.Escalation.Retaken, Counted: inc.Round}
 	}
 	inc.Escalation.Recheck = d.Recheck
 	if inc.Policy == "" || inc.State == Acknowledged {
@@ -158,10 +159,40 @@ func (s *settling) messages() {
 			continue // a resolve goes to those who heard of it
 		case row == nil:
 			s.addMessage(t, ReasonOpened)
+		case s.c.superseded && row.State == Pending && row.Receipt == "" && !row.Unclear:
+			s.unsay(row)
+			continue // it has told nobody, and what took it in tells all
 		case s.c.visible && (s.desk.Traits[t].Edits || s.newsworthy()):
 			s.revised(row)
 		}
 		s.told = append(s.told, t)
+	}
+	if s.inc.State == Resolved {
+		s.endCalled()
+	}
+}
+
+// endCalled tells the end to those who were called, are no pagers, and have no message that says it.
+func (s *settling) endCalled() {
+	for i := range s.have {
+		n := &s.have[i]
+		if t, known := s.desk.Traits[n.Target]; known && !t.Pages && arrived(n) && s.row(Message, n.Target) == nil {
+			s.addMessage(n.Target, ReasonResolved)
+		}
+	}
+}
+
+// arrived says whether a call may have come to whom it was for.
+func arrived(n *Notification) bool {
+	return n.Kind == Call && (n.State == Sent || n.State == InFlight || n.Unclear)
+}
+
+// unsay cancels a message that was not sent yet, and what waits to be said under it.
+func (s *settling) unsay(row *Notification) {
+	for i := range s.have {
+		if n := &s.have[i]; n == row || n.Kind == Post && n.Target == row.Target && n.State == Pending {
+			s.cancel(n, "superseded")
+		}
 	}
 }
 
@@ -198,12 +229,16 @@ func (s *settling) ringAll() {
 		for _, t := range r.Targets {
 			s.ring(r, t)
 		}
-		if len(r.Mention) == 0 || len(r.Targets) > 0 {
+		if len(r.Mention) == 0 {
 			continue
 		}
-		for _, t := range s.inc.Receivers {
-			if s.desk.Traits[t].Edits {
+		for _, t := range s.inc.Receivers { // a mention speaks in the incident's threads, whomever else the step tells
+			switch traits := s.desk.Traits[t]; {
+			case slices.Contains(r.Targets, t) || traits.Pages:
+			case traits.Edits:
 				s.post(r.event, t, r.Reason, true, r.Mention)
+			default:
+				s.ring(r, t) // no thread: its text names who is meant
 			}
 		}
 	}
@@ -219,7 +254,9 @@ func (s *settling) ring(r ring, t string) {
 		if s.row(Message, t) == nil {
 			s.addMessage(t, r.Reason)
 			s.told = append(s.told, t)
-			return
+			if r.Kind == EventEscalated && len(r.Mention) == 0 {
+				return
+			}
 		}
 		s.post(r.event, t, r.Reason, true, r.Mention)
 		return
@@ -257,11 +294,11 @@ func (s *settling) calls() {
 		if n.Kind != Call || n.State == Cancelled {
 			continue
 		}
-		arrived := n.State == Sent || n.State == InFlight || n.Unclear
+		came := arrived(n)
 		if n.State == Pending {
 			s.cancel(n, cause)
 		}
-		if !arrived || n.Key == s.c.saidAt || !s.desk.Traits[n.Target].Pages {
+		if !came || (Said{n.Target, n.Key}) == s.c.said || !s.desk.Traits[n.Target].Pages {
 			continue
 		}
 		s.out.Add = append(s.out.Add, &Notification{Incident: s.inc.ID, Target: n.Target, Kind: kind, Round: n.Round, Key: n.Key, Reason: ReasonResolved,

@@ -38,6 +38,8 @@ type world struct {
 	said    []string
 	told    []notifiers.Notice
 	names   map[string]string // incident ids → #1, #2
+	// answered are the pages, as "receiver key", at which it was said that an incident is resolved.
+	answered map[string][]string
 }
 
 type acceptor struct{ w *world }
@@ -56,7 +58,7 @@ func newWorld(ctx context.Context) (*world, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &world{db: db, now: day, names: map[string]string{}}
+	w := &world{db: db, now: day, names: map[string]string{}, answered: map[string][]string{}}
 	w.desk = &store.Desk{Direct: w.direct, Traits: traits}
 	minute := setting.Duration(time.Minute)
 	known := escalation.Known{Receivers: []string{"people", "few", "oncall", "second", "hook"}, Schedules: []string{"rota"}}

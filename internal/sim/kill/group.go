@@ -13,6 +13,8 @@ import (
 const (
 	needed   = 3
 	ackGrace = lateMost + 2*time.Second
+	// relapseAfter is how long after it cleared a hasty group fails again, whether or not the pager has been told that it was well.
+	relapseAfter = lateMost + 3*time.Second
 )
 
 // plan is what will happen to a group.
@@ -26,6 +28,8 @@ const (
 	ackByCommand
 	// clears is well again after its page, and may fail again later.
 	clears
+	// relapses is like clears, but the last time it stays.
+	relapses
 	// brief is well again so soon that it may be that nobody is paged.
 	brief
 	// tooFew never reaches its threshold: nobody may hear of it.
@@ -54,6 +58,8 @@ type group struct {
 	left             int // lines until the threshold
 	extra            int // lines once it fires
 	again            int // how often it fails again
+	hasty            bool
+	cleared          time.Time
 
 	main     int // lines of the rule's own filter that were written
 	episodes int // how often it has crossed its threshold
@@ -67,7 +73,7 @@ type group struct {
 
 // newGroup draws a group's fate.
 func newGroup(n int, c *chance) *group {
-	g := &group{project: fmt.Sprintf("kill-%d", n/perProject), cluster: fmt.Sprintf("kill-%05d", n), status: map[string]string{}, left: needed}
+	g := &group{project: fmt.Sprintf("kill-%d", n/perProject), cluster: fmt.Sprintf("kill-%05d", n), status: map[string]string{}, left: needed, hasty: c.below(2) == 0}
 	rule := "kill-down"
 	switch k := c.below(100); {
 	case k < 20:
@@ -78,9 +84,11 @@ func newGroup(n int, c *chance) *group {
 		g.plan = ackAtPager
 	case k < 50:
 		g.plan = ackByCommand
-	case k < 80:
+	case k < 70:
 		g.plan, g.again = clears, c.below(3)
-	case k < 90:
+	case k < 85:
+		g.plan, g.again = relapses, 1+c.below(2)
+	case k < 92:
 		g.plan = brief
 	default:
 		g.plan, g.left = tooFew, needed-1
@@ -116,6 +124,8 @@ func (g *group) pagesWanted() int {
 		return 0
 	case stays:
 		return 2
+	case relapses:
+		return g.episodes + 1
 	}
 	return g.episodes
 }
@@ -130,7 +140,7 @@ func (g *group) pagesMost() int {
 // state is what its incident must be in the end; empty if there must be none.
 func (g *group) state() incident.State {
 	switch g.plan {
-	case stays:
+	case stays, relapses:
 		return incident.Open
 	case ackAtPager, ackByCommand:
 		return incident.Acknowledged
@@ -140,13 +150,19 @@ func (g *group) state() incident.State {
 	return ""
 }
 
-// atPager is what must be with each of its keys in the end.
-func (g *group) atPager() string {
-	switch g.state() {
-	case incident.Acknowledged:
-		return "acknowledged"
-	case incident.Resolved:
-		return "resolved"
+// wrong are the pager's keys whose status is not what it must be in the end: resolved, acknowledged, or, of a group that fires, still
+// ringing. Of one that was well in between, the newest rounds ring and those before are over.
+func (g *group) wrong() []string {
+	want := map[incident.State]string{incident.Acknowledged: "acknowledged", incident.Resolved: "resolved", incident.Open: "triggered"}[g.state()]
+	var out []string
+	for i, key := range g.rang {
+		want := want
+		if g.plan == relapses && i < g.before {
+			want = "resolved"
+		}
+		if g.status[key] != want {
+			out = append(out, fmt.Sprintf("page %s of %s is %s at the pager, it should be %s", key, g.cluster, g.status[key], want))
+		}
 	}
-	return "triggered"
+	return out
 }

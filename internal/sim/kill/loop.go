@@ -202,13 +202,8 @@ func (t *traffic) told() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, g := range t.groups {
-		if g.phase != settled || len(g.rang) < g.pagesWanted() {
+		if g.phase != settled || len(g.rang) < g.pagesWanted() || len(g.wrong()) > 0 {
 			return false
-		}
-		for _, status := range g.status {
-			if status != g.atPager() {
-				return false
-			}
 		}
 	}
 	return true

@@ -36,12 +36,13 @@ type settings struct {
 }
 
 func main() {
-	s := settings{out: os.Stdout, drain: 3 * time.Minute}
+	s := settings{out: os.Stdout}
 	flag.IntVar(&s.kills, "n", 100, "how often to kill it")
 	flag.Uint64Var(&s.seed, "seed", rand.Uint64N(1e9), "the seed of what is left to chance")
 	flag.StringVar(&s.binary, "tocsin", "", "the `binary` to kill; built from this module if not given")
 	flag.BoolVar(&s.race, "race", false, "build the binary with the race detector")
 	flag.BoolVar(&s.keep, "keep", false, "leave its directory (store, log, ledgers) there in any case")
+	flag.DurationVar(&s.drain, "drain", 3*time.Minute, "how long the last life may take to tell what is left")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

@@ -15,7 +15,7 @@ import (
 // The pace of what goes wrong.
 const (
 	// openEvery is how often something new goes wrong, unless unheardMost wait for their first page.
-	openEvery   = 350 * time.Millisecond
+	openEvery   = 250 * time.Millisecond
 	unheardMost = 20
 	// perProject is how many groups share a project, so that what one transaction looks at does not grow with the length of a run.
 	perProject = 100
@@ -134,15 +134,20 @@ func (t *traffic) step(g *group, now time.Time) {
 		}
 	case firing:
 		t.react(g, now)
-	case clearing: // until the pager has been told
+	case clearing: // until the pager has been told, or what was on its way to it when it cleared has arrived
 		g.next = now.Add(50 * time.Millisecond)
+		again := g.again > 0 && (g.plan == relapses || !t.ending)
+		if again && t.ending {
+			g.again, g.hasty = 1, true
+		}
 		switch {
-		case g.open() > 0:
-		case g.again == 0 || t.ending:
-			g.phase = settled
-		default:
+		case g.open() > 0 && !(again && g.hasty && now.Sub(g.cleared) > relapseAfter):
+		case again:
 			g.again--
+			g.hasty = t.chance.below(2) == 0
 			g.phase, g.left = gathering, needed
+		default:
+			g.phase = settled
 		}
 	}
 }
@@ -169,9 +174,13 @@ func (t *traffic) react(g *group, now time.Time) {
 	case ackByCommand:
 		g.phase = acknowledging
 		t.asking = append(t.asking, g)
-	case clears, brief:
+	case clears, relapses, brief:
+		if g.plan == relapses && g.again == 0 {
+			g.phase = settled
+			return
+		}
 		t.write(g, now, "up")
-		g.phase = clearing
+		g.phase, g.cleared = clearing, now
 		if g.plan == brief && len(g.rang) == 0 {
 			g.phase = settled // nobody may ever hear of it
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"strings"
 	"text/tabwriter"
@@ -40,6 +41,7 @@ type report struct {
 	lines, entries                    int64 // appended; counted by the source
 	entriesLost, entriesTwice, broken int64 // by group and in all
 	triggers                          int   // that the pager took, repeats of an open key among them
+	errors                            int   // that tocsin logged: faults of providers are warnings
 	killing, wall                     time.Duration
 	details                           []string
 }
@@ -47,7 +49,7 @@ type report struct {
 // well says whether nothing was lost and nothing was said twice.
 func (r *report) well() bool {
 	return r.drained && r.pagesLost+r.pagesTwice+r.pagesBeyond+r.pagesAfterAck+r.pagesLeft+r.messagesLost+r.messagesDoubled+r.messagesStale+r.incidentsWrong == 0 &&
-		r.entriesLost+r.entriesTwice+r.broken == 0
+		r.entriesLost+r.entriesTwice+r.broken == 0 && r.errors == 0
 }
 
 // blame counts something that is wrong, and keeps the first few in words.
@@ -68,6 +70,9 @@ func (w *world) judge(ctx context.Context) (report, error) {
 		r.details = append(r.details, "not all was told in time after the faults had stopped")
 	}
 	r.pages(w.traffic.groups, w.pagerduty.Snapshot())
+	if err := r.said(filepath.Join(w.dir, "tocsin.stderr")); err != nil {
+		return r, err
+	}
 	s, err := store.Open(ctx, filepath.Join(w.dir, "tocsin.db"), store.Options{})
 	if err != nil {
 		return r, err
@@ -83,6 +88,19 @@ func (w *world) judge(ctx context.Context) (report, error) {
 		return r.messagesOf(ctx, tx, w.traffic.groups, incidents, w.slack.Messages())
 	})
 	return r, errors.Join(err, s.Close())
+}
+
+// said looks for errors, panics and data races in what tocsin said in all its lives.
+func (r *report) said(path string) error {
+	data, err := os.ReadFile(path)
+	for line := range strings.Lines(string(data)) {
+		for _, bad := range []string{"level=ERROR", "panic:", "DATA RACE"} {
+			if strings.Contains(line, bad) {
+				r.blame(&r.errors, 1, "tocsin said: %s", strings.TrimSpace(line))
+			}
+		}
+	}
+	return err
 }
 
 // pages judges what rang.
@@ -101,7 +119,11 @@ func (r *report) pages(groups []*group, ledger fakes.PagerDutySnapshot) {
 	}
 	for _, g := range groups {
 		r.pagesWanted += g.pagesWanted()
-		if lost := g.pagesWanted() - len(g.rang); lost > 0 {
+		lost := g.pagesWanted() - len(g.rang)
+		if g.phase == ringing { // its last episode was not heard, whatever those before rang
+			lost = max(lost, 1)
+		}
+		if lost > 0 {
 			r.blame(&r.pagesLost, lost, "%s crossed its threshold %d times, and of the %d pages wanted these rang: %v", g.cluster, g.episodes, g.pagesWanted(), g.rang)
 		}
 		if beyond := len(g.rang) - g.pagesMost(); beyond > 0 {
@@ -110,10 +132,8 @@ func (r *report) pages(groups []*group, ledger fakes.PagerDutySnapshot) {
 		if g.afterAck > 0 {
 			r.blame(&r.pagesAfterAck, g.afterAck, "%s was paged %d times although it was acknowledged: %v", g.cluster, g.afterAck, g.rang)
 		}
-		for key, status := range g.status {
-			if status != g.atPager() {
-				r.blame(&r.pagesLeft, 1, "page %s of %s is %s at the pager, it should be %s", key, g.cluster, status, g.atPager())
-			}
+		for _, what := range g.wrong() {
+			r.blame(&r.pagesLeft, 1, "%s", what)
 		}
 	}
 }
@@ -238,6 +258,7 @@ func (r *report) print(out io.Writer) {
 	row("  lost", r.entriesLost)
 	row("  counted twice", r.entriesTwice)
 	row("  broken", r.broken)
+	row("errors that tocsin logged", r.errors)
 	row("time of killing", fmt.Sprintf("%s, %.1f kills a second", r.killing.Round(time.Millisecond), float64(r.kills)/r.killing.Seconds()))
 	row("time in all", r.wall.Round(time.Millisecond))
 	verdict := "nothing lost, nothing twice"

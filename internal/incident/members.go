@@ -1,0 +1,91 @@
+package incident
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// refresh works out again what follows from the alerts: severity, headline, title, shared labels.
+func (inc *Incident) refresh() {
+	firing := inc.firing()
+	var top Severity
+	shared := Labels(nil)
+	for i := range inc.Alerts {
+		a := &inc.Alerts[i]
+		if firing && a.State != Firing {
+			continue
+		}
+		top = max(top, a.Severity)
+		if shared == nil {
+			shared = a.Labels.Clone()
+		}
+		for k, v := range shared {
+			if a.Labels[k] != v {
+				delete(shared, k)
+			}
+		}
+	}
+	inc.Severity = top
+	h := inc.headline()
+	inc.Headline, inc.Title = h.Key, h.Summary()
+	inc.Labels = shared
+	inc.Labels["rule"], inc.Labels["severity"] = h.Rule, top.String()
+}
+
+// Alert is the member of that (rule, group), or nil.
+func (inc *Incident) Alert(key Key) *Alert {
+	for i := range inc.Alerts {
+		if inc.Alerts[i].Key == key {
+			return &inc.Alerts[i]
+		}
+	}
+	return nil
+}
+
+// Lines is how many entries its alerts counted.
+func (inc *Incident) Lines() int64 {
+	var n int64
+	for i := range inc.Alerts {
+		n += inc.Alerts[i].Count
+	}
+	return n
+}
+
+// MayPage says whether an alert that fires is allowed to page.
+func (inc *Incident) MayPage() bool {
+	return slices.ContainsFunc(inc.Alerts, func(a Alert) bool { return a.State == Firing && a.Mode == Page })
+}
+
+func (inc *Incident) firing() bool {
+	return slices.ContainsFunc(inc.Alerts, func(a Alert) bool { return a.State == Firing })
+}
+
+// headline is the most upstream alert: one that no other alert explains; of several the most severe, then the oldest.
+func (inc *Incident) headline() *Alert {
+	var best *Alert
+	for i := range inc.Alerts {
+		a := &inc.Alerts[i]
+		if best == nil || inc.explained(a) != inc.explained(best) && inc.explained(best) ||
+			inc.explained(a) == inc.explained(best) && moreTelling(a, best) {
+			best = a
+		}
+	}
+	return best
+}
+
+func moreTelling(a, b *Alert) bool {
+	return cmp.Or(cmp.Compare(b.Severity, a.Severity), a.First.Compare(b.First), strings.Compare(a.Rule, b.Rule), strings.Compare(a.Group, b.Group)) < 0
+}
+
+// explained says whether another alert of the incident is a cause of this one.
+func (inc *Incident) explained(a *Alert) bool {
+	return slices.ContainsFunc(inc.Alerts, func(c Alert) bool { return c.Rule != a.Rule && slices.Contains(a.SymptomOf, c.Rule) })
+}
+
+// covered says whether the acknowledge covers an alert: it fired then, or is a symptom of one that did.
+func (inc *Incident) covered(a *Alert) bool {
+	return slices.ContainsFunc(inc.Acknowledgement.Covers, func(k Key) bool {
+		return k == a.Key || slices.Contains(a.SymptomOf, k.Rule)
+	})
+}

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"bytes"
+	"testing"
+	"time"
+
+	"tocsin/internal/fakes"
+)
+
+// TestNothingIsLostOrDoubled is the kill loop, short: each kind of kill once.
+func TestNothingIsLostOrDoubled(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it builds and kills the real binary")
+	}
+	var out bytes.Buffer
+	r, err := run(t.Context(), settings{kills: len(kinds), seed: 1, race: raced, drain: time.Minute, out: &out})
+	if err != nil {
+		t.Fatalf("%v\n%s", err, &out)
+	}
+	t.Log(out.String())
+	if !r.well() {
+		t.Error("something was lost, or said twice")
+	}
+	if r.kills != len(kinds) || r.pagesWanted == 0 || r.messagesWanted == 0 || r.lines == 0 {
+		t.Errorf("%d kills, %d pages, %d messages, %d lines: it proves nothing", r.kills, r.pagesWanted, r.messagesWanted, r.lines)
+	}
+}
+
+// TestTheVerdictFinds what the loop is there to find.
+func TestTheVerdictFinds(t *testing.T) {
+	g := newGroup(0, newChance(1))
+	g.plan, g.episodes, g.phase = stays, 1, settled
+	for name, c := range map[string]struct {
+		rang  []string
+		rings map[string]int
+		count func(r *report) int
+	}{
+		"a lost page":            {[]string{"a"}, map[string]int{"a": 1}, func(r *report) int { return r.pagesLost }},
+		"a page that rang twice": {[]string{"a", "a.2"}, map[string]int{"a": 2, "a.2": 1}, func(r *report) int { return r.pagesTwice }},
+		"a page beyond the policy": {[]string{"a", "a.2", "a.3"}, map[string]int{"a": 1, "a.2": 1, "a.3": 1},
+			func(r *report) int { return r.pagesBeyond }},
+	} {
+		r := report{drained: true}
+		g.rang, g.status = c.rang, map[string]string{}
+		for _, key := range c.rang {
+			g.status[key] = "triggered"
+		}
+		r.pages([]*group{g}, fakes.PagerDutySnapshot{Rings: c.rings})
+		if c.count(&r) != 1 || r.well() {
+			t.Errorf("%s: %+v", name, r)
+		}
+	}
+	r := report{drained: true}
+	g.rang, g.status = []string{"a", "a.2"}, map[string]string{"a": "triggered", "a.2": "triggered"}
+	r.pages([]*group{g}, fakes.PagerDutySnapshot{Rings: map[string]int{"a": 1, "a.2": 1}})
+	if !r.well() {
+		t.Errorf("all well: %+v", r)
+	}
+}
