@@ -62,10 +62,9 @@ type absence struct {
 }
 
 func (d *absence) Observe(m Match) {
-	if m.Time.After(d.saved.Newest) {
-		d.saved.Newest = m.Time
+	if m.Time.After(d.saved.Newest) { // one of before the silence is no sign of life
+		d.saved.Newest, d.saved.Absent = m.Time, false
 	}
-	d.saved.Absent = false
 }
 
 func (d *absence) Advance(now time.Time) {

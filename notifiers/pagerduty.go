@@ -32,6 +32,12 @@ type PagerDuty struct {
 	APIURL string `yaml:"api_url"`
 }
 
+// Resolve makes the relative paths of its files begin where the configuration is.
+func (p *PagerDuty) Resolve(of func(path string) string) {
+	p.RoutingKeyFile = of(p.RoutingKeyFile)
+	p.TokenFile = of(p.TokenFile)
+}
+
 // Traits say that it rings.
 func (p *PagerDuty) Traits() Traits { return Traits{Pages: true} }
 

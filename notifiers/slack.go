@@ -36,6 +36,11 @@ type Slack struct {
 	Templates []string `yaml:"-"`
 }
 
+// Resolve makes the relative paths of its files begin where the configuration is.
+func (s *Slack) Resolve(of func(path string) string) {
+	s.TokenFile = of(s.TokenFile)
+}
+
 // Traits say that a message can be edited and has a thread.
 func (s *Slack) Traits() Traits { return Traits{Edits: true} }
 

@@ -25,6 +25,12 @@ type Webhook struct {
 	TokenFile string `yaml:"token_file"`
 }
 
+// Resolve makes the relative paths of its files begin where the configuration is.
+func (w *Webhook) Resolve(of func(path string) string) {
+	w.URLFile = of(w.URLFile)
+	w.TokenFile = of(w.TokenFile)
+}
+
 // Traits say that it neither rings nor edits.
 func (w *Webhook) Traits() Traits { return Traits{} }
 

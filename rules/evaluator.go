@@ -71,7 +71,13 @@ type Slice struct {
 	Load func(key incident.Key) (*State, error)
 	// Sight says since when a source has been seen without a gap, and whether it is seen now; "" asks for all sources.
 	Sight func(source string) (since time.Time, ok bool)
+	// Gone, if set, says that a source is not read at present: what it has still to tell may be of any time since, so that nothing that
+	// it fed is forgotten or ended for want of entries.
+	Gone func(source string) bool
 }
+
+// goneFor is how long a source that is not read is waited for.
+const goneFor = 24 * time.Hour
 
 // Outcome is what one step came to.
 type Outcome struct {
@@ -79,6 +85,8 @@ type Outcome struct {
 	// Used is how many of the hits were consumed, Late how many of them came too late to change anything, by source.
 	Used int
 	Late map[string]int
+	// Afresh says of which groups the state could not be read: they have begun anew.
+	Afresh []error
 	// States are those that were looked at, to be stored with their Due.
 	States map[incident.Key]*State
 }
@@ -119,7 +127,16 @@ func (s *stepping) next() (time.Time, func(at time.Time) error) {
 	if !waiting {
 		return time.Time{}, nil
 	}
-	return timer, func(at time.Time) error { return s.tick(key, at) }
+	return timer, func(at time.Time) error {
+		if err := s.tick(key, at); err != nil {
+			return err
+		}
+		r, st := s.Set.byName[key.Rule], s.out.States[key]
+		if next := s.NextDue(r, st); !next.IsZero() && !next.After(at) {
+			st.Later = at.Add(time.Second) // what is still due would be due for ever, and nothing else have its turn
+		}
+		return nil
+	}
 }
 
 // nextTimer is the earliest timer up to the watermark: of the states that were looked at as they are now, of the others as they
@@ -162,7 +179,7 @@ func (e *Evaluator) NextDue(r *Rule, st *State) time.Time {
 	if due.IsZero() {
 		return due
 	}
-	return due.Add(e.Lateness)
+	return later(due.Add(e.Lateness), st.Later)
 }
 
 func (r *Rule) window() time.Duration { return r.detect.Traits().Window }
@@ -179,8 +196,12 @@ func (s *stepping) state(r *Rule, key incident.Key, group incident.Labels) (*Sta
 	if st == nil {
 		st = &State{Group: group}
 	}
-	if st.detector, err = r.detect.New(st.Detector); err != nil {
-		return nil, fmt.Errorf("load state of %s %s: %w", key.Rule, key.Group, err)
+	if st.detector, err = r.detect.New(st.Detector); err != nil { // one group begins anew rather than that all stop
+		s.out.Afresh = append(s.out.Afresh, fmt.Errorf("load state of %s %s: %w", key.Rule, key.Group, err))
+		st = &State{Group: st.Group, Source: st.Source, Alert: st.Alert}
+		if st.detector, err = r.detect.New(nil); err != nil {
+			return nil, fmt.Errorf("begin %s %s: %w", key.Rule, key.Group, err)
+		}
 	}
 	s.out.States[key] = st
 	return st, nil
@@ -226,14 +247,14 @@ func (s *stepping) observe(h *Hit) error {
 
 // matched does what an entry of the rule's own filter asks for, once the detector has seen it.
 func (s *stepping) matched(r *Rule, st *State, h Hit, t time.Time) {
-	run := st.extend(t, r.window())
-	if st.Alert == nil && run.From.Equal(run.To) {
+	run, alone := st.extend(t, r.window())
+	if st.Alert == nil && alone {
 		st.Gathered = Gathered{} // a new run
 	}
 	st.gather(h, t)
 	at := h.Entry.Clock
 	switch silence := r.detect.Traits().Silence; {
-	case silence && st.Alert != nil:
+	case silence && st.Alert != nil && !st.detector.Holds():
 		s.resolve(r, st, at, "seen again: "+bound(h.Entry.Message(), 200))
 	case silence:
 	case st.Alert != nil:
@@ -259,12 +280,18 @@ func (s *stepping) tick(key incident.Key, at time.Time) error {
 		since, ok := s.Sight(st.Source)
 		if !ok {
 			st.detector.Observe(detectors.Match{Time: now}) // unknown, not absent: its time begins anew
+			st.forget(now, r.window())
 			return nil
 		}
 		if since.After(now.Add(-r.window())) {
 			st.detector.Observe(detectors.Match{Time: since})
 		}
 	}
+	if !silence && s.Gone != nil && s.Gone(st.Source) && at.Before(st.newest().Add(goneFor)) {
+		st.Later = later(at, s.Watermark).Add(time.Minute)
+		return nil
+	}
+	st.Later = time.Time{}
 	st.detector.Advance(now)
 	st.forget(now, r.window())
 	if silence && st.Alert == nil && st.detector.Holds() {

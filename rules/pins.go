@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"tocsin/internal/lql"
@@ -9,7 +10,7 @@ import (
 
 // unpinned says what a paging rule's filter leaves open: anyone who can write a log line can try to page, so each branch must
 // pin the place. That is the project or the cluster and, by kind of resource: for a container or a pod the namespace or the
-// controller; for a load balancer the url map, the forwarding rule or the host of the request; for a probe its name.
+// controller (its container's name and its own labels a pod says of itself); for a load balancer the url map, the forwarding rule or the host of the request; for a probe its name.
 func unpinned(f *lql.Filter) []string {
 	branches, err := f.Branches()
 	if err != nil {
@@ -30,7 +31,7 @@ func branchUnpinned(terms []lql.Term) string {
 	pins := map[string]bool{}
 	kind := ""
 	for _, t := range terms {
-		if t.Negated || t.Value == "" || t.Value == "*" && !t.Quoted {
+		if t.Negated || t.Value == "" || t.Value == "*" && !t.Quoted || t.Op == "=~" && matchesNothing(t.Value) {
 			continue
 		}
 		path := strings.ToLower(t.Path)
@@ -53,6 +54,9 @@ func branchUnpinned(terms []lql.Term) string {
 		}
 		return false
 	}
+	if !has("resource.labels.cluster_name", "resource.labels.project_id", "logname", "source") {
+		return "must pin the project or the cluster in every branch: add resource.labels.cluster_name=\"...\" or resource.labels.project_id=\"...\""
+	}
 	switch kind {
 	case "uptime_url":
 		if !has("labels.probe", "jsonpayload.probe") {
@@ -65,16 +69,19 @@ func branchUnpinned(terms []lql.Term) string {
 		}
 		return ""
 	}
-	if !has("resource.labels.cluster_name", "resource.labels.project_id", "logname", "source") {
-		return "must pin the project or the cluster in every branch: add resource.labels.cluster_name=\"...\""
-	}
 	if kind == "k8s_node" || kind == "k8s_cluster" {
 		return ""
 	}
-	if !has("resource.labels.namespace_name", "resource.labels.namespace_id", "resource.labels.container_name",
-		`labels.logging.gke.io/top_level_controller_name`, `labels."logging.gke.io/top_level_controller_name"`, `labels.k8s-pod/app`, `labels."k8s-pod/app"`,
+	if !has("resource.labels.namespace_name", "resource.labels.namespace_id",
+		`labels.logging.gke.io/top_level_controller_name`, `labels."logging.gke.io/top_level_controller_name"`,
 		"jsonpayload.involvedobject.namespace") {
 		return "must pin the namespace or the controller in every branch, or a test job's line can page: add resource.labels.namespace_name=\"...\""
 	}
 	return ""
+}
+
+// matchesNothing says whether a regular expression is satisfied by no text at all, and so by any.
+func matchesNothing(expression string) bool {
+	re, err := regexp.Compile(expression)
+	return err == nil && re.MatchString("")
 }

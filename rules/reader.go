@@ -167,7 +167,7 @@ func (rd *reader) plain(set *ruleSettings, r *Rule) {
 	case !validName(set.Name):
 		rd.fail("name", "%q is not a rule's name: lower-case letters, digits and dashes, such as hook-crash-loop", set.Name)
 	}
-	if set.Severity == 0 {
+	if set.Severity == 0 && rd.node.Get("severity").IsZero() {
 		rd.fail("", "severity is missing: critical pages oncall, high tells the channel that people read, warning the one that few read, info the web page")
 	}
 	switch r.Mode {

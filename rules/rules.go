@@ -170,6 +170,9 @@ type Hit struct {
 	Key   incident.Key
 }
 
+// Sign says that the entry is only a sign of life, asked for because the rule fires.
+func (h *Hit) Sign() bool { return h.Role == roleAlive }
+
 // Scan asks all rules once of a batch. clock is the source's clock before it. firing are the names of rules that have, or in this
 // batch may come to have, alerts that fire: only they are asked who is alive. Hits come in the order of the entries, then of the rules.
 func (s *Set) Scan(b logs.Batch, clock time.Time, firing func(rule string) bool) ([]Hit, logs.Progress, error) {

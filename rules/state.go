@@ -48,6 +48,8 @@ type State struct {
 	QuietPassed bool `json:"quiet_passed,omitempty"`
 	// AliveAt is when the group was last seen alive, asked only while it fires.
 	AliveAt time.Time `json:"alive_at,omitzero"`
+	// Later is before when its timers wait, because its source is not read at present.
+	Later time.Time `json:"later,omitzero"`
 
 	detector detectors.Detector
 }
@@ -146,21 +148,34 @@ func (st *State) tidy(now time.Time, window time.Duration) {
 	}
 }
 
-// extend adds an entry's time to the runs, joining those that it brings within a window of each other, and returns its run.
-func (st *State) extend(t time.Time, window time.Duration) Run {
-	run := Run{From: t, To: t}
+// newest is the time of the newest entry that still matters; zero for none.
+func (st *State) newest() time.Time {
+	var t time.Time
+	if n := len(st.Runs); n > 0 {
+		t = st.Runs[n-1].To
+	}
+	if st.Alert != nil {
+		t = later(t, st.Alert.Last)
+	}
+	return t
+}
+
+// extend adds an entry's time to the runs, joining those that it brings within a window of each other, and returns its run; alone says
+// that it is the first of it.
+func (st *State) extend(t time.Time, window time.Duration) (run Run, alone bool) {
+	run, alone = Run{From: t, To: t}, true
 	var kept []Run
 	for _, r := range st.Runs {
 		if r.From.Sub(run.To) > window || run.From.Sub(r.To) > window {
 			kept = append(kept, r)
 			continue
 		}
-		run = Run{From: earlier(r.From, run.From), To: later(r.To, run.To)}
+		run, alone = Run{From: earlier(r.From, run.From), To: later(r.To, run.To)}, false
 	}
 	kept = append(kept, run)
 	slices.SortFunc(kept, func(a, b Run) int { return a.From.Compare(b.From) })
 	st.Runs = kept
-	return run
+	return run, alone
 }
 
 func earlier(a, b time.Time) time.Time {

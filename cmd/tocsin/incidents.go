@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -66,7 +65,7 @@ func (c *incidentsCommand) Run(ctx context.Context, s *streams) error {
 			return failed(err, c.ID)
 		}
 		if c.Format == "json" {
-			return printJSON(s, d)
+			return app.PrintJSON(s.out, d)
 		}
 		return app.PrintIncident(s.out, d)
 	}
@@ -79,7 +78,7 @@ func (c *incidentsCommand) Run(ctx context.Context, s *streams) error {
 		return failed(err, "")
 	}
 	if c.Format == "json" {
-		return printJSON(s, list)
+		return app.PrintJSON(s.out, list)
 	}
 	if len(list.Incidents) == 0 {
 		fmt.Fprintln(s.err, "nothing is open")
@@ -111,7 +110,7 @@ func (c *actCommand) act(ctx context.Context, s *streams, did string, do func(cl
 		return failed(err, c.ID)
 	}
 	if c.Format == "json" {
-		return printJSON(s, d)
+		return app.PrintJSON(s.out, d)
 	}
 	return app.PrintDeed(s.out, d, did, by)
 }
@@ -146,10 +145,4 @@ Examples:
 // Run resolves.
 func (c *resolveCommand) Run(ctx context.Context, s *streams) error {
 	return c.act(ctx, s, "resolved", func(cl *client.Client, by string) (client.Detail, error) { return cl.Resolve(ctx, c.ID, by) })
-}
-
-func printJSON(s *streams, v any) error {
-	e := json.NewEncoder(s.out)
-	e.SetIndent("", "  ")
-	return e.Encode(v)
 }

@@ -76,7 +76,9 @@ func usage(ts *testscript.TestScript, wrong bool, text string) {
 
 // until asks again and again, until it holds or patience is out.
 func until(ts *testscript.TestScript, what func() string, holds func() bool) {
-	for end := time.Now().Add(patience); !holds(); time.Sleep(5 * time.Millisecond) {
+	look := time.NewTicker(5 * time.Millisecond) // another process is at work: there is nothing that would wake us
+	defer look.Stop()
+	for end := time.Now().Add(patience); !holds(); <-look.C {
 		if time.Now().After(end) {
 			ts.Fatalf("waited %s: %s", patience, what())
 		}
@@ -91,12 +93,15 @@ func exitCommand(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	cmd := command(ctx, ts, args[1], args[2:])
+	args = args[1:]
+	input, redirected := strings.CutPrefix(args[0], "<")
+	if redirected {
+		args = args[1:]
+	}
+	cmd := command(ctx, ts, args[0], args[1:])
 	cmd.Stdout, cmd.Stderr = ts.Stdout(), ts.Stderr()
-	if name, ok := strings.CutPrefix(args[1], "<"); ok {
-		cmd = command(ctx, ts, args[2], args[3:])
-		cmd.Stdout, cmd.Stderr = ts.Stdout(), ts.Stderr()
-		cmd.Stdin = strings.NewReader(ts.ReadFile(name))
+	if redirected {
+		cmd.Stdin = strings.NewReader(ts.ReadFile(input))
 	}
 	if got := exitCode(ts, cmd.Run()); got != want {
 		ts.Fatalf("exit code %d, want %d", got, want)
@@ -264,7 +269,7 @@ func incidentCommand(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv("PREFIX", found[0][:8])
 }
 
-// append TO FROM [NOW]: appends a file to another, @now in it being the present time.
+// append TO FROM: appends a file to another, @now in it being the present time.
 func appendCommand(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, neg || len(args) != 2, "append TO FROM")
 	text := strings.ReplaceAll(ts.ReadFile(args[1]), "@now", time.Now().UTC().Format(time.RFC3339Nano))

@@ -37,13 +37,13 @@ Examples:
 // Run serves.
 func (c *serveCommand) Run(ctx context.Context, s *streams) error {
 	log := newLog(s, c.LogJSON)
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP) // first of all: unheard, it would end the process
+	defer signal.Stop(hup)
 	a, err := app.New(ctx, app.Options{Config: c.Config, Listen: c.Listen, Store: c.Store, Version: version(), Log: log, Failpoint: failpoint()})
 	if err != nil {
 		return err
 	}
-	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, syscall.SIGHUP)
-	defer signal.Stop(hup)
 	done := make(chan struct{})
 	defer close(done)
 	go func() {

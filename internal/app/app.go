@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -60,6 +61,10 @@ type App struct {
 
 	// reading ends when the service is to stop, work when it has drained: what a reload starts lives as long.
 	reading, work context.Context
+	// begun is closed once Run has started everything; a reload waits for it.
+	begun chan struct{}
+	// oneReload lets one reload in at a time, and none while the service stops.
+	oneReload sync.Mutex
 
 	mu       sync.Mutex
 	current  generation
@@ -97,7 +102,8 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 	if len(errs) > 0 {
 		return nil, errs
 	}
-	a := &App{o: o, batches: make(chan logs.Batch, 16), wakeEngine: newBell(), wakeSteps: newBell(), readers: map[string]*reader{}, started: time.Now()}
+	a := &App{o: o, batches: make(chan logs.Batch, 16), wakeEngine: newBell(), wakeSteps: newBell(), readers: map[string]*reader{},
+		started: time.Now(), begun: make(chan struct{})}
 	var undo []func()
 	defer func() {
 		for i := len(undo) - 1; i >= 0 && err != nil; i-- {
@@ -240,9 +246,10 @@ func (a *App) Run(ctx context.Context) error {
 	a.startOutbox(work)
 	a.startSources(ctx)
 	a.mu.Unlock()
+	close(a.begun)
 	served := make(chan error, 1)
 	go func() { served <- a.server.Serve(a.listener) }()
-	a.o.Log.Info("serving", "url", a.URL(), "config", a.o.Config, "rules", len(a.current.plan.Rules.Rules), "epoch", a.store.Epoch())
+	a.o.Log.Info("serving", "url", a.URL(), "config", a.o.Config, "rules", len(a.generationNow().plan.Rules.Rules), "epoch", a.store.Epoch())
 	var err error
 	select {
 	case <-ctx.Done():
@@ -262,10 +269,12 @@ const drainFor = 20 * time.Second
 // drain lets what has been read be committed, and ends the sources and the pages.
 func (a *App) drain() {
 	a.o.Log.Info("stopping: draining")
+	a.oneReload.Lock() // one that is under way is finished
 	a.mu.Lock()
 	a.stopping = true
-	readers := a.readers
+	readers := maps.Clone(a.readers)
 	a.mu.Unlock()
+	a.oneReload.Unlock()
 	for _, r := range readers {
 		r.stop()
 	}

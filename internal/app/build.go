@@ -90,6 +90,7 @@ func (l *loading) sources() {
 	for name, n := range l.file.Sources {
 		kind, spec, errs := config.DecodeKind(n, "source", sources.Kinds)
 		l.errs = append(l.errs, errs...)
+		l.resolve(spec)
 		l.plan.Sources[name], l.plan.Kinds[name] = spec, kind
 	}
 }
@@ -105,7 +106,26 @@ func (l *loading) receivers() {
 		if s, ok := spec.(*notifiers.Slack); ok {
 			s.Templates = templates
 		}
+		l.resolve(spec)
 		l.plan.Receivers[name] = spec
+	}
+}
+
+// resolve makes the relative paths in a kind's settings begin where the configuration is, as those of rule files do.
+func (l *loading) resolve(spec any) {
+	if s, ok := spec.(interface {
+		Resolve(of func(path string) string)
+	}); ok {
+		s.Resolve(func(path string) string {
+			if path == "" {
+				return ""
+			}
+			whole, err := filepath.Abs(l.file.Resolve(path)) // a file's cursor goes by its whole name
+			if err != nil {
+				return l.file.Resolve(path)
+			}
+			return whole
+		})
 	}
 }
 

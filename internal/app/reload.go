@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -28,7 +29,23 @@ func (a *App) Reload(ctx context.Context) error {
 	return nil
 }
 
+func (a *App) isStopping() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.stopping
+}
+
 func (a *App) tryReload(ctx context.Context) error {
+	select {
+	case <-a.begun:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	a.oneReload.Lock()
+	defer a.oneReload.Unlock()
+	if a.isStopping() {
+		return errors.New("the service is stopping")
+	}
 	plan, errs := Load(a.o.Config)
 	if len(errs) > 0 {
 		return errs

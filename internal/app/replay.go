@@ -62,9 +62,10 @@ func (r *Replay) Run(ctx context.Context) error {
 			r.Tell.Notification(at, n, r.Plan.kindOf(n.Target), n.Kind == incident.Call && targets[n.Target].Traits.Pages, text)
 		}})
 	esc := escalation.New(db, func() escalation.Program { return r.Plan.escalation(desk) }, nil)
+	entries := recorded{next: r.Entries}
 	d := driver{store: db, engine: eng, escalation: esc, outbox: box}
 	for {
-		b, err := r.Entries()
+		b, err := entries.batch()
 		if errors.Is(err, io.EOF) {
 			break
 		}
@@ -85,7 +86,7 @@ func (r *Replay) Run(ctx context.Context) error {
 			return err
 		}
 	}
-	end := eng.Clock()
+	end := entries.end(eng.Clock())
 	if !r.Until.IsZero() {
 		end = r.Until
 	}

@@ -27,7 +27,7 @@ type JSONTeller struct {
 func (t *JSONTeller) write(v any) {
 	b, err := json.Marshal(v)
 	if err == nil {
-		_, err = t.W.Write(append(b, '\n'))
+		_, err = t.W.Write(append(visible(b), '\n'))
 	}
 	if err != nil && t.Err == nil {
 		t.Err = fmt.Errorf("write: %w", err)

@@ -120,8 +120,19 @@ func (e *Engine) scan(ctx context.Context, b logs.Batch) error {
 		return nil // nothing to commit
 	}
 	e.queue = append(e.queue, hits...)
-	e.offered = append(e.offered, &offered{batch: b, progress: progress, hits: len(hits), end: len(e.queue)})
+	e.offered = append(e.offered, &offered{batch: b, progress: progress, hits: matches(hits), end: len(e.queue)})
 	return nil
+}
+
+// matches counts the hits that are not mere signs of life.
+func matches(hits []rules.Hit) int {
+	n := 0
+	for i := range hits {
+		if !hits[i].Sign() {
+			n++
+		}
+	}
+	return n
 }
 
 // Step does what is due up to now in one transaction. next says when there is more: now, if there is more at once; zero if

@@ -2,7 +2,9 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 
 	"tocsin/internal/incident"
@@ -29,6 +31,8 @@ func (e *Engine) slice(ctx context.Context, tx *store.Tx, now time.Time) (slice,
 		Load: func(key incident.Key) (*rules.State, error) { return e.load(ctx, tx, key) }}
 	if e.o.Virtual {
 		in.Until = now
+	} else {
+		in.Gone = e.gone
 	}
 	if len(in.Hits) > maxSlice {
 		in.Hits = in.Hits[:maxSlice]
@@ -43,6 +47,9 @@ func (e *Engine) slice(ctx context.Context, tx *store.Tx, now time.Time) (slice,
 	out, err := ev.Step(in)
 	if err != nil {
 		return done, err
+	}
+	for _, err := range out.Afresh {
+		e.o.Log.Error("a state of detection cannot be read: its group begins anew", "error", err)
 	}
 	for i := range out.Changes {
 		c := &out.Changes[i]
@@ -93,13 +100,27 @@ func (e *Engine) load(ctx context.Context, tx *store.Tx, key incident.Key) (*rul
 		return nil, err
 	}
 	st, err := rules.DecodeState(row.Body)
-	if err != nil {
-		return nil, err
+	if err != nil { // one group begins anew rather than that all stop
+		e.o.Log.Error("a state of detection cannot be read: its group begins anew", "rule", key.Rule, "group", key.Group, "error", err)
+		return e.afresh(ctx, tx, key)
 	}
 	if r := e.o.Program.Evaluator.Set.Rule(key.Rule); r != nil && r.Hash != row.Hash {
 		st = &rules.State{Group: st.Group, Source: st.Source, Alert: st.Alert}
 	}
 	return st, nil
+}
+
+// afresh is the state of a group of which only the alert that fires is known, if one does.
+func (e *Engine) afresh(ctx context.Context, tx *store.Tx, key incident.Key) (*rules.State, error) {
+	st := &rules.State{Group: incident.Labels{}}
+	if err := json.Unmarshal([]byte(key.Group), &st.Group); err != nil {
+		return nil, fmt.Errorf("read group %s of rule %s: %w", key.Group, key.Rule, err)
+	}
+	a, ok, err := tx.FiringAlert(ctx, key)
+	if ok {
+		st.Alert = &a
+	}
+	return st, err
 }
 
 func (e *Engine) save(ctx context.Context, tx *store.Tx, key incident.Key, st *rules.State) error {
@@ -143,8 +164,8 @@ func (e *Engine) finish(ctx context.Context, tx *store.Tx, done *slice, late map
 		if !ok {
 			st = src.stored
 		}
-		if o.batch.Cursor == "" && len(o.batch.Data) == 0 {
-			continue // a sign of life, which need not be kept
+		if o.batch.Cursor == "" && len(o.batch.Data) == 0 && o.batch.CaughtUp == st.CaughtUp && o.batch.Blind == st.Blind {
+			continue // a mere sign of life, which need not be kept
 		}
 		done.sources[o.batch.Source] = counted(st, o)
 	}

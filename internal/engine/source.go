@@ -101,6 +101,12 @@ func (e *Engine) sight(name string) (since time.Time, ok bool) {
 	return since, ok
 }
 
+// gone says that a source is not read at present: not heard of since the start, ended, or blind.
+func (e *Engine) gone(name string) bool {
+	s := e.sources[name]
+	return s == nil || !s.heard || s.down || s.blind
+}
+
 // Clock is the latest clock of what was offered: in virtual time nothing up to it, itself left out, is still to come.
 func (e *Engine) Clock() time.Time {
 	e.mu.Lock()

@@ -29,6 +29,13 @@ type File struct {
 // compressed are the names that a glob passes by.
 var compressed = []string{".gz", ".zst", ".bz2", ".xz", ".zip"}
 
+// Resolve makes relative paths begin where the configuration is.
+func (s *File) Resolve(of func(path string) string) {
+	for i, path := range s.Paths {
+		s.Paths[i] = of(path)
+	}
+}
+
 // Validate wants at least one path that can be read.
 func (s *File) Validate() []setting.FieldError {
 	var errs []setting.FieldError

@@ -13,6 +13,13 @@ func newHTTPProbe() *HTTPProbe {
 	return &s
 }
 
+// Resolve makes the relative path of the ping's secret begin where the configuration is.
+func (s *HTTPProbe) Resolve(of func(path string) string) {
+	if s.Ping != nil {
+		s.Ping.SecretFile = of(s.Ping.SecretFile)
+	}
+}
+
 // Validate says everything that is wrong with the settings.
 func (s *HTTPProbe) Validate() []setting.FieldError { return (*probe.Settings)(s).Validate() }
 

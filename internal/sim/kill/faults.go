@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"io"
 	"net/http"
 	"sync"
@@ -13,6 +14,8 @@ import (
 // faults decides what goes wrong at the stand-ins. It is safe for concurrent use.
 type faults struct {
 	chance *chance
+	// onHeld, if set, hears of each trigger that is held and will have its effect late.
+	onHeld func(key string)
 
 	mu   sync.Mutex
 	on   bool
@@ -38,7 +41,6 @@ const (
 	deedLate trapMode = iota
 	deedNever
 	deedDone
-	trapModes
 )
 
 // holdMost is how long an answer is held at the most, if nobody kills the process meanwhile.
@@ -50,7 +52,7 @@ const lateMost = 2 * time.Second
 // arm sets a trap for a request of a random kind.
 func (f *faults) arm() *trap {
 	methods := []string{"chat.postMessage", "chat.postMessage", "chat.update", "enqueue", "enqueue"}
-	t := &trap{method: methods[f.chance.below(len(methods))], mode: trapMode(f.chance.below(int(trapModes))),
+	t := &trap{method: methods[f.chance.below(len(methods))], mode: []trapMode{deedLate, deedLate, deedNever, deedDone}[f.chance.below(4)],
 		caught: make(chan struct{}), release: make(chan struct{}), late: time.Duration(f.chance.below(int(lateMost)))}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -73,7 +75,7 @@ func (f *faults) set(on bool) {
 	f.on = on
 }
 
-func (f *faults) slack(method string, _ *http.Request) fakes.Fault { return f.before(method) }
+func (f *faults) slack(method string, _ *http.Request) fakes.Fault { return f.before(method, nil) }
 
 func (f *faults) pagerduty(method string, r *http.Request) fakes.Fault {
 	// What has been sent arrives, though its sender is dead meanwhile.
@@ -82,11 +84,11 @@ func (f *faults) pagerduty(method string, r *http.Request) fakes.Fault {
 		return fakes.Fault{Refuse: true}
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	return f.before(method)
+	return f.before(method, body)
 }
 
-// before is asked before each request what is to go wrong with it.
-func (f *faults) before(method string) fakes.Fault {
+// before is asked before each request what is to go wrong with it. body is an event's.
+func (f *faults) before(method string, body []byte) fakes.Fault {
 	f.mu.Lock()
 	on, t := f.on, f.trap
 	if t != nil && t.method == method {
@@ -97,6 +99,13 @@ func (f *faults) before(method string) fakes.Fault {
 	f.mu.Unlock()
 	switch {
 	case t != nil:
+		var event struct {
+			Action string `json:"event_action"`
+			Key    string `json:"dedup_key"`
+		}
+		if t.mode == deedLate && f.onHeld != nil && json.Unmarshal(body, &event) == nil && event.Action == "trigger" {
+			f.onHeld(event.Key)
+		}
 		return t.hold()
 	case !on:
 		return fakes.Fault{}

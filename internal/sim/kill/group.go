@@ -59,10 +59,11 @@ type group struct {
 	extra            int // lines once it fires
 	again            int // how often it fails again
 	hasty            bool
-	cleared          time.Time
+	crossed, cleared time.Time
 
 	main     int // lines of the rule's own filter that were written
 	episodes int // how often it has crossed its threshold
+	excused  int // how many of those were over before the first page could arrive
 	before   int // pages before this episode
 	// rang are the pager's keys that rang, in order; status is what is with each.
 	rang         []string
@@ -125,9 +126,9 @@ func (g *group) pagesWanted() int {
 	case stays:
 		return 2
 	case relapses:
-		return g.episodes + 1
+		return g.episodes - g.excused + 1
 	}
-	return g.episodes
+	return g.episodes - g.excused
 }
 
 func (g *group) pagesMost() int {

@@ -46,14 +46,14 @@ func TestTheVerdictFinds(t *testing.T) {
 		for _, key := range c.rang {
 			g.status[key] = "triggered"
 		}
-		r.pages([]*group{g}, fakes.PagerDutySnapshot{Rings: c.rings})
+		r.pages([]*group{g}, nil, fakes.PagerDutySnapshot{Rings: c.rings})
 		if c.count(&r) != 1 || r.well() {
 			t.Errorf("%s: %+v", name, r)
 		}
 	}
 	r := report{drained: true}
 	g.rang, g.status = []string{"a", "a.2"}, map[string]string{"a": "triggered", "a.2": "triggered"}
-	r.pages([]*group{g}, fakes.PagerDutySnapshot{Rings: map[string]int{"a": 1, "a.2": 1}})
+	r.pages([]*group{g}, nil, fakes.PagerDutySnapshot{Rings: map[string]int{"a": 1, "a.2": 1}})
 	if !r.well() {
 		t.Errorf("all well: %+v", r)
 	}

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"tocsin/internal/incident"
 )
 
 // The kinds of kills beside the failpoints.
@@ -197,12 +199,13 @@ func (t *traffic) appended() int {
 	return t.lines
 }
 
-// told says whether every group is settled and the pager heard all that it must.
+// told says whether every group is settled, with all that the policy does, and the pager shows what is so.
 func (t *traffic) told() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, g := range t.groups {
-		if g.phase != settled || len(g.rang) < g.pagesWanted() || len(g.wrong()) > 0 {
+		stepping := g.state() == incident.Open && time.Since(g.crossed) < secondStep+2*time.Second // the policy is not through
+		if g.phase != settled || stepping || len(g.wrong()) > 0 {
 			return false
 		}
 	}

@@ -121,6 +121,7 @@ func (t *traffic) step(g *group, now time.Time) {
 		g.phase = settled
 		if g.plan != tooFew {
 			g.episodes++
+			g.crossed = now
 			g.phase, g.before = ringing, len(g.rang)
 		}
 		if g.plan == brief {
@@ -235,6 +236,22 @@ func (t *traffic) rotate() error {
 	f, err := os.OpenFile(t.path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	t.file, t.inFile = f, 0
 	return err
+}
+
+// recover lets the group of a page that is held be well again at once, if it is one that will be: its resolve must not overtake the page.
+func (t *traffic) recover(key string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	g := t.byHash[incident.HashOf(key)]
+	if g == nil || g.phase != ringing && g.phase != firing || g.plan != clears && g.plan != relapses || g.plan == relapses && g.again == 0 {
+		return
+	}
+	if g.phase == ringing {
+		g.excused++ // nobody need hear of it any more
+	}
+	now := time.Now()
+	t.write(g, now, "up")
+	g.phase, g.cleared = clearing, now
 }
 
 // observe hears what the pager did.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -27,6 +28,7 @@ type report struct {
 
 	pagesWanted, pagesRang int
 	pagesLost              int // rounds that must have rung and did not
+	pagesSuperseded        int // that gave way to a newer round's, which rang
 	pagesTwice             int // a key that rang more than once
 	pagesBeyond            int // rounds beyond the steps of the policy
 	pagesAfterAck          int // rounds that rang although `tocsin ack` had said yes
@@ -69,7 +71,6 @@ func (w *world) judge(ctx context.Context) (report, error) {
 	if !w.drained {
 		r.details = append(r.details, "not all was told in time after the faults had stopped")
 	}
-	r.pages(w.traffic.groups, w.pagerduty.Snapshot())
 	if err := r.said(filepath.Join(w.dir, "tocsin.stderr")); err != nil {
 		return r, err
 	}
@@ -82,6 +83,11 @@ func (w *world) judge(ctx context.Context) (report, error) {
 		if err != nil {
 			return err
 		}
+		superseded, err := supersededOf(ctx, tx, incidents)
+		if err != nil {
+			return err
+		}
+		r.pages(w.traffic.groups, superseded, w.pagerduty.Snapshot())
 		if err := r.entriesOf(ctx, tx, w.traffic.groups, incidents); err != nil {
 			return err
 		}
@@ -103,8 +109,32 @@ func (r *report) said(path string) error {
 	return err
 }
 
-// pages judges what rang.
-func (r *report) pages(groups []*group, ledger fakes.PagerDutySnapshot) {
+// supersededOf counts, by hash of the group, the pages that gave way to a newer round's before they went out: with a pager that is
+// behind, whoever is called hears of the newest round only. One that gave way to a page that did not ring is none of them.
+func supersededOf(ctx context.Context, tx *store.Tx, incidents []incident.Incident) (map[string][]string, error) {
+	out := map[string][]string{}
+	for i := range incidents {
+		rows, err := tx.Notifications(ctx, incidents[i].ID)
+		if err != nil {
+			return nil, err
+		}
+		for _, n := range rows {
+			if n.Kind != incident.Call || n.Cause != "superseded" {
+				continue
+			}
+			by := slices.IndexFunc(rows, func(m incident.Notification) bool {
+				return m.Kind == incident.Call && m.Target == n.Target && m.Round > n.Round && m.Cause != "superseded"
+			})
+			if by >= 0 {
+				out[incident.HashOf(n.Incident)] = append(out[incident.HashOf(n.Incident)], rows[by].Key)
+			}
+		}
+	}
+	return out, nil
+}
+
+// pages judges what rang. superseded holds, by hash of the group, the keys that must have rung in place of others.
+func (r *report) pages(groups []*group, superseded map[string][]string, ledger fakes.PagerDutySnapshot) {
 	r.outOfOrder = len(ledger.Wrong)
 	for _, e := range ledger.Events {
 		if e.Action == "trigger" {
@@ -120,6 +150,12 @@ func (r *report) pages(groups []*group, ledger fakes.PagerDutySnapshot) {
 	for _, g := range groups {
 		r.pagesWanted += g.pagesWanted()
 		lost := g.pagesWanted() - len(g.rang)
+		for _, by := range superseded[incident.KeyHash(g.key)] {
+			if slices.Contains(g.rang, by) {
+				lost--
+				r.pagesSuperseded++
+			}
+		}
 		if g.phase == ringing { // its last episode was not heard, whatever those before rang
 			lost = max(lost, 1)
 		}
@@ -242,6 +278,7 @@ func (r *report) print(out io.Writer) {
 	row("  too many or too few", r.incidentsWrong)
 	row("pages wanted", r.pagesWanted)
 	row("pages that rang, of triggers sent", fmt.Sprintf("%d of %d", r.pagesRang, r.triggers))
+	row("  pages that gave way to a newer round before they went out", r.pagesSuperseded)
 	row("  pages lost", r.pagesLost)
 	row("  pages that rang twice in one round", r.pagesTwice)
 	row("  pages beyond the policy's steps", r.pagesBeyond)

@@ -111,6 +111,7 @@ func newWorld(ctx context.Context, dir string, s settings) (*world, error) {
 	log := filepath.Join(dir, "app.log")
 	w.traffic = newTraffic(log, w.chance, w.pagerduty)
 	w.pagerduty.Observe = w.traffic.observe
+	w.faults.onHeld = w.traffic.recover
 	slackURL, err1 := w.serve(w.slack)
 	pagerURL, err2 := w.serve(w.pagerduty)
 	if err := errors.Join(err1, err2); err != nil {
