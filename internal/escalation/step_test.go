@@ -1,0 +1,134 @@
+package escalation
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"tocsin/internal/incident"
+	"tocsin/internal/store"
+)
+
+// stepWorld is a store with one critical incident that pages by a policy: at once, and again after ten minutes.
+type stepWorld struct {
+	t     *testing.T
+	store *store.Store
+	step  *Escalation
+	id    string
+}
+
+var noon = time.Date(2026, 3, 3, 12, 0, 0, 0, time.UTC)
+
+func newStepWorld(t *testing.T) *stepWorld {
+	t.Helper()
+	db, err := store.Open(t.Context(), ":memory:", store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	plan, errs := NewPlan(Policy{Steps: []Step{{Notify: []string{"oncall"}}, {After: minutes(10), Notify: []string{"oncall"}}}}, Known{Receivers: []string{"oncall"}})
+	if len(errs) > 0 {
+		t.Fatal(errs)
+	}
+	desk := &store.Desk{Traits: map[string]incident.Traits{"oncall": {Pages: true}},
+		Direct: func(*incident.Incident, time.Time) incident.Direction { return incident.Direction{Policy: "p"} }}
+	w := &stepWorld{t: t, store: db, step: New(db, func() Program { return Program{Plans: map[string]*Plan{"p": plan}, Desk: desk} }, nil)}
+	w.update(func(ctx context.Context, tx *store.Tx) error {
+		book := incident.NewBook(noon, nil)
+		w.id = book.Fire(incident.Alert{Key: incident.Key{Rule: "r", Group: "{}"}, Labels: incident.Labels{"project": "p"}, Severity: incident.Critical, Mode: incident.Page, First: noon, Last: noon}).ID
+		return desk.Settle(ctx, tx, noon, book)
+	})
+	return w
+}
+
+func (w *stepWorld) update(do func(ctx context.Context, tx *store.Tx) error) {
+	w.t.Helper()
+	if err := w.store.Update(w.t.Context(), func(tx *store.Tx) error { return do(w.t.Context(), tx) }); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// run steps through all that is due up to a time.
+func (w *stepWorld) run(until time.Time) {
+	w.t.Helper()
+	for now := noon; ; {
+		next, err := w.step.Step(w.t.Context(), now)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		if next.IsZero() || next.After(until) {
+			return
+		}
+		now = next
+	}
+}
+
+// calls are the pages so far.
+func (w *stepWorld) calls() []incident.Notification {
+	w.t.Helper()
+	var calls []incident.Notification
+	w.update(func(ctx context.Context, tx *store.Tx) error {
+		all, err := tx.Notifications(ctx, w.id)
+		for _, n := range all {
+			if n.Kind == incident.Call {
+				calls = append(calls, n)
+			}
+		}
+		return err
+	})
+	return calls
+}
+
+func (w *stepWorld) accept(n incident.Notification, at time.Time) {
+	w.t.Helper()
+	w.update(func(ctx context.Context, tx *store.Tx) error {
+		n.State, n.SentAt, n.Receipt = incident.Sent, at, n.Key
+		return tx.SaveNotification(ctx, &n)
+	})
+}
+
+// TestStepsCountFromTheFirstAcceptedCall: who was not rung cannot have answered, so the ten minutes of the second step begin when the
+// pager took the first.
+func TestStepsCountFromTheFirstAcceptedCall(t *testing.T) {
+	w := newStepWorld(t)
+	w.run(noon)
+	first := w.calls()
+	if len(first) != 1 || first[0].Round != 1 {
+		t.Fatalf("at noon: %d calls, want that of round 1", len(first))
+	}
+	w.accept(first[0], noon.Add(4*time.Minute))
+	w.run(noon.Add(13 * time.Minute))
+	if n := len(w.calls()); n != 1 {
+		t.Errorf("9 minutes after the first was accepted: %d calls, want 1", n)
+	}
+	w.run(noon.Add(14 * time.Minute))
+	calls := w.calls()
+	if len(calls) != 2 || !calls[1].CreatedAt.Equal(noon.Add(14*time.Minute)) || calls[1].Key != w.id+".2" {
+		t.Errorf("10 minutes after the first was accepted: %+v, want a call of round 2", calls)
+	}
+}
+
+// TestUnacceptedCallHoldsStepsForAWhileOnly: a later step may reach somebody by another way, so it is held for five minutes at the most.
+func TestUnacceptedCallHoldsStepsForAWhileOnly(t *testing.T) {
+	w := newStepWorld(t)
+	w.run(noon.Add(9 * time.Minute))
+	if n := len(w.calls()); n != 1 {
+		t.Fatalf("%d calls, want 1", n)
+	}
+	w.run(noon.Add(10*time.Minute + lookAgain))
+	if n := len(w.calls()); n != 2 {
+		t.Errorf("ten minutes later: %d calls, want the second step's too", n)
+	}
+}
+
+// TestAcceptedAtOnceMovesNothing: the ordinary case, to the instant.
+func TestAcceptedAtOnceMovesNothing(t *testing.T) {
+	w := newStepWorld(t)
+	w.run(noon)
+	w.accept(w.calls()[0], noon)
+	w.run(noon.Add(time.Hour - time.Minute))
+	calls := w.calls()
+	if len(calls) < 2 || !calls[1].CreatedAt.Equal(noon.Add(10*time.Minute)) {
+		t.Errorf("%+v, want the second call at ten past noon", calls)
+	}
+}
