@@ -107,6 +107,7 @@ func (d *threshold) Observe(m Match) {
 	if d.spec.Distinct != "" && !ok {
 		return // an entry without the value shows no new one
 	}
+	d.trim(s.Newest.Add(-2*d.spec.Window.Std() - lateAtMost))
 	i, _ := slices.BinarySearchFunc(s.Times, m.Time, func(a, b time.Time) int {
 		if a.After(b) {
 			return 1
@@ -117,9 +118,39 @@ func (d *threshold) Observe(m Match) {
 	if d.spec.Distinct != "" {
 		s.Values = slices.Insert(s.Values, i, value)
 	}
+	if d.spec.Distinct != "" {
+		switch gone := d.redundant(s.Values[i]); {
+		case gone == i:
+			return
+		case gone >= 0 && gone < i:
+			i--
+		}
+	}
 	if d.complete(i) {
 		s.Reached, s.Times, s.Values = true, nil, nil
 	}
+}
+
+// lateAtMost is how much older than a window an entry may be and still come.
+const lateAtMost = 5 * time.Minute
+
+// redundant removes the middle one of three entries with a value within a window, if there are such three, and says which it was: a
+// window that holds it holds one of the others. -1 is none.
+func (d *threshold) redundant(value string) int {
+	s := &d.saved
+	var same []int
+	for k := range s.Times {
+		if s.Values[k] == value {
+			same = append(same, k)
+		}
+	}
+	for k := 1; k+1 < len(same); k++ {
+		if at := same[k]; s.Times[same[k+1]].Sub(s.Times[same[k-1]]) <= d.spec.Window.Std() {
+			s.Times, s.Values = slices.Delete(s.Times, at, at+1), slices.Delete(s.Values, at, at+1)
+			return at
+		}
+	}
+	return -1
 }
 
 // complete says whether some window that holds the entry at i holds enough.
@@ -149,17 +180,22 @@ func (d *threshold) distinctFrom(from int) int {
 	return len(seen)
 }
 
+// trim forgets the entries of before old.
+func (d *threshold) trim(old time.Time) {
+	s, n := &d.saved, 0
+	for n < len(s.Times) && s.Times[n].Before(old) {
+		n++
+	}
+	s.Times = slices.Delete(s.Times, 0, n)
+	if d.spec.Distinct != "" {
+		s.Values = slices.Delete(s.Values, 0, n)
+	}
+}
+
 // Advance forgets what no window can hold any more.
 func (d *threshold) Advance(now time.Time) {
 	s := &d.saved
-	old := 0
-	for old < len(s.Times) && s.Times[old].Before(now.Add(-d.spec.Window.Std())) {
-		old++
-	}
-	s.Times = slices.Delete(s.Times, 0, old)
-	if d.spec.Distinct != "" {
-		s.Values = slices.Delete(s.Values, 0, old)
-	}
+	d.trim(now.Add(-d.spec.Window.Std()))
 	if s.Newest.Before(now.Add(-d.spec.Window.Std())) {
 		s.Reached, s.Listed = false, nil
 	}

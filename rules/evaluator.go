@@ -9,7 +9,6 @@ import (
 
 	"tocsin/detectors"
 	"tocsin/internal/incident"
-	"tocsin/internal/logs"
 	"tocsin/internal/words"
 )
 
@@ -173,8 +172,12 @@ func (e *Evaluator) NextDue(r *Rule, st *State) time.Time {
 	if st.Alert != nil && r.resolves.kind == onQuiet && !st.QuietPassed {
 		add(st.Alert.Last.Add(r.resolves.after))
 	}
-	if n := len(st.Runs); n > 0 {
+	add(st.Clear)
+	switch {
+	case len(st.Runs) > 0:
 		add(st.Runs[0].To.Add(r.window() + Overlap + time.Second))
+	case st.Alert == nil && len(st.Seen) > 0: // all that is seen is of before the end
+		add(st.Cleared.Add(r.window() + Overlap + time.Second))
 	}
 	if due.IsZero() {
 		return due
@@ -222,10 +225,10 @@ func (s *stepping) observe(h *Hit) error {
 		}
 		return nil
 	case roleClear:
-		if st.Alert != nil && t.After(st.Alert.Last) {
-			st.Cleared = t
-			s.resolve(r, st, at, "seen well: "+bound(e.Message(), 200))
+		if st.Clear.IsZero() || st.Alert != nil && !st.Clear.After(st.Alert.Last) {
+			st.Clear, st.ClearText = t, bound(e.Message(), 200)
 		}
+		s.tryClear(r, st, at)
 		return nil
 	}
 	if t.Before(at.Add(-r.window()-Overlap)) || !t.After(st.Cleared) {
@@ -247,19 +250,21 @@ func (s *stepping) observe(h *Hit) error {
 
 // matched does what an entry of the rule's own filter asks for, once the detector has seen it.
 func (s *stepping) matched(r *Rule, st *State, h Hit, t time.Time) {
-	run, alone := st.extend(t, r.window())
-	if st.Alert == nil && alone {
-		st.Gathered = Gathered{} // a new run
+	run := st.extend(t, r.window())
+	run.Gathered.gather(h, t)
+	told := run.Gathered // with a run that the entry has joined to what fires, it may be more than the entry
+	if st.Alert != nil {
+		st.Gathered, run.Gathered = st.Gathered.and(told), Gathered{}
 	}
-	st.gather(h, t)
 	at := h.Entry.Clock
 	switch silence := r.detect.Traits().Silence; {
 	case silence && st.Alert != nil && !st.detector.Holds():
 		s.resolve(r, st, at, "seen again: "+bound(h.Entry.Message(), 200))
 	case silence:
 	case st.Alert != nil:
-		s.count(r, st, at)
+		s.count(r, st, told.Count, at)
 	case st.detector.Holds() && run.To.Sub(run.From) >= r.For:
+		st.Gathered, run.Gathered = told, Gathered{}
 		s.fire(r, st, h.Entry, at)
 	}
 }
@@ -297,8 +302,22 @@ func (s *stepping) tick(key incident.Key, at time.Time) error {
 	if silence && st.Alert == nil && st.detector.Holds() {
 		s.fire(r, st, nil, at)
 	}
+	s.tryClear(r, st, at)
 	s.tryQuiet(r, st, at)
 	return nil
+}
+
+// tryClear resolves an alert whose end was seen, once nothing of before that end can come any more.
+func (s *stepping) tryClear(r *Rule, st *State, at time.Time) {
+	if st.Clear.IsZero() || at.Add(-s.Lateness).Before(st.Clear) {
+		return
+	}
+	clear, text := st.Clear, st.ClearText
+	st.Clear, st.ClearText = time.Time{}, ""
+	if st.Alert != nil && clear.After(st.Alert.Last) {
+		st.Cleared = later(st.Cleared, clear)
+		s.resolve(r, st, at, "seen well: "+text)
+	}
 }
 
 // tryQuiet resolves an alert that has been quiet long enough, if the group is alive.
@@ -312,101 +331,4 @@ func (s *stepping) tryQuiet(r *Rule, st *State, at time.Time) {
 		return // quiet is not healthy: the next sign of life decides
 	}
 	s.resolve(r, st, at, fmt.Sprintf("quiet for %s, and alive", words.Duration(r.resolves.after)))
-}
-
-func (s *stepping) fire(r *Rule, st *State, e *logs.Entry, at time.Time) {
-	g := &st.Gathered
-	a := incident.Alert{
-		Key: incident.Key{Rule: r.Name, Group: st.Group.Text()}, State: incident.Firing,
-		Labels: incident.Labels{}, Severity: r.Severity, Mode: r.Mode, Impact: r.Impact, SymptomOf: r.SymptomOf,
-		First: g.First, Last: g.Last, Identity: g.Identity, FiredAt: at, Count: g.Count, About: st.Overflown, FirstLine: g.FirstOne,
-		Lines: slices.Clone(g.Newest), List: st.detector.List(),
-	}
-	if a.First.IsZero() { // an absence of what never spoke
-		a.First, a.Last = at, at
-	}
-	for _, from := range []incident.Labels{g.Labels, r.Labels, st.Group} {
-		for k, v := range from {
-			a.Labels[k] = v
-		}
-	}
-	a.Annotations = r.annotate(&a, e)
-	st.Alert = &a
-	st.AliveAt, st.QuietPassed = time.Time{}, false
-	s.changed(Change{Kind: Fired, Rule: r, Alert: a, At: at})
-}
-
-// count takes an entry into the alert that fires.
-func (s *stepping) count(r *Rule, st *State, at time.Time) {
-	a, g := st.Alert, &st.Gathered
-	before := a.Count
-	a.Last, a.Count, a.About, a.Lines, a.List = later(a.Last, g.Last), a.Count+1, st.Overflown, slices.Clone(g.Newest), st.detector.List()
-	st.QuietPassed = false
-	seen := doubled(before, a.Count)
-	if seen {
-		s.stopped = later(s.stopped, at)
-	}
-	if n := len(s.out.Changes); n > 0 && s.out.Changes[n-1].Kind == Counted && s.out.Changes[n-1].Alert.Key == a.Key {
-		last := &s.out.Changes[n-1] // one change tells of many entries
-		last.Alert, last.At, last.Added, last.Doubled = *a, at, last.Added+1, last.Doubled || seen
-		return
-	}
-	s.out.Changes = append(s.out.Changes, Change{Kind: Counted, Rule: r, Alert: *a, At: at, Added: 1, Doubled: seen})
-}
-
-// doubled says whether a count passed a power of two, from 16 on.
-func doubled(before, after int64) bool {
-	for n := int64(16); n <= after; n *= 2 {
-		if before < n {
-			return true
-		}
-	}
-	return false
-}
-
-func (s *stepping) resolve(r *Rule, st *State, at time.Time, how string) {
-	a := *st.Alert
-	a.State, a.ResolvedAt = incident.AlertResolved, at
-	st.Alert, st.Gathered, st.Runs, st.QuietPassed = nil, Gathered{}, nil, false
-	st.Cleared = later(st.Cleared, a.Last)
-	if !r.detect.Traits().Silence {
-		st.detector, _ = r.detect.New(nil) // a fresh one has no state to be wrong
-	}
-	s.changed(Change{Kind: Resolved, Rule: r, Alert: a, At: at, How: how})
-}
-
-func (s *stepping) changed(c Change) {
-	s.out.Changes = append(s.out.Changes, c)
-	s.stopped = later(s.stopped, c.At)
-}
-
-// values reads the fields that the rule's detector wants.
-func (r *Rule) values(e *logs.Entry) map[string]string {
-	if len(r.fields) == 0 {
-		return nil
-	}
-	values := make(map[string]string, len(r.fields))
-	for name, path := range r.fields {
-		if v, ok := path.Text(e); ok {
-			values[name] = bound(v, maxLabel)
-		}
-	}
-	return values
-}
-
-// annotate renders the rule's annotations for an alert. e is the entry that let it fire; nil for an absence.
-func (r *Rule) annotate(a *incident.Alert, e *logs.Entry) map[string]string {
-	data := words.AnnotationData{Labels: a.Labels, Count: a.Count, List: a.List, First: a.First, Last: a.Last}
-	if e != nil {
-		data.Entry = words.FieldsOf(e.Root)
-	}
-	out := make(map[string]string, len(r.annotations))
-	for name, tmpl := range r.annotations {
-		text, err := tmpl.Render(data)
-		if err != nil && text == "" {
-			text = r.Name // the words failed: the page must go out all the same
-		}
-		out[name] = strings.TrimSpace(text)
-	}
-	return out
 }

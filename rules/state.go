@@ -40,7 +40,7 @@ type State struct {
 
 	// Alert is the alert that fires, or nil.
 	Alert *incident.Alert `json:"alert,omitempty"`
-	// Gathered is what an alert would tell: first and newest lines, counts. It begins anew with each run.
+	// Gathered is what the alert that fires tells: first and newest lines, counts.
 	Gathered Gathered `json:"gathered"`
 	// Cleared is the time of the entry that ended the last alert: what is older belongs to what is over.
 	Cleared time.Time `json:"cleared,omitzero"`
@@ -48,6 +48,9 @@ type State struct {
 	QuietPassed bool `json:"quiet_passed,omitempty"`
 	// AliveAt is when the group was last seen alive, asked only while it fires.
 	AliveAt time.Time `json:"alive_at,omitzero"`
+	// Clear is the time of the oldest entry that may end the alert and waits for what is late, ClearText its message.
+	Clear     time.Time `json:"clear,omitzero"`
+	ClearText string    `json:"clear_text,omitempty"`
 	// Later is before when its timers wait, because its source is not read at present.
 	Later time.Time `json:"later,omitzero"`
 
@@ -58,6 +61,8 @@ type State struct {
 type Run struct {
 	From time.Time `json:"from"`
 	To   time.Time `json:"to"`
+	// Gathered is what an alert would tell of it; nothing once one does.
+	Gathered Gathered `json:"gathered,omitzero"`
 }
 
 // Gathered is what is known of the entries of a run.
@@ -160,22 +165,21 @@ func (st *State) newest() time.Time {
 	return t
 }
 
-// extend adds an entry's time to the runs, joining those that it brings within a window of each other, and returns its run; alone says
-// that it is the first of it.
-func (st *State) extend(t time.Time, window time.Duration) (run Run, alone bool) {
-	run, alone = Run{From: t, To: t}, true
+// extend adds an entry's time to the runs, joining those that it brings within a window of each other, and returns its run.
+func (st *State) extend(t time.Time, window time.Duration) *Run {
+	run := Run{From: t, To: t}
 	var kept []Run
-	for _, r := range st.Runs {
+	for _, r := range st.Runs { // oldest first
 		if r.From.Sub(run.To) > window || run.From.Sub(r.To) > window {
 			kept = append(kept, r)
 			continue
 		}
-		run, alone = Run{From: earlier(r.From, run.From), To: later(r.To, run.To)}, false
+		run = Run{From: earlier(r.From, run.From), To: later(r.To, run.To), Gathered: run.Gathered.and(r.Gathered)}
 	}
 	kept = append(kept, run)
 	slices.SortFunc(kept, func(a, b Run) int { return a.From.Compare(b.From) })
 	st.Runs = kept
-	return run, alone
+	return &st.Runs[slices.IndexFunc(st.Runs, func(r Run) bool { return r.From.Equal(run.From) })]
 }
 
 func earlier(a, b time.Time) time.Time {
@@ -192,9 +196,24 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
+// and is what is known of two runs that have become one.
+func (g Gathered) and(o Gathered) Gathered {
+	if g.Count == 0 {
+		return o
+	}
+	if o.Count == 0 {
+		return g
+	}
+	if o.First.Before(g.First) {
+		g.First, g.Identity, g.FirstOne, g.Labels = o.First, o.Identity, o.FirstOne, o.Labels
+	}
+	g.Last, g.Count, g.Newest = later(g.Last, o.Last), g.Count+o.Count, append(slices.Clone(g.Newest), o.Newest...)
+	g.Newest = g.Newest[max(0, len(g.Newest)-maxNewest):]
+	return g
+}
+
 // gather takes an entry into what an alert would tell.
-func (st *State) gather(h Hit, t time.Time) {
-	g := &st.Gathered
+func (g *Gathered) gather(h Hit, t time.Time) {
 	line := incident.Line{Time: t, Text: bound(h.Entry.Message(), maxLine), Service: service(h)}
 	g.Count++
 	if g.First.IsZero() || t.Before(g.First) {

@@ -16,16 +16,17 @@ const orphanQuiet = 24 * time.Hour
 // settleIn makes the store fit the program: which rules fire, which alerts have lost their rule, which groups must be watched
 // though they have never spoken.
 func (e *Engine) settleIn(ctx context.Context) error {
-	e.firing = map[string]int{}
+	firing := map[string]int{}
 	set := e.o.Program.Evaluator.Set
-	return e.store.Update(ctx, func(tx *store.Tx) error {
+	err := e.store.Update(ctx, func(tx *store.Tx) error {
+		clear(firing)
 		alerts, err := tx.FiringAlerts(ctx)
 		if err != nil {
 			return err
 		}
 		for i := range alerts {
 			a := &alerts[i]
-			e.firing[a.Rule]++
+			firing[a.Rule]++
 			gone := set.Rule(a.Rule) == nil
 			if gone == a.Orphaned {
 				continue
@@ -47,6 +48,10 @@ func (e *Engine) settleIn(ctx context.Context) error {
 		}
 		return nil
 	})
+	if err == nil { // else the program of before stays in force, with what it knows
+		e.firing = firing
+	}
+	return err
 }
 
 // awaitOrphan lets the state of an alert whose rule is gone wait for its end.
@@ -68,6 +73,12 @@ func (e *Engine) endOrphan(ctx context.Context, tx *store.Tx, key incident.Key, 
 	if ok && cur.Incident != "" {
 		c := rules.Change{Kind: rules.Resolved, Alert: cur, At: now, How: "its rule is gone, and it has been quiet for a day"}
 		if err := e.within(ctx, tx, cur, &c, func(b *incident.Book) { b.Clear(cur.Incident, key, c.How) }); err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+	}
+	if ok && cur.Incident == "" { // of mode shadow: it is nobody's
+		cur.State, cur.ResolvedAt = incident.AlertResolved, now
+		if err := tx.SaveAlert(ctx, &cur); err != nil {
 			return err
 		}
 	}

@@ -213,6 +213,9 @@ func (e *Engine) apply(ctx context.Context, tx *store.Tx, c *rules.Change, done 
 	}
 	if c.Kind == rules.Counted {
 		cur.Last, cur.Count, cur.About, cur.Lines, cur.List = a.Last, cur.Count+c.Added, a.About, a.Lines, a.List
+		if a.First.Before(cur.First) {
+			cur.First, cur.FirstLine = a.First, a.FirstLine
+		}
 		if !c.Doubled || cur.Incident == "" {
 			return tx.SaveAlert(ctx, &cur)
 		}

@@ -276,7 +276,7 @@ func (b *Book) Count(a Alert, seen bool) {
 		if inc.ID != a.Incident || m == nil {
 			continue
 		}
-		m.Last, m.Count, m.About, m.Lines, m.List = a.Last, a.Count, a.About, a.Lines, a.List
+		m.First, m.FirstLine, m.Last, m.Count, m.About, m.Lines, m.List = a.First, a.FirstLine, a.Last, a.Count, a.About, a.Lines, a.List
 		c := b.touch(inc)
 		c.visible = c.visible || seen
 	}

@@ -187,6 +187,7 @@ func (b *Book) merge(older, younger *Incident) {
 	} else if ack != nil {
 		older.State, older.Acknowledgement = Acknowledged, ack
 	} else if worse := older.Severity > severity || older.MayPage() && !mayPage; worse && older.Severity > older.PagedSeverity {
+		older.Escalation.Retaken = b.now                   // an acknowledge that is not heard of yet was of less
 		c.ring, c.news = true, "joined by: "+younger.Title // else its policy runs already, and must not begin anew
 	}
 	b.say(younger, EventMerged, "taken in by %s: %s", older.ID, older.Title)

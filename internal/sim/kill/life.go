@@ -27,15 +27,16 @@ type life struct {
 	state *os.ProcessState
 }
 
-// start starts tocsin on the store, to be killed at a failpoint (NAME:COUNT) unless that is empty.
-func (w *world) start(failpoint string) (*life, error) {
+// start starts tocsin on the store, to be killed at a failpoint (NAME:COUNT) unless that is empty. It does not
+// outlive ctx.
+func (w *world) start(ctx context.Context, failpoint string) (*life, error) {
 	log, err := os.OpenFile(filepath.Join(w.dir, "tocsin.stderr"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, err
 	}
 	fmt.Fprintf(log, "--- %s failpoint=%s\n", time.Now().UTC().Format(time.RFC3339Nano), failpoint)
 	l := &life{up: make(chan struct{}), done: make(chan struct{}),
-		cmd: exec.Command(w.binary, "serve", "--config", filepath.Join(w.dir, "tocsin.yaml"), "--listen", "127.0.0.1:0", "--store", filepath.Join(w.dir, "tocsin.db"))}
+		cmd: exec.CommandContext(ctx, w.binary, "serve", "--config", filepath.Join(w.dir, "tocsin.yaml"), "--listen", "127.0.0.1:0", "--store", filepath.Join(w.dir, "tocsin.db"))}
 	l.cmd.Env = append(os.Environ(), "TOCSIN_FAILPOINT="+failpoint)
 	stderr, err := l.cmd.StderrPipe()
 	if err == nil {

@@ -79,7 +79,7 @@ func (w *world) liveAndDie(ctx context.Context, kind string) (hit bool, err erro
 	if slices.Contains(failpoints, kind) {
 		failpoint = fmt.Sprintf("%s:%d", kind, 1+w.chance.below(passedMost))
 	}
-	l, err := w.start(failpoint)
+	l, err := w.start(ctx, failpoint)
 	if err != nil {
 		return false, err
 	}
@@ -158,7 +158,7 @@ func (w *world) lastWords() string {
 func (w *world) drain(ctx context.Context, within time.Duration) error {
 	w.faults.set(false)
 	w.traffic.finish()
-	l, err := w.start("")
+	l, err := w.start(ctx, "")
 	if err != nil {
 		return err
 	}

@@ -142,7 +142,7 @@ func (t *traffic) step(g *group, now time.Time) {
 			g.again, g.hasty = 1, true
 		}
 		switch {
-		case g.open() > 0 && !(again && g.hasty && now.Sub(g.cleared) > relapseAfter):
+		case g.open() > 0 && (!again || !g.hasty || now.Sub(g.cleared) <= relapseAfter):
 		case again:
 			g.again--
 			g.hasty = t.chance.below(2) == 0

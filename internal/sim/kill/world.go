@@ -17,12 +17,6 @@ import (
 	"tocsin/internal/fakes"
 )
 
-// The receivers, and the channel of the one.
-const (
-	pager   = "oncall"
-	channel = "ops"
-)
-
 // configuration is what tocsin is run with: pages at once and again after secondStep, the channel hears of both.
 const configuration = `project: kill
 lateness: 1s
@@ -112,8 +106,8 @@ func newWorld(ctx context.Context, dir string, s settings) (*world, error) {
 	w.traffic = newTraffic(log, w.chance, w.pagerduty)
 	w.pagerduty.Observe = w.traffic.observe
 	w.faults.onHeld = w.traffic.recover
-	slackURL, err1 := w.serve(w.slack)
-	pagerURL, err2 := w.serve(w.pagerduty)
+	slackURL, err1 := w.serve(ctx, w.slack)
+	pagerURL, err2 := w.serve(ctx, w.pagerduty)
 	if err := errors.Join(err1, err2); err != nil {
 		w.close()
 		return nil, err
@@ -154,8 +148,8 @@ func build(ctx context.Context, to string, race bool) error {
 }
 
 // serve serves a stand-in on loopback and returns its address.
-func (w *world) serve(h http.Handler) (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+func (w *world) serve(ctx context.Context, h http.Handler) (string, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
 	}

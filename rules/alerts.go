@@ -1,0 +1,112 @@
+package rules
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"tocsin/internal/incident"
+	"tocsin/internal/logs"
+	"tocsin/internal/words"
+)
+
+// fire lets an alert of what was gathered fire.
+func (s *stepping) fire(r *Rule, st *State, e *logs.Entry, at time.Time) {
+	g := &st.Gathered
+	a := incident.Alert{
+		Key: incident.Key{Rule: r.Name, Group: st.Group.Text()}, State: incident.Firing,
+		Labels: incident.Labels{}, Severity: r.Severity, Mode: r.Mode, Impact: r.Impact, SymptomOf: r.SymptomOf,
+		First: g.First, Last: g.Last, Identity: g.Identity, FiredAt: at, Count: g.Count, About: st.Overflown, FirstLine: g.FirstOne,
+		Lines: slices.Clone(g.Newest), List: st.detector.List(),
+	}
+	if a.First.IsZero() { // an absence of what never spoke
+		a.First, a.Last = at, at
+	}
+	for _, from := range []incident.Labels{g.Labels, r.Labels, st.Group} {
+		for k, v := range from {
+			a.Labels[k] = v
+		}
+	}
+	a.Annotations = r.annotate(&a, e)
+	st.Alert = &a
+	st.AliveAt, st.QuietPassed = time.Time{}, false
+	s.changed(Change{Kind: Fired, Rule: r, Alert: a, At: at})
+}
+
+// count takes an entry into the alert that fires.
+func (s *stepping) count(r *Rule, st *State, added int64, at time.Time) {
+	a, g := st.Alert, &st.Gathered
+	before := a.Count
+	a.Last, a.Count, a.About, a.Lines, a.List = later(a.Last, g.Last), a.Count+added, st.Overflown, slices.Clone(g.Newest), st.detector.List()
+	if g.First.Before(a.First) && g.Count > 0 {
+		a.First, a.FirstLine = g.First, g.FirstOne // its identity stays: the incident is called by it
+	}
+	st.QuietPassed = false
+	seen := doubled(before, a.Count)
+	if seen {
+		s.stopped = later(s.stopped, at)
+	}
+	if n := len(s.out.Changes); n > 0 && s.out.Changes[n-1].Kind == Counted && s.out.Changes[n-1].Alert.Key == a.Key {
+		last := &s.out.Changes[n-1] // one change tells of many entries
+		last.Alert, last.At, last.Added, last.Doubled = *a, at, last.Added+added, last.Doubled || seen
+		return
+	}
+	s.out.Changes = append(s.out.Changes, Change{Kind: Counted, Rule: r, Alert: *a, At: at, Added: added, Doubled: seen})
+}
+
+// doubled says whether a count passed a power of two, from 16 on.
+func doubled(before, after int64) bool {
+	for n := int64(16); n <= after; n *= 2 {
+		if before < n {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *stepping) resolve(r *Rule, st *State, at time.Time, how string) {
+	a := *st.Alert
+	a.State, a.ResolvedAt = incident.AlertResolved, at
+	st.Alert, st.Gathered, st.Runs, st.QuietPassed = nil, Gathered{}, nil, false
+	st.Cleared = later(st.Cleared, a.Last)
+	if !r.detect.Traits().Silence {
+		st.detector, _ = r.detect.New(nil) // a fresh one has no state to be wrong
+	}
+	s.changed(Change{Kind: Resolved, Rule: r, Alert: a, At: at, How: how})
+}
+
+func (s *stepping) changed(c Change) {
+	s.out.Changes = append(s.out.Changes, c)
+	s.stopped = later(s.stopped, c.At)
+}
+
+// values reads the fields that the rule's detector wants.
+func (r *Rule) values(e *logs.Entry) map[string]string {
+	if len(r.fields) == 0 {
+		return nil
+	}
+	values := make(map[string]string, len(r.fields))
+	for name, path := range r.fields {
+		if v, ok := path.Text(e); ok {
+			values[name] = bound(v, maxLabel)
+		}
+	}
+	return values
+}
+
+// annotate renders the rule's annotations for an alert. e is the entry that let it fire; nil for an absence.
+func (r *Rule) annotate(a *incident.Alert, e *logs.Entry) map[string]string {
+	data := words.AnnotationData{Labels: a.Labels, Count: a.Count, List: a.List, First: a.First, Last: a.Last}
+	if e != nil {
+		data.Entry = words.FieldsOf(e.Root)
+	}
+	out := make(map[string]string, len(r.annotations))
+	for name, tmpl := range r.annotations {
+		text, err := tmpl.Render(data)
+		if err != nil && text == "" {
+			text = r.Name // the words failed: the page must go out all the same
+		}
+		out[name] = strings.TrimSpace(text)
+	}
+	return out
+}
