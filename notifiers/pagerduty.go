@@ -2,6 +2,7 @@ package notifiers
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -259,9 +260,11 @@ func (p *pagerDutyNotifier) Poll(ctx context.Context, keys []string) ([]Answer, 
 		switch newest.Status {
 		case "acknowledged":
 			a.State = incident.Acknowledged
+			var latest time.Time // other changes of the status say nothing of when somebody took it
 			for _, ack := range newest.Acknowledgements {
-				if ack.Acknowledger.Summary != "" && !ack.At.Before(a.At) || a.By == "" {
-					a.By, a.At = ack.Acknowledger.Summary, ack.At
+				if ack.At.After(latest) {
+					latest, a.At = ack.At, ack.At
+					a.By = cmp.Or(ack.Acknowledger.Summary, a.By)
 				}
 			}
 		case "resolved":
