@@ -172,17 +172,19 @@ func (e *Evaluator) NextDue(r *Rule, st *State) time.Time {
 	if st.Alert != nil && r.resolves.kind == onQuiet && !st.QuietPassed {
 		add(st.Alert.Last.Add(r.resolves.after))
 	}
-	add(st.Clear)
 	switch {
 	case len(st.Runs) > 0:
 		add(st.Runs[0].To.Add(r.window() + Overlap + time.Second))
 	case st.Alert == nil && len(st.Seen) > 0: // all that is seen is of before the end
 		add(st.Cleared.Add(r.window() + Overlap + time.Second))
 	}
-	if due.IsZero() {
-		return due
+	if !due.IsZero() {
+		due = later(due.Add(e.Lateness), st.Later)
 	}
-	return later(due.Add(e.Lateness), st.Later)
+	if clear := st.Clear.Add(e.Lateness); !st.Clear.IsZero() && (due.IsZero() || clear.Before(due)) {
+		return clear // it waits for no source
+	}
+	return due
 }
 
 func (r *Rule) window() time.Duration { return r.detect.Traits().Window }
@@ -292,6 +294,7 @@ func (s *stepping) tick(key incident.Key, at time.Time) error {
 			st.detector.Observe(detectors.Match{Time: since})
 		}
 	}
+	s.tryClear(r, st, at)
 	if !silence && s.Gone != nil && s.Gone(st.Source) && at.Before(st.newest().Add(goneFor)) {
 		st.Later = later(at, s.Watermark).Add(time.Minute)
 		return nil
@@ -302,7 +305,6 @@ func (s *stepping) tick(key incident.Key, at time.Time) error {
 	if silence && st.Alert == nil && st.detector.Holds() {
 		s.fire(r, st, nil, at)
 	}
-	s.tryClear(r, st, at)
 	s.tryQuiet(r, st, at)
 	return nil
 }

@@ -41,6 +41,8 @@ type player struct {
 	clock   time.Time
 	states  map[incident.Key]*State
 	changes []Change
+	// gone says that the source is not read at present.
+	gone bool
 }
 
 func newPlayer(t testing.TB, file string) *player {
@@ -77,7 +79,7 @@ func (p *player) run(hits []Hit) {
 		sortWaiting(due)
 		out, err := p.ev.Step(Slice{Hits: hits, Due: due, Watermark: p.clock,
 			Load:  func(k incident.Key) (*State, error) { return reload(p.states[k]) },
-			Sight: func(string) (time.Time, bool) { return time.Time{}, true }})
+			Sight: func(string) (time.Time, bool) { return time.Time{}, true }, Gone: func(string) bool { return p.gone }})
 		if err != nil {
 			p.t.Fatal(err)
 		}
@@ -230,6 +232,29 @@ rules:
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		})
+	}
+}
+
+// An end that was seen needs nothing more of its source: a start finds it due before the source has spoken, and many starts in a row
+// must not put it off for ever.
+func TestAnEndThatWasSeenWaitsForNoSource(t *testing.T) {
+	p := newPlayer(t, `
+rules:
+  - name: bad
+    filter: severity=ERROR
+    detect: {threshold: {count: 1, window: 2m}}
+    resolves: {on_clear: severity=INFO}
+    severity: high
+`)
+	p.take(entry(0, 0, "a", "hook", "ERROR"))
+	p.gone = true
+	p.until(3 * time.Minute) // what else is due waits for the source
+	p.gone = false
+	p.take(entry(3*time.Minute, 3*time.Minute, "b", "hook", "INFO"))
+	p.gone = true
+	p.until(3*time.Minute + lateness)
+	if want := "bad {} fired\nbad {} over: 0s to 0s, 1, []"; p.alerts() != want {
+		t.Errorf("%s\nnot\n%s", p.alerts(), want)
 	}
 }
 

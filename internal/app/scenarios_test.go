@@ -211,7 +211,7 @@ func TestOutageIsOneStory(t *testing.T) {
 	if len(ids) != 1 {
 		t.Errorf("%d incidents, want 1", len(ids))
 	}
-	for _, rule := range []string{"prow-config-load-error", "prow-config-agent-fatal", "prow-crash-loop", "prow-webhook-502-probe", "prow-webhook-502-load-balancer"} {
+	for _, rule := range []string{"prow-config-load-error", "prow-config-agent-fatal", "prow-crash-loop", "prow-webhook-502-probe", "prow-webhook-502-load-balancer", "prow-webhook-502-lasting"} {
 		if !rules[rule] {
 			t.Errorf("%s did not fire", rule)
 		}

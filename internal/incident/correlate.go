@@ -47,7 +47,13 @@ func belong(a, m *Alert) bool {
 }
 
 func symptom(s, cause *Alert) bool {
-	return slices.Contains(s.SymptomOf, cause.Rule) && s.Last.Sub(cause.Last) <= CauseAge
+	return explains(cause, s) && s.Last.Sub(cause.Last) <= CauseAge
+}
+
+// explains says whether one alert's rule is named as a cause by the other's, and both are about one service: deck's panic does not
+// explain hook's 502. A cause without a service, such as a configuration that does not load, concerns everybody.
+func explains(cause, s *Alert) bool {
+	return slices.Contains(s.SymptomOf, cause.Rule) && (cause.Service() == "" || s.Service() == "" || cause.Service() == s.Service())
 }
 
 // withSameStart adds the incidents of a cluster that an alert makes one with, because three or more services at high or above
@@ -213,7 +219,7 @@ func jointAcknowledgement(older, younger *Incident) *Acknowledgement {
 	if joint == nil {
 		return nil
 	}
-	probe := Incident{Acknowledgement: joint}
+	probe := Incident{Acknowledgement: joint, Alerts: slices.Concat(older.Alerts, younger.Alerts)}
 	for _, inc := range []*Incident{older, younger} {
 		for i := range inc.Alerts {
 			a := &inc.Alerts[i]

@@ -80,12 +80,13 @@ func moreTelling(a, b *Alert) bool {
 
 // explained says whether another alert of the incident is a cause of this one.
 func (inc *Incident) explained(a *Alert) bool {
-	return slices.ContainsFunc(inc.Alerts, func(c Alert) bool { return c.Rule != a.Rule && slices.Contains(a.SymptomOf, c.Rule) })
+	return slices.ContainsFunc(inc.Alerts, func(c Alert) bool { return c.Rule != a.Rule && explains(&c, a) })
 }
 
 // covered says whether the acknowledge covers an alert: it fired then, or is a symptom of one that did.
 func (inc *Incident) covered(a *Alert) bool {
 	return slices.ContainsFunc(inc.Acknowledgement.Covers, func(k Key) bool {
-		return k == a.Key || slices.Contains(a.SymptomOf, k.Rule)
+		cause := inc.Alert(k)
+		return k == a.Key || cause != nil && explains(cause, a)
 	})
 }

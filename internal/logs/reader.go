@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
@@ -223,8 +224,7 @@ func (r *Reader) array(at int) bool {
 	return true
 }
 
-// release puts the held documents into the queue, the oldest entry first: all of them turned round if they run from the
-// newest to the oldest throughout (pages of one query), else each that does so by itself.
+// release puts the held documents, which may be the pages of one query, into the queue, the oldest entry first.
 func (r *Reader) release() {
 	if len(r.held) == 0 {
 		return
@@ -233,28 +233,17 @@ func (r *Reader) release() {
 	for _, d := range r.held {
 		all = append(all, d...)
 	}
-	if all.descending() {
-		all.turn()
-	} else {
-		all = all[:0:0]
-		for _, d := range r.held {
-			if d.descending() {
-				d.turn()
-			}
-			all = append(all, d...)
-		}
-	}
+	all.order()
 	r.held = nil
 	r.queue = append(r.queue, all...)
 }
 
-// descending says whether the lines' times fall and never rise. Lines without a time are not asked.
-func (d document) descending() bool {
-	var last time.Time
-	fell := false
+// times are the lines' times; a line without one has that of the line before it.
+func (d document) times() []time.Time {
+	times := make([]time.Time, len(d))
 	var dec decoder
 	var e Entry
-	for _, line := range d {
+	for i, line := range d {
 		dec.reset()
 		e = Entry{}
 		dec.line(line, &e)
@@ -262,22 +251,40 @@ func (d document) descending() bool {
 		if t.IsZero() {
 			t = e.ReceiveTimestamp
 		}
-		if t.IsZero() {
-			continue
+		if t.IsZero() && i > 0 {
+			t = times[i-1]
 		}
-		if !last.IsZero() {
-			if t.After(last) {
-				return false
-			}
-			fell = fell || t.Before(last)
-		}
-		last = t
+		times[i] = t
 	}
-	return fell
+	return times
 }
 
-func (d document) turn() {
-	for i, j := 0, len(d)-1; i < j; i, j = i+1, j-1 {
-		d[i], d[j] = d[j], d[i]
+// order turns a document that runs from the newest to the oldest, as gcloud writes it, and puts what is a little out of order in it,
+// or was joined of several, in its place. One that rises more often than it falls is as it was received, and left so.
+func (d document) order() {
+	times := d.times()
+	rises, falls := 0, 0
+	for i := 1; i < len(times); i++ {
+		switch {
+		case times[i].After(times[i-1]):
+			rises++
+		case times[i].Before(times[i-1]):
+			falls++
+		}
+	}
+	if falls <= rises {
+		return
+	}
+	type timed struct {
+		line []byte
+		at   time.Time
+	}
+	all := make([]timed, len(d))
+	for i := range d {
+		all[len(d)-1-i] = timed{d[i], times[i]}
+	}
+	slices.SortStableFunc(all, func(a, b timed) int { return a.at.Compare(b.at) })
+	for i := range all {
+		d[i] = all[i].line
 	}
 }

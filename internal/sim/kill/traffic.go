@@ -21,6 +21,8 @@ const (
 	perProject = 100
 	// secondStep is when the policy pages again.
 	secondStep = 4 * time.Second
+	// lateness is how much later than its time a line may come, so how long an end is waited for.
+	lateness = time.Second
 	// rotateEvery is how many lines a file holds before it is rotated.
 	rotateEvery = 1500
 )
@@ -142,6 +144,7 @@ func (t *traffic) step(g *group, now time.Time) {
 			g.again, g.hasty = 1, true
 		}
 		switch {
+		case again && now.Sub(g.cleared) < 2*lateness: // sooner it would not have been well at all
 		case g.open() > 0 && (!again || !g.hasty || now.Sub(g.cleared) <= relapseAfter):
 		case again:
 			g.again--

@@ -19,7 +19,7 @@ import (
 
 // configuration is what tocsin is run with: pages at once and again after secondStep, the channel hears of both.
 const configuration = `project: kill
-lateness: 1s
+lateness: %[5]s
 sources:
   app: {file: {paths: [%[1]s]}}
 rules: [rules.yaml]
@@ -118,7 +118,7 @@ func newWorld(ctx context.Context, dir string, s settings) (*world, error) {
 			files[name] = text + "\n"
 		}
 	}
-	c := fmt.Sprintf(configuration, log, slackURL, pagerURL, secondStep)
+	c := fmt.Sprintf(configuration, log, slackURL, pagerURL, secondStep, lateness)
 	for _, name := range []string{"slack-token", "routing-key", "pagerduty-token"} {
 		c = strings.ReplaceAll(c, "file: "+name, "file: "+filepath.Join(dir, name))
 	}
