@@ -100,7 +100,8 @@ func parseTime(s string) (time.Time, bool) {
 
 var durationPattern = regexp.MustCompile(`^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|ms|s|m|h)$`)
 
-// parseDuration reads a signed decimal number with one unit.
+// parseDuration reads a signed decimal number with one unit. The API's durations reach 10,000 years: one beyond what a
+// time.Duration holds, 292 years, is the longest that it holds.
 func parseDuration(s string) (time.Duration, bool) {
 	if s == "" {
 		return 0, false
@@ -114,7 +115,13 @@ func parseDuration(s string) (time.Duration, bool) {
 		return 0, false
 	}
 	d, err := time.ParseDuration(s)
-	return d, err == nil
+	if err == nil {
+		return d, true
+	}
+	if s[0] == '-' {
+		return math.MinInt64, true
+	}
+	return math.MaxInt64, true
 }
 
 // severityOf is a severity by name or number.

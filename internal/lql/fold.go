@@ -19,7 +19,19 @@ func fold(s string) string {
 	for range 2 {
 		s = norm.NFKC.String(folder.String(norm.NFKC.String(s)))
 	}
-	return s
+	return strings.Map(cherokee, s)
+}
+
+// cherokee gives Cherokee's small letters their capitals, which is what they fold to: the text packages fold each to the
+// other.
+func cherokee(r rune) rune {
+	switch {
+	case r >= 0xAB70 && r <= 0xABBF:
+		return r - 0xAB70 + 0x13A0
+	case r >= 0x13F8 && r <= 0x13FD:
+		return r - 8
+	}
+	return r
 }
 
 // dropIgnorable drops the code points that have the property Default_Ignorable_Code_Point, such as the soft hyphen; the

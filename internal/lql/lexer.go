@@ -131,6 +131,8 @@ func (l *lexer) token() (token, error) {
 		n += size
 	}
 	switch {
+	case n > 0 && rest[n-1] == '!' && n < len(rest) && rest[n] == '"':
+		return token{}, l.fail(n-1, 1, "inequality is written !=, a regular expression that must not match !~")
 	case n > 0:
 		return l.take(tokenText, n), nil
 	case rest[0] == '~':
