@@ -157,7 +157,7 @@ func (p *parser) term(simple func() Node) Node {
 	}
 	p.next()
 	p.needTerm(t.text)
-	if u := p.peek(); keyword(u, "NOT") || u.kind == tokenMinus {
+	if u := p.peek(); keyword(u, "NOT") || u.kind == tokenMinus && !p.signed() {
 		p.syntax(u, "a term may be negated once; use parentheses, as in NOT (NOT a)")
 	}
 	return &Not{Item: simple()}
