@@ -116,7 +116,7 @@ func compareText(op Op, k *constant, s string) bool {
 	case Has:
 		return k.in(s)
 	}
-	return ordered(op, strings.Compare(fold(s), k.folded))
+	return ordered(op, strings.Compare(foldText(s), k.folded))
 }
 
 // match says whether any value of the entry contains the text or equals the value.
@@ -137,11 +137,7 @@ func containsAnywhere(v logs.Value, schema *logs.Field, k *constant) bool {
 	case logs.Object:
 		for i := range v.Members {
 			m := &v.Members[i]
-			var next *logs.Field
-			if schema != nil && schema.Type == logs.MessageType {
-				next = schema.Field(m.Name)
-			}
-			if containsAnywhere(m.Value, next, k) {
+			if containsAnywhere(m.Value, child(schema, m.Name), k) {
 				return true
 			}
 		}

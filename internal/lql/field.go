@@ -208,9 +208,34 @@ func (w *walker) protoMember(v logs.Value, i int) logs.Value {
 
 // sameProtoName says whether two names spell the same proto field: letter case and underscores aside.
 func sameProtoName(a, b string) bool {
-	if strings.EqualFold(a, b) {
-		return true
+	i, j := 0, 0
+	for {
+		for i < len(a) && a[i] == '_' {
+			i++
+		}
+		for j < len(b) && b[j] == '_' {
+			j++
+		}
+		if i == len(a) || j == len(b) {
+			return i == len(a) && j == len(b)
+		}
+		if lower(a[i]) != lower(b[j]) {
+			return false
+		}
+		i++
+		j++
 	}
-	return strings.IndexByte(a+b, '_') >= 0 &&
-		strings.EqualFold(strings.ReplaceAll(a, "_", ""), strings.ReplaceAll(b, "_", ""))
+}
+
+// child is a message's field of exactly that name, as entries spell it, or nil.
+func child(schema *logs.Field, name string) *logs.Field {
+	if schema == nil || schema.Type != logs.MessageType {
+		return nil
+	}
+	for i := range schema.Fields {
+		if schema.Fields[i].Name == name {
+			return &schema.Fields[i]
+		}
+	}
+	return nil
 }

@@ -2,6 +2,7 @@ package lql
 
 import (
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -66,31 +67,71 @@ func lower(c byte) byte {
 	return c
 }
 
+const (
+	// longText is how many bytes of text are worth remembering what they fold to.
+	longText = 4096
+	// foldsKept is how many bytes of such text are remembered.
+	foldsKept = 2 << 20
+)
+
+// folded remembers what texts of an entry fold to: a filter may ask thousands of times of one, and folding takes milliseconds
+// for a text of 256 KiB.
+type folded struct {
+	texts map[string]string
+	size  int
+}
+
+var foldedTexts = sync.Pool{New: func() any { return &folded{texts: map[string]string{}} }}
+
+// foldText is fold for the text of an entry.
+func foldText(s string) string {
+	if len(s) < 64 {
+		return fold(s)
+	}
+	m := foldedTexts.Get().(*folded)
+	defer foldedTexts.Put(m)
+	out, ok := m.texts[s]
+	if ok {
+		return out
+	}
+	out = fold(s)
+	if m.size += len(s) + len(out); m.size > foldsKept {
+		clear(m.texts)
+		m.size = len(s) + len(out)
+	}
+	m.texts[strings.Clone(s)] = out // s may share the memory of a whole batch
+	return out
+}
+
 // equals says whether s folds to the constant.
 func (k *constant) equals(s string) bool {
 	if !isASCII(s) {
-		return fold(s) == k.folded
+		return foldText(s) == k.folded
 	}
-	return len(s) == len(k.folded) && equalLower(s, k.folded)
+	return len(s) == len(k.folded) && equalLower(s, k.folded) == len(s)
 }
 
-// equalLower says whether s, in lower case, is low; both are ASCII of the same length.
-func equalLower(s, low string) bool {
-	for i := 0; i < len(low); i++ {
+// equalLower is how many bytes of s, in lower case, are those that low begins with; both are ASCII.
+func equalLower(s, low string) int {
+	n := min(len(s), len(low))
+	for i := range n {
 		if lower(s[i]) != low[i] {
-			return false
+			return i
 		}
 	}
-	return true
+	return n
 }
 
 // in says whether what s folds to contains the constant.
 func (k *constant) in(s string) bool {
 	if !isASCII(s) {
-		return strings.Contains(fold(s), k.folded)
+		return strings.Contains(foldText(s), k.folded)
 	}
-	if !k.ascii {
+	if !k.ascii || len(k.folded) > len(s) {
 		return false
+	}
+	if len(s) >= longText {
+		return strings.Contains(foldText(s), k.folded)
 	}
 	return indexLower(s, k.folded) >= 0
 }
@@ -105,9 +146,18 @@ func indexLower(s, low string) int {
 	if first >= 'a' && first <= 'z' {
 		upper -= 'a' - 'A'
 	}
+	work := 0
 	for i := 0; i+len(low) <= len(s); i++ {
-		if c := s[i]; (c == first || c == upper) && equalLower(s[i+1:], low[1:]) {
+		if c := s[i]; c != first && c != upper {
+			continue
+		}
+		same := equalLower(s[i+1:], low[1:])
+		if same == len(low)-1 {
 			return i
+		}
+		// Text that nearly is what is looked for, again and again, would cost the product of the two lengths.
+		if work += same; work > 4*len(s) {
+			return strings.Index(strings.ToLower(s), low)
 		}
 	}
 	return -1
