@@ -281,6 +281,16 @@ func refCompare(f found, op, lit string, quoted bool) bool {
 				return refOrdered(op, a.Cmp(b))
 			}
 		}
+		if a, ok := refDuration(text); ok && text[0] != '+' && text[0] != '.' && strings.HasSuffix(text, "s") {
+			if b, ok := refDuration(lit); ok {
+				return refOrdered(op, big.NewFloat(a).Cmp(big.NewFloat(b)))
+			}
+		}
+		if a, err := time.Parse(time.RFC3339Nano, text); err == nil {
+			if b, ok := refTime(lit); ok {
+				return refOrdered(op, a.Compare(b))
+			}
+		}
 	}
 	if op == ":" {
 		return strings.Contains(foldRef(text), foldRef(lit))
