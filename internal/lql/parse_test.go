@@ -212,6 +212,11 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		checkRoundTrip(t, src)
+		for _, l := range filter.Lints() {
+			if _, err := Parse(l.Mend); err != nil && len(l.Mend) < MaxLength || l.At.Line < 1 || l.Text == "" {
+				t.Fatalf("%q: lint %+v: %v", src, l, err)
+			}
+		}
 		own := filter.Own()
 		for _, e := range entries {
 			if filter.Match(e) && !own.Match(e) {
