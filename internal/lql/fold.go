@@ -1,6 +1,7 @@
 package lql
 
 import (
+	"bytes"
 	"strings"
 	"sync"
 	"unicode"
@@ -15,12 +16,55 @@ func fold(s string) string {
 	if isASCII(s) {
 		return strings.ToLower(s)
 	}
+	if short, ok := appendFold(nil, s); ok {
+		return string(short)
+	}
 	s = strings.Map(dropIgnorable, strings.ToValidUTF8(s, "\uFFFD"))
 	folder := cases.Fold()
 	for range 2 {
 		s = norm.NFKC.String(folder.String(norm.NFKC.String(s)))
 	}
 	return strings.Map(cherokee, s)
+}
+
+// quickFold is what each character below U+0530 (Latin, Greek, Cyrillic) folds to, but for the marks that combine with the
+// character before them: those have no entry, an empty one is dropped.
+var quickFold = sync.OnceValue(func() *[0x530][]byte {
+	var table [0x530][]byte
+	folder := cases.Fold()
+	for r := range rune(len(table)) {
+		if unicode.Is(unicode.M, r) {
+			continue
+		}
+		s := strings.Map(dropIgnorable, string(r))
+		for range 2 {
+			s = norm.NFKC.String(folder.String(norm.NFKC.String(s)))
+		}
+		table[r] = append([]byte{}, s...)
+		if strings.IndexFunc(s, func(r rune) bool { return unicode.Is(unicode.M, r) }) >= 0 {
+			table[r] = nil // what stands before it decides
+		}
+	}
+	return &table
+})
+
+// appendFold appends what s folds to; false if it holds other than the characters of quickFold.
+func appendFold(b []byte, s string) ([]byte, bool) {
+	table := quickFold()
+	for i := 0; i < len(s); {
+		if c := s[i]; c < utf8.RuneSelf {
+			b = append(b, lower(c))
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(s[i:])
+		if r >= rune(len(table)) || table[r] == nil {
+			return b, false
+		}
+		b = append(b, table[r]...)
+		i += size
+	}
+	return b, true
 }
 
 // cherokee gives Cherokee's small letters their capitals, which is what they fold to: the text packages fold each to the
@@ -125,6 +169,12 @@ func equalLower(s, low string) int {
 // in says whether what s folds to contains the constant.
 func (k *constant) in(s string) bool {
 	if !isASCII(s) {
+		if len(s) < 64 {
+			var buf [128]byte
+			if b, ok := appendFold(buf[:0], s); ok {
+				return bytes.Contains(b, k.bytes)
+			}
+		}
 		return strings.Contains(foldText(s), k.folded)
 	}
 	if !k.ascii || len(k.folded) > len(s) {

@@ -17,6 +17,8 @@ type parser struct {
 	depth  int
 	// inValues is set within a list of values, where a minus may be a sign.
 	inValues bool
+	// programs is how many instructions the regular expressions so far compile to.
+	programs int
 	errs     Errors
 }
 
@@ -384,7 +386,7 @@ func (p *parser) finish(c *Compare, t token) Node {
 			p.report(t, "bad regular expression", "it must be in double quotes")
 			return c
 		}
-		re, err := compileRegexp(c.Value.Text)
+		re, err := p.compileRegexp(c.Value.Text)
 		if err != nil {
 			p.report(t, "bad regular expression", err.Error())
 			return c

@@ -320,6 +320,9 @@ func refAnywhere(v any, typ refType, lit string, quoted bool) bool {
 		}
 		return false
 	}
+	if refDefault(typ, v) {
+		return false
+	}
 	if lit == "NULL_VALUE" && !quoted {
 		if v == nil {
 			return true
