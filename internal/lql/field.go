@@ -55,6 +55,9 @@ func free(t logs.FieldType) bool {
 
 // unknownField says what might have been meant by name within parent.
 func unknownField(parent *logs.Field, before []token, name token) string {
+	if strings.HasPrefix(name.text, "!") {
+		return "to exclude, write NOT before the term"
+	}
 	var known []string
 	for i := range parent.Fields {
 		known = append(known, parent.Fields[i].Name)

@@ -228,8 +228,16 @@ func (l *linter) constant(c *Compare) bool {
 	return true
 }
 
-// word is and, or and not in lower case.
+// word is and, or and not in lower case, what they are called elsewhere, and text in single quotes.
 func (l *linter) word(at Position, n Node, lit Literal) bool {
+	if strings.HasPrefix(lit.Text, "'") && !lit.Quoted {
+		l.add(at, n, "looks for the single quote too: text stands between double quotes", "")
+		return true
+	}
+	if op := map[string]string{"&&": "AND", "&": "AND", "||": "OR", "|": "OR", "!": "NOT"}[lit.Text]; op != "" && !lit.Quoted {
+		l.add(at, n, fmt.Sprintf("is text to look for: the operator is written %s; quote it if it is meant", op), "")
+		return true
+	}
 	if up := strings.ToUpper(lit.Text); !lit.Quoted && (up == "AND" || up == "OR" || up == "NOT") {
 		l.add(at, n, fmt.Sprintf("is a word to look for: the operator is written %s; quote the word if it is meant", up), "")
 		return true

@@ -372,6 +372,9 @@ func operatorHint(op Op, t token) string {
 	if op == Equal && t.text == "=" {
 		return "equality is written with one ="
 	}
+	if op == Equal && (t.text == ">" || t.text == "<") {
+		return fmt.Sprintf("the operator is written %s=", t.text)
+	}
 	if op == Less && t.text == ">" {
 		return "inequality is written !="
 	}
