@@ -367,20 +367,6 @@ func (p *parser) value(c Compare) Node {
 	return p.finish(&c, t)
 }
 
-// operatorHint says what an operator behind an operator should have been.
-func operatorHint(op Op, t token) string {
-	if op == Equal && t.text == "=" {
-		return "equality is written with one ="
-	}
-	if op == Equal && (t.text == ">" || t.text == "<") {
-		return fmt.Sprintf("the operator is written %s=", t.text)
-	}
-	if op == Less && t.text == ">" {
-		return "inequality is written !="
-	}
-	return fmt.Sprintf("a value should stand here; a value that holds %s must be in double quotes", t.raw)
-}
-
 // finish checks a comparison with a constant and prepares it.
 func (p *parser) finish(c *Compare, t token) Node {
 	c.constant = newConstant(c.Value)
