@@ -83,6 +83,8 @@ type item struct {
 	typ   logs.FieldType
 	// unset says that the entry does not have the field and this is its default.
 	unset bool
+	// schema is what a whole message is of; nil for a payload's object.
+	schema *logs.Field
 	// proto says that the value is in a payload that was a protocol buffer.
 	proto bool
 }
@@ -143,13 +145,13 @@ func (f *Field) ending(v logs.Value, yield func(item) bool) bool {
 		}
 		if v.Kind == logs.Array {
 			for _, m := range v.Items {
-				if yield(item{v: m}) {
+				if yield(item{v: m, schema: f.leaf}) {
 					return true
 				}
 			}
 			return false
 		}
-		return yield(item{v: v})
+		return yield(item{v: v, schema: f.leaf})
 	}
 	if missing {
 		if inRepeated(f) {

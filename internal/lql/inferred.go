@@ -60,7 +60,7 @@ func matchNull(op Op, it item) bool {
 // onObject is the outcome of comparing a whole object (jsonPayload itself, labels): `:` looks into all of its values, as a
 // value without a field looks into the whole entry; nothing else is defined.
 func onObject(op Op, c *constant, it item) bool {
-	return op == Has && containsAnywhere(it.v, nil, c)
+	return op == Has && containsAnywhere(it.v, it.schema, c)
 }
 
 // hasScalar is `:` on what is no text: equality.

@@ -11,7 +11,7 @@ import (
 )
 
 var entryTexts = []string{"a", "A b", "ab", "", "5", "5.0", "1000", "true", "error", "ß", "SS", "oﬃce", "ﬁ", "fi", "é", "É", "ａ", "x\u00ady", "x y", "x.y", "x\"y\\z", "tab\there", "k", "NULL_VALUE", "*",
-	"10.0.0.1", "10.1.0.0/16", "10.0.0.1:80", "2001:db8::5", "https://h/hook?a=x%20y", "1s", "2026-01-01", "k8s_pod", "and", "line\nx"}
+	"10.0.0.1", "10.1.0.0/16", "10.0.0.0/7", "10.0.0.1:80", "2001:db8::5", "https://h/hook?a=x%20y", "1s", "2026-01-01", "k8s_pod", "and", "line\nx"}
 
 func drawValue(t *rapid.T, depth int) any {
 	most := 5

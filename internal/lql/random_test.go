@@ -158,7 +158,7 @@ func drawFunction(t *rapid.T, p refPath) drawn {
 			return slices.ContainsFunc(p.get(e), func(f found) bool { return !f.unset && refInNet(f.v, subnet) })
 		}}
 	case 3:
-		tokens := rapid.SliceOfN(rapid.SampledFrom([]string{"a", "x", "y", "10", "é", "hook"}), 1, 2).Draw(t, "tokens")
+		tokens := rapid.SliceOfN(rapid.SampledFrom([]string{"a", "x", "y", "10", "é", "hook", "1s", "INFO"}), 1, 2).Draw(t, "tokens")
 		phrases := rapid.SliceOfN(rapid.SampledFrom([]string{"x y", "10.0", "ab", "/hook"}), 0, 1).Draw(t, "phrases")
 		query := strings.Join(tokens, " ")
 		for _, phrase := range phrases {

@@ -222,7 +222,11 @@ func refCompare(f found, op, lit string, quoted bool) bool {
 		return false
 	}
 	if o, ok := f.v.(object); ok {
-		return op == ":" && refAnywhere(o, freeType, lit, quoted)
+		typ := freeType
+		if f.typ == messageType {
+			typ = messageType
+		}
+		return op == ":" && refAnywhere(o, typ, lit, quoted)
 	}
 	text, isText := f.v.(string)
 	if op == "=~" || op == "!~" {

@@ -161,7 +161,7 @@ func (q *search) in(e *logs.Entry, field *Field) bool {
 		if it.typed && it.typ != logs.StringType {
 			return false
 		}
-		return eachText(it.v, nil, h.look)
+		return eachText(it.v, it.schema, h.look)
 	})
 }
 
