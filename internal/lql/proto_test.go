@@ -45,7 +45,7 @@ func TestProtoAsJSON(t *testing.T) {
 		}
 		var filters []*Filter
 		for range 40 {
-			filters = append(filters, parsed(t, drawGrammar(t, 2, func(bool) drawn { return drawSimple(t) }).src))
+			filters = append(filters, parsed(t, drawFilter(t).src))
 		}
 		n := 0
 		if _, err := Compile(filters).Scan(logs.Batch{Form: logs.Proto, Data: wire.Bytes()}, time.Time{}, func(_ *logs.Entry, matched []int) { n += len(matched) }); err != nil {

@@ -98,6 +98,41 @@ func drawGrammar(t *rapid.T, depth int, simple func(afterMinus bool) drawn) draw
 
 var ordinaryOps = []string{"=", "!=", "<", "<=", ">", ">=", ":"}
 
+// drawRule draws what most rules are: equalities and parts of text that must all hold.
+func drawRule(t *rapid.T) drawn {
+	var all []drawn
+	for range rapid.IntRange(1, 3).Draw(t, "terms") {
+		p := rapid.SampledFrom(rulePaths).Draw(t, "path")
+		op := rapid.SampledFrom([]string{"=", "=", "=", ":", ">="}).Draw(t, "op")
+		src, text, quoted := drawLiteral(t)
+		if rapid.IntRange(0, 4).Draw(t, "list") == 0 {
+			src2, text2, quoted2 := drawLiteral(t)
+			a, b := p.any(op, text, quoted), p.any(op, text2, quoted2)
+			all = append(all, drawn{p.src + op + "(" + src + " OR " + src2 + ")", func(e object) bool { return a(e) || b(e) }})
+			continue
+		}
+		all = append(all, drawn{p.src + op + src, p.any(op, text, quoted)})
+	}
+	var srcs []string
+	for _, d := range all {
+		srcs = append(srcs, d.src)
+	}
+	return drawn{strings.Join(srcs, " "), func(e object) bool { return !slices.ContainsFunc(all, func(d drawn) bool { return !d.holds(e) }) }}
+}
+
+// drawFilter draws a filter: a rule, or anything that the grammar has.
+func drawFilter(t *rapid.T) drawn {
+	if rapid.Bool().Draw(t, "rule") {
+		return drawRule(t)
+	}
+	return drawGrammar(t, 2, func(bool) drawn { return drawSimple(t) })
+}
+
+// rulePaths are the fields that rules ask most.
+var rulePaths = slices.DeleteFunc(slices.Clone(refPaths), func(p refPath) bool {
+	return !slices.Contains([]string{"textPayload", "severity", "jsonPayload.a", "JSONPAYLOAD.b", "jsonPayload.a.b", "resource.type", "labels.k", "httpRequest.status", "httpRequest.requestUrl", "protoPayload.methodName", "protoPayload.status.a", "insertId", "timestamp", "httpRequest.latency", "http_request.response_size"}, p.src)
+})
+
 // drawSimple draws a term.
 func drawSimple(t *rapid.T) drawn {
 	p := rapid.SampledFrom(refPaths).Draw(t, "path")
@@ -229,7 +264,7 @@ func TestAgainstReference(t *testing.T) {
 		var ds []drawn
 		var fs []*Filter
 		for range filters {
-			d := drawGrammar(t, 2, func(bool) drawn { return drawSimple(t) })
+			d := drawFilter(t)
 			f, err := Parse(d.src)
 			if err != nil {
 				t.Fatalf("Parse(%q): %v", d.src, err)
