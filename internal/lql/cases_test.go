@@ -18,6 +18,7 @@ type testCase struct {
 	Entry  json.RawMessage `json:"entry"`
 	Expect any             `json:"expect"`
 	Source string          `json:"source"`
+	Rule   string          `json:"rule"` // the sentence that the expectation was written from
 	Note   string          `json:"note"`
 }
 

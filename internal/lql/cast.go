@@ -10,6 +10,9 @@ import (
 	"tocsin/internal/logs"
 )
 
+// severityNames are the names of the severities, the lowest first.
+var severityNames = []string{"DEFAULT", "DEBUG", "INFO", "NOTICE", "WARNING", "ERROR", "CRITICAL", "ALERT", "EMERGENCY"}
+
 var castTypes = []string{"STRING", "INT64", "FLOAT64", "BOOL", "TIMESTAMP", "DURATION"}
 
 // caster converts values to one type.
@@ -95,7 +98,8 @@ func (c *caster) cast(it item) (item, bool) {
 	return item{}, false
 }
 
-// text is the value as a string; false for what has none.
+// text is the value as a string, one spelling for all that JSON and the wire may write of a field whose type is known; false
+// for what has none.
 func (c *caster) text(it item) (string, bool) {
 	if !it.typed {
 		return it.v.Text(), it.v.Kind != logs.Null && it.v.Kind != logs.Object
@@ -103,20 +107,20 @@ func (c *caster) text(it item) (string, bool) {
 	missing := it.v.Kind == logs.Missing
 	switch it.typ {
 	case logs.Int64Type:
-		if missing {
-			return "0", true
+		if n, ok := parseInt(it.v.Text()); ok || missing {
+			return strconv.FormatInt(n, 10), true
 		}
 	case logs.BoolType:
 		if missing {
 			return "false", true
 		}
 	case logs.DurationType:
-		if missing {
-			return "0s", true
+		if d, ok := parseDuration(it.v.Text()); ok || missing {
+			return durationText(d), true
 		}
 	case logs.EnumType:
-		if missing {
-			return "DEFAULT", true
+		if s, ok := severityOf(it.v); ok || missing {
+			return severityText(s), true
 		}
 	case logs.TimestampType:
 		t := defaultTime
@@ -128,6 +132,29 @@ func (c *caster) text(it item) (string, bool) {
 		return t.In(c.zone).Format(castTime), true
 	}
 	return it.v.Text(), true
+}
+
+// durationText is a duration as proto's JSON writes it, without zeros at its end.
+func durationText(d time.Duration) string {
+	sign, seconds, nanos := "", int64(d/time.Second), int64(d%time.Second)
+	if d < 0 {
+		sign, seconds, nanos = "-", -seconds, -nanos
+	}
+	text := sign + strconv.FormatInt(seconds, 10)
+	if nanos != 0 {
+		text += "." + strings.TrimRight(fmt.Sprintf("%09d", nanos), "0")
+	}
+	return text + "s"
+}
+
+// severityText is a severity's name, or its number if it has none.
+func severityText(s logs.Severity) string {
+	for _, name := range severityNames {
+		if known, _ := logs.ParseSeverity(name); known == s {
+			return name
+		}
+	}
+	return strconv.Itoa(int(s))
 }
 
 // time reads a time; one without a zone is in the caster's.

@@ -62,38 +62,56 @@ func compareTyped(op Op, k *constant, it item) bool {
 		return compareText(op, k, it.v.Text())
 	case logs.Int64Type:
 		var n int64
+		if !k.isInt {
+			return false
+		}
 		if it.v.Kind != logs.Missing {
 			var ok bool
-			if n, ok = parseInt(it.v.Text()); !ok {
+			if n, ok = parseInt(scalarText(it.v)); !ok {
 				return false
 			}
 		}
-		return k.isInt && ordered(op, compareInts(n, k.integer))
+		return ordered(op, compareInts(n, k.integer))
 	case logs.BoolType:
 		b := it.v.Bool || it.v.Kind == logs.String && strings.EqualFold(it.v.Str, "true")
 		return k.isBool && ordered(op, compareBools(b, k.boolean))
 	case logs.EnumType:
-		s, ok := severityOf(it.v)
-		if it.v.Kind == logs.Missing {
-			ok = true
+		if !k.isEnum {
+			return false
 		}
-		return ok && k.isEnum && ordered(op, compareInts(int64(s), int64(k.enum)))
+		s, ok := severityOf(it.v)
+		return (ok || it.v.Kind == logs.Missing) && ordered(op, compareInts(int64(s), int64(k.enum)))
 	case logs.TimestampType:
 		t := defaultTime
+		if !k.isTime {
+			return false
+		}
 		if it.v.Kind != logs.Missing {
-			if t = logs.ParseTime(it.v.Text()); t.IsZero() {
+			if t = logs.ParseTime(scalarText(it.v)); t.IsZero() {
 				return false
 			}
 		}
-		return k.isTime && ordered(op, t.Compare(k.time))
+		return ordered(op, t.Compare(k.time))
 	case logs.DurationType:
-		d, ok := parseDuration(it.v.Text())
-		if it.v.Kind == logs.Missing {
-			ok = true
+		if !k.isDuration {
+			return false
 		}
-		return ok && k.isDuration && ordered(op, compareInts(int64(d), int64(k.duration)))
+		d, ok := parseDuration(scalarText(it.v))
+		return (ok || it.v.Kind == logs.Missing) && ordered(op, compareInts(int64(d), int64(k.duration)))
 	}
 	return false
+}
+
+// maxScalar is how long the text of a number, a time, a duration or a severity may be; no honest one comes near. A text of
+// 256 KiB there would be read through for every comparison.
+const maxScalar = 1024
+
+// scalarText is the text of a value that should be a number, a time or a duration; "" if it is too long for one.
+func scalarText(v logs.Value) string {
+	if len(v.Str) > maxScalar || v.Kind == logs.Array || v.Kind == logs.Object {
+		return ""
+	}
+	return v.Text()
 }
 
 func compareBools(a, b bool) int {
@@ -116,7 +134,7 @@ func compareText(op Op, k *constant, s string) bool {
 	case Has:
 		return k.in(s)
 	}
-	return ordered(op, strings.Compare(fold(s), k.folded))
+	return ordered(op, strings.Compare(foldText(s), k.folded))
 }
 
 // match says whether any value of the entry contains the text or equals the value.
@@ -137,11 +155,7 @@ func containsAnywhere(v logs.Value, schema *logs.Field, k *constant) bool {
 	case logs.Object:
 		for i := range v.Members {
 			m := &v.Members[i]
-			var next *logs.Field
-			if schema != nil && schema.Type == logs.MessageType {
-				next = schema.Field(m.Name)
-			}
-			if containsAnywhere(m.Value, next, k) {
+			if containsAnywhere(m.Value, child(schema, m.Name), k) {
 				return true
 			}
 		}
@@ -152,7 +166,7 @@ func containsAnywhere(v logs.Value, schema *logs.Field, k *constant) bool {
 		return k.null
 	}
 	if schema != nil && !free(schema.Type) && schema.Type != logs.MessageType {
-		return compareTyped(Has, k, item{v: v, typed: true, typ: schema.Type})
+		return !isDefault(schema.Type, v) && compareTyped(Has, k, item{v: v, typed: true, typ: schema.Type})
 	}
 	switch v.Kind {
 	case logs.String:

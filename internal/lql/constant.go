@@ -13,6 +13,7 @@ import (
 // constant is a literal, converted to every type that it can be converted to.
 type constant struct {
 	folded string
+	bytes  []byte // folded
 	ascii  bool
 	null   bool
 
@@ -30,7 +31,7 @@ type constant struct {
 
 func newConstant(lit Literal) *constant {
 	c := &constant{folded: fold(lit.Text), null: !lit.Quoted && lit.Text == "NULL_VALUE"}
-	c.ascii = isASCII(c.folded)
+	c.bytes, c.ascii = []byte(c.folded), isASCII(c.folded)
 	c.number, c.isNumber = parseNumber(lit.Text)
 	c.integer, c.isInt = parseInt(lit.Text)
 	switch c.folded {
@@ -50,6 +51,9 @@ func newConstant(lit Literal) *constant {
 // parseNumber reads a double as the page describes it: a number with or without sign and exponent, or NaN, Infinity and
 // -Infinity in any case.
 func parseNumber(s string) (float64, bool) {
+	if len(s) > maxScalar {
+		return 0, false
+	}
 	if numberPattern.MatchString(s) {
 		f, err := strconv.ParseFloat(s, 64)
 		return f, err == nil
@@ -67,13 +71,43 @@ func parseNumber(s string) (float64, bool) {
 
 // jsonNumber is a number of an entry as a double; one that is too large is infinite.
 func jsonNumber(s string) float64 {
+	if len(s) > 4 {
+		// strconv is slow on what it refuses, and reads all of a number of 256 KiB.
+		if f, ok := hugeNumber(s); ok {
+			return f
+		}
+	}
 	f, _ := strconv.ParseFloat(s, 64)
 	return f
 }
 
+// hugeNumber is the infinity that a JSON number stands for that is beyond 1e310 by its length or its exponent.
+func hugeNumber(s string) (float64, bool) {
+	sign := 1
+	if s[0] == '-' {
+		sign, s = -1, s[1:]
+	}
+	if s == "" || s[0] < '1' || s[0] > '9' {
+		return 0, false
+	}
+	e := strings.IndexByte(s, 'e')
+	if e < 0 {
+		e = strings.IndexByte(s, 'E')
+	}
+	if e < 0 {
+		dot := strings.IndexByte(s, '.')
+		return math.Inf(sign), dot > 310 || dot < 0 && len(s) > 310
+	}
+	exponent := strings.TrimLeft(strings.TrimPrefix(s[e+1:], "+"), "0")
+	if exponent == "" || exponent[0] == '-' {
+		return 0, false
+	}
+	return math.Inf(sign), len(exponent) > 3 || len(exponent) == 3 && exponent >= "310"
+}
+
 // parseInt reads an integer; one written as 5.0 or 5e2 counts.
 func parseInt(s string) (int64, bool) {
-	if s == "" || s[len(s)-1] < '0' || s[len(s)-1] > '9' {
+	if s == "" || len(s) > maxScalar || s[len(s)-1] < '0' || s[len(s)-1] > '9' {
 		return 0, false
 	}
 	if n, err := strconv.ParseInt(s, 10, 64); err == nil {
@@ -91,6 +125,9 @@ func parseInt(s string) (int64, bool) {
 
 // parseTime reads RFC 3339, or a date, which means its first instant in UTC.
 func parseTime(s string) (time.Time, bool) {
+	if len(s) > maxScalar {
+		return time.Time{}, false
+	}
 	if t := logs.ParseTime(s); !t.IsZero() {
 		return t, true
 	}
@@ -100,9 +137,10 @@ func parseTime(s string) (time.Time, bool) {
 
 var durationPattern = regexp.MustCompile(`^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|ms|s|m|h)$`)
 
-// parseDuration reads a signed decimal number with one unit.
+// parseDuration reads a signed decimal number with one unit. The API's durations reach 10,000 years: one beyond what a
+// time.Duration holds, 292 years, is the longest that it holds.
 func parseDuration(s string) (time.Duration, bool) {
-	if s == "" {
+	if s == "" || len(s) > maxScalar {
 		return 0, false
 	}
 	switch s[len(s)-1] {
@@ -114,11 +152,20 @@ func parseDuration(s string) (time.Duration, bool) {
 		return 0, false
 	}
 	d, err := time.ParseDuration(s)
-	return d, err == nil
+	if err == nil {
+		return d, true
+	}
+	if s[0] == '-' {
+		return math.MinInt64, true
+	}
+	return math.MaxInt64, true
 }
 
 // severityOf is a severity by name or number.
 func severityOf(v logs.Value) (logs.Severity, bool) {
+	if len(v.Str) > maxScalar {
+		return 0, false
+	}
 	switch v.Kind {
 	case logs.String:
 		if s, ok := logs.ParseSeverity(v.Str); ok {

@@ -60,6 +60,20 @@ func shorten(s string) string {
 	return string(r[:most]) + "..."
 }
 
+// operatorHint says what an operator behind an operator should have been.
+func operatorHint(op Op, t token) string {
+	if op == Equal && t.text == "=" {
+		return "equality is written with one ="
+	}
+	if op == Equal && (t.text == ">" || t.text == "<") {
+		return fmt.Sprintf("the operator is written %s=", t.text)
+	}
+	if op == Less && t.text == ">" {
+		return "inequality is written !="
+	}
+	return fmt.Sprintf("a value should stand here; a value that holds %s must be in double quotes", t.raw)
+}
+
 // nearest is the candidate that is most like name, or "" if none is much like it.
 func nearest(name string, candidates []string) string {
 	best, least := "", len(name)/3+2

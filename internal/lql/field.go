@@ -55,6 +55,9 @@ func free(t logs.FieldType) bool {
 
 // unknownField says what might have been meant by name within parent.
 func unknownField(parent *logs.Field, before []token, name token) string {
+	if strings.HasPrefix(name.text, "!") {
+		return "to exclude, write NOT before the term"
+	}
 	var known []string
 	for i := range parent.Fields {
 		known = append(known, parent.Fields[i].Name)
@@ -80,6 +83,8 @@ type item struct {
 	typ   logs.FieldType
 	// unset says that the entry does not have the field and this is its default.
 	unset bool
+	// schema is what a whole message is of; nil for a payload's object.
+	schema *logs.Field
 	// proto says that the value is in a payload that was a protocol buffer.
 	proto bool
 }
@@ -140,13 +145,13 @@ func (f *Field) ending(v logs.Value, yield func(item) bool) bool {
 		}
 		if v.Kind == logs.Array {
 			for _, m := range v.Items {
-				if yield(item{v: m}) {
+				if yield(item{v: m, schema: f.leaf}) {
 					return true
 				}
 			}
 			return false
 		}
-		return yield(item{v: v})
+		return yield(item{v: v, schema: f.leaf})
 	}
 	if missing {
 		if inRepeated(f) {
@@ -208,9 +213,34 @@ func (w *walker) protoMember(v logs.Value, i int) logs.Value {
 
 // sameProtoName says whether two names spell the same proto field: letter case and underscores aside.
 func sameProtoName(a, b string) bool {
-	if strings.EqualFold(a, b) {
-		return true
+	i, j := 0, 0
+	for {
+		for i < len(a) && a[i] == '_' {
+			i++
+		}
+		for j < len(b) && b[j] == '_' {
+			j++
+		}
+		if i == len(a) || j == len(b) {
+			return i == len(a) && j == len(b)
+		}
+		if lower(a[i]) != lower(b[j]) {
+			return false
+		}
+		i++
+		j++
 	}
-	return strings.IndexByte(a+b, '_') >= 0 &&
-		strings.EqualFold(strings.ReplaceAll(a, "_", ""), strings.ReplaceAll(b, "_", ""))
+}
+
+// child is a message's field of exactly that name, as entries spell it, or nil.
+func child(schema *logs.Field, name string) *logs.Field {
+	if schema == nil || schema.Type != logs.MessageType {
+		return nil
+	}
+	for i := range schema.Fields {
+		if schema.Fields[i].Name == name {
+			return &schema.Fields[i]
+		}
+	}
+	return nil
 }

@@ -131,7 +131,7 @@ func (p *parser) converted(t token, name string) Operand {
 		x := &Extract{At: t.at, Of: of}
 		pattern := p.quoted("a regular expression in double quotes")
 		x.Pattern = pattern.text
-		re, err := compileRegexp(pattern.text)
+		re, err := p.compileRegexp(pattern.text)
 		switch {
 		case err != nil:
 			p.report(pattern, "bad regular expression", err.Error())

@@ -23,7 +23,8 @@ func otherEscape(s string) (out byte, size int) {
 }
 
 // isDefault says whether a LogEntry's field that is there holds its default, which the API does not tell from a field
-// that is not set: `field:*` does not match it.
+// that is not set: `field:*` does not match it, and no value that is
+// looked for anywhere is found in it.
 func isDefault(t logs.FieldType, v logs.Value) bool {
 	switch t {
 	case logs.StringType:
@@ -59,7 +60,7 @@ func matchNull(op Op, it item) bool {
 // onObject is the outcome of comparing a whole object (jsonPayload itself, labels): `:` looks into all of its values, as a
 // value without a field looks into the whole entry; nothing else is defined.
 func onObject(op Op, c *constant, it item) bool {
-	return op == Has && containsAnywhere(it.v, nil, c)
+	return op == Has && containsAnywhere(it.v, it.schema, c)
 }
 
 // hasScalar is `:` on what is no text: equality.
@@ -99,7 +100,7 @@ func protoText(op Op, c *constant, s string) (result, done bool) {
 			return ordered(op, compareInts(int64(d), int64(c.duration))), true
 		}
 	}
-	if c.isTime {
+	if c.isTime && len(s) <= maxScalar {
 		if t := logs.ParseTime(s); !t.IsZero() {
 			return ordered(op, t.Compare(c.time)), true
 		}

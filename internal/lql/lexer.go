@@ -1,6 +1,7 @@
 package lql
 
 import (
+	"fmt"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -119,6 +120,9 @@ func (l *lexer) token() (token, error) {
 	n := 0
 	for n < len(rest) {
 		r, size := utf8.DecodeRuneInString(rest[n:])
+		if why := strayRune(r, n == 0); why != "" {
+			return token{}, l.fail(n, size, why)
+		}
 		if unicode.IsSpace(r) || strings.ContainsRune("~=():><,.*\"\\", r) {
 			break
 		}
@@ -131,6 +135,8 @@ func (l *lexer) token() (token, error) {
 		n += size
 	}
 	switch {
+	case n > 0 && rest[n-1] == '!' && n < len(rest) && rest[n] == '"':
+		return token{}, l.fail(n-1, 1, "inequality is written !=, a regular expression that must not match !~")
 	case n > 0:
 		return l.take(tokenText, n), nil
 	case rest[0] == '~':
@@ -138,6 +144,17 @@ func (l *lexer) token() (token, error) {
 	default:
 		return token{}, l.fail(0, 1, "text with an escape must be in double quotes")
 	}
+}
+
+// strayRune says what is wrong with a character that comes with a filter from a chat or a web page; "" for all others.
+func strayRune(r rune, first bool) string {
+	switch {
+	case first && strings.ContainsRune("“”„‟«»", r):
+		return "a typographic quote is none here: text stands between straight double quotes"
+	case r == 0xAD, r == 0x200B, r == 0x200E, r == 0x200F, r >= 0x202A && r <= 0x202E, r >= 0x2060 && r <= 0x206F, r == 0xFEFF:
+		return fmt.Sprintf("an invisible character, U+%04X, stands here: delete it; text that holds it must be in double quotes", r)
+	}
+	return ""
 }
 
 func (l *lexer) take(kind tokenKind, n int) token {

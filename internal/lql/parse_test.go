@@ -45,6 +45,37 @@ func TestErrors(t *testing.T) {
 	}
 }
 
+// TestTypos shows what a person sees who pasted a filter with a mistake: the message, the line and a caret at its place. The
+// golden file is read by people; it is written by hand.
+func TestTypos(t *testing.T) {
+	data, err := os.ReadFile("testdata/typos.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := strings.Split(strings.TrimSpace(string(data)), "\n\n")[1:]
+	for _, block := range blocks {
+		filter, want, _ := strings.Cut(block, "\n")
+		filter = strings.NewReplacer(`\n`, "\n", `\u200b`, "\u200b", `\ufeff`, "\ufeff").Replace(filter)
+		_, err := Parse(filter)
+		var e *Error
+		if !errors.As(err, &e) {
+			t.Errorf("%s gave no error: %v", filter, err)
+			continue
+		}
+		line := strings.Split(filter, "\n")[e.Line-1]
+		if !strings.HasPrefix(string([]rune(line)[e.Column-1:]), e.Token) {
+			t.Errorf("%s: the token %q is not at line %d, column %d", filter, e.Token, e.Line, e.Column)
+		}
+		got := "\t" + e.Error() + "\n\t" + line + "\n\t" + strings.Repeat(" ", e.Column-1) + "^"
+		if got != want {
+			t.Errorf("%s\ngot\n%s\nwant\n%s", filter, got, want)
+		}
+	}
+	if len(blocks) < 10 {
+		t.Errorf("only %d mistakes", len(blocks))
+	}
+}
+
 func TestLimits(t *testing.T) {
 	longest := `textPayload="` + strings.Repeat("é", MaxLength-14) + `"`
 	if _, err := Parse(longest); err != nil {
@@ -212,6 +243,11 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		checkRoundTrip(t, src)
+		for _, l := range filter.Lints() {
+			if _, err := Parse(l.Mend); err != nil && len(l.Mend) < MaxLength || l.At.Line < 1 || l.Text == "" {
+				t.Fatalf("%q: lint %+v: %v", src, l, err)
+			}
+		}
 		own := filter.Own()
 		for _, e := range entries {
 			if filter.Match(e) && !own.Match(e) {

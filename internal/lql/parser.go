@@ -17,6 +17,8 @@ type parser struct {
 	depth  int
 	// inValues is set within a list of values, where a minus may be a sign.
 	inValues bool
+	// programs is how many instructions the regular expressions so far compile to.
+	programs int
 	errs     Errors
 }
 
@@ -157,7 +159,7 @@ func (p *parser) term(simple func() Node) Node {
 	}
 	p.next()
 	p.needTerm(t.text)
-	if u := p.peek(); keyword(u, "NOT") || u.kind == tokenMinus {
+	if u := p.peek(); keyword(u, "NOT") || u.kind == tokenMinus && !p.signed() {
 		p.syntax(u, "a term may be negated once; use parentheses, as in NOT (NOT a)")
 	}
 	return &Not{Item: simple()}
@@ -365,17 +367,6 @@ func (p *parser) value(c Compare) Node {
 	return p.finish(&c, t)
 }
 
-// operatorHint says what an operator behind an operator should have been.
-func operatorHint(op Op, t token) string {
-	if op == Equal && t.text == "=" {
-		return "equality is written with one ="
-	}
-	if op == Less && t.text == ">" {
-		return "inequality is written !="
-	}
-	return fmt.Sprintf("a value should stand here; a value that holds %s must be in double quotes", t.raw)
-}
-
 // finish checks a comparison with a constant and prepares it.
 func (p *parser) finish(c *Compare, t token) Node {
 	c.constant = newConstant(c.Value)
@@ -384,7 +375,7 @@ func (p *parser) finish(c *Compare, t token) Node {
 			p.report(t, "bad regular expression", "it must be in double quotes")
 			return c
 		}
-		re, err := compileRegexp(c.Value.Text)
+		re, err := p.compileRegexp(c.Value.Text)
 		if err != nil {
 			p.report(t, "bad regular expression", err.Error())
 			return c

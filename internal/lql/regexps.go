@@ -11,8 +11,12 @@ import (
 // the length of the text: without a limit one pattern of a few kilobytes stalls on one long entry.
 const maxProgram = 1000
 
-// compileRegexp compiles a regular expression of RE2's syntax that is not too large. Its error is fit for a person.
-func compileRegexp(pattern string) (*regexp.Regexp, error) {
+// maxPrograms is how many instructions all regular expressions of a filter may compile to, for the same reason.
+const maxPrograms = 3000
+
+// compileRegexp compiles a regular expression of RE2's syntax that is not too large, by itself and with those that the
+// parser compiled before. Its error is fit for a person.
+func (p *parser) compileRegexp(pattern string) (*regexp.Regexp, error) {
 	tree, err := syntax.Parse(pattern, syntax.Perl)
 	if err != nil {
 		return nil, errors.New(regexpHint(err))
@@ -23,6 +27,9 @@ func compileRegexp(pattern string) (*regexp.Regexp, error) {
 	}
 	if len(prog.Inst) > maxProgram {
 		return nil, fmt.Errorf("it compiles to %d steps, %d are allowed; large counts such as {1,500} are what costs most", len(prog.Inst), maxProgram)
+	}
+	if p.programs += len(prog.Inst); p.programs > maxPrograms {
+		return nil, fmt.Errorf("with those before it, it makes %d steps, %d are allowed in a filter: join patterns as a|b, or split the filter into several", p.programs, maxPrograms)
 	}
 	return regexp.Compile(pattern)
 }

@@ -1,6 +1,7 @@
 package lql
 
 import (
+	"slices"
 	"strings"
 
 	"tocsin/internal/logs"
@@ -77,8 +78,8 @@ func (p *parser) search(c *Call) {
 		p.report(t, "bad search", why)
 		return
 	}
-	field := c.Field
-	c.match = func(e *logs.Entry) bool { return searchIn(e, field, terms) }
+	wanted, field := newSearch(terms), c.Field
+	c.match = func(e *logs.Entry) bool { return wanted.in(e, field) }
 }
 
 // searchTerms cuts a query into what it looks for.
@@ -123,28 +124,95 @@ func lowerASCII(s string) string {
 	return s
 }
 
-// searchIn says whether all terms are found: in the field, or anywhere in the entry's text.
-func searchIn(e *logs.Entry, field *Field, terms []searchTerm) bool {
-	found := make([]bool, len(terms))
-	left := len(terms)
-	look := func(s string) bool {
-		for i, t := range terms {
-			if !found[i] && t.in(s) {
-				found[i] = true
-				left--
+// search is what one SEARCH looks for, each thing once.
+type search struct {
+	tokens  []string
+	phrases []string
+	// index is where in tokens each one is.
+	index map[string]int
+}
+
+func newSearch(terms []searchTerm) *search {
+	q := &search{index: map[string]int{}}
+	for _, t := range terms {
+		if t.phrase {
+			if !slices.Contains(q.phrases, t.text) {
+				q.phrases = append(q.phrases, t.text)
 			}
+		} else if _, again := q.index[t.text]; !again {
+			q.index[t.text] = len(q.tokens)
+			q.tokens = append(q.tokens, t.text)
 		}
-		return left == 0
+	}
+	return q
+}
+
+// in says whether everything is found: in the field, or anywhere in the entry's text.
+func (q *search) in(e *logs.Entry, field *Field) bool {
+	h := hunt{search: q, left: len(q.tokens) + len(q.phrases)}
+	h.found = h.few[:]
+	if h.left > len(h.few) {
+		h.found = make([]bool, h.left)
 	}
 	if field == nil {
-		return eachText(e.Root, logs.EntrySchema(), look)
+		return eachText(e.Root, logs.EntrySchema(), h.look)
 	}
 	return field.each(e, func(it item) bool {
 		if it.typed && it.typ != logs.StringType {
 			return false
 		}
-		return eachText(it.v, nil, look)
+		return eachText(it.v, it.schema, h.look)
 	})
+}
+
+// hunt is one search in one entry.
+type hunt struct {
+	*search
+	found []bool // the tokens, then the phrases
+	few   [16]bool
+	left  int
+}
+
+// look looks through one text and says whether nothing is left to be found.
+func (h *hunt) look(s string) bool {
+	low := lowerASCII(s)
+	if h.mayHold(low) {
+		// The delimiters %2B and %2b are told apart, so that tokens are cut from the text as it is.
+		eachToken(s, func(start, end int) bool {
+			if i, ok := h.index[low[start:end]]; ok && !h.found[i] {
+				h.found[i] = true
+				h.left--
+			}
+			return h.left > 0
+		})
+	}
+	var bounds []bool
+	for i, phrase := range h.phrases {
+		if h.found[len(h.tokens)+i] || !strings.Contains(low, phrase) {
+			continue
+		}
+		if bounds == nil {
+			bounds = boundaries(s)
+		}
+		if phraseIn(low, phrase, bounds) {
+			h.found[len(h.tokens)+i] = true
+			h.left--
+		}
+	}
+	return h.left == 0
+}
+
+// mayHold says whether it is worth to cut the text into tokens. For a few tokens it is cheaper to ask first.
+func (h *hunt) mayHold(low string) bool {
+	if len(h.tokens) > 4 {
+		return true
+	}
+	for i, t := range h.tokens {
+		if !h.found[i] && strings.Contains(low, t) {
+			return true
+		}
+	}
+	return false
 }
 
 // eachText calls f with all strings in v until f says true; what has another type by the schema is no text.
@@ -161,11 +229,7 @@ func eachText(v logs.Value, schema *logs.Field, f func(string) bool) bool {
 	case logs.Object:
 		for i := range v.Members {
 			m := &v.Members[i]
-			var next *logs.Field
-			if schema != nil && schema.Type == logs.MessageType {
-				next = schema.Field(m.Name)
-			}
-			if eachText(m.Value, next, f) {
+			if eachText(m.Value, child(schema, m.Name), f) {
 				return true
 			}
 		}
@@ -173,51 +237,29 @@ func eachText(v logs.Value, schema *logs.Field, f func(string) bool) bool {
 	return false
 }
 
-// in says whether the text holds the term.
-func (t searchTerm) in(s string) bool {
-	if len(t.text) > len(s) {
-		return false
-	}
-	low := lowerASCII(s)
-	if t.phrase {
-		return phraseIn(s, low, t.text)
-	}
-	if !strings.Contains(low, t.text) {
-		return false
-	}
-	found := false
-	// The delimiters %2B and %2b are told apart, so that tokens are cut from the text as it is.
-	eachToken(s, func(start, end int) bool {
-		found = low[start:end] == t.text
-		return !found
-	})
-	return found
-}
-
-// phraseIn says whether phrase stands in the text between delimiters or its ends. A phrase that itself begins or ends with a
-// delimiter needs none there.
-func phraseIn(s, low, phrase string) bool {
-	starts, ends := map[int]bool{0: true}, map[int]bool{len(s): true}
+// boundaries says where in s a phrase may begin or end: at either side of a delimiter, and at the ends.
+func boundaries(s string) []bool {
+	out := make([]bool, len(s)+1)
+	out[0], out[len(s)] = true, true
 	for i := 0; i < len(s); {
 		n := delimiter(s[i:])
 		if n == 0 {
 			i++
 			continue
 		}
-		ends[i] = true
-		starts[i] = true
-		starts[i+n] = true
-		ends[i+n] = true
+		out[i], out[i+n] = true, true
 		i += n
 	}
-	for at := 0; ; at++ {
-		n := strings.Index(low[at:], phrase)
-		if n < 0 {
-			return false
-		}
-		at += n
-		if starts[at] && ends[at+len(phrase)] {
+	return out
+}
+
+// phraseIn says whether phrase stands in the text between boundaries. A phrase that itself begins or ends with a delimiter
+// needs none there.
+func phraseIn(low, phrase string, bounds []bool) bool {
+	for at := 0; at+len(phrase) <= len(low); at++ {
+		if bounds[at] && bounds[at+len(phrase)] && low[at:at+len(phrase)] == phrase {
 			return true
 		}
 	}
+	return false
 }
