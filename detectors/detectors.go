@@ -67,6 +67,6 @@ const MaxList = 20
 
 // Kinds are the kinds of detection by the word that the operator types.
 var Kinds = map[string]func() Spec{
-	"threshold": func() Spec { return new(Threshold) },
+	"threshold": func() Spec { return &Threshold{Count: 1} },
 	"absence":   func() Spec { return new(Absence) },
 }

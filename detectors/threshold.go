@@ -28,13 +28,13 @@ const MaxCount = 10000
 // Validate says everything that is wrong with the settings.
 func (t *Threshold) Validate() []setting.FieldError {
 	var errs []setting.FieldError
-	if t.Count == 0 {
-		t.Count = 1
-	}
-	if t.Count < 0 || t.Count > MaxCount {
+	if t.Count < 1 || t.Count > MaxCount {
 		errs = append(errs, setting.FieldError{Path: "count", Text: fmt.Sprintf("%d entries: write a number from 1 to %d", t.Count, MaxCount)})
 	}
-	if t.Window <= 0 {
+	switch {
+	case t.Window < 0:
+		errs = append(errs, setting.FieldError{Path: "window", Text: fmt.Sprintf("%s is negative: say within what time the entries must lie, such as window: 5m", t.Window)})
+	case t.Window == 0:
 		errs = append(errs, setting.FieldError{Path: "window", Text: "missing: say within what time the entries must lie, such as window: 5m"})
 	}
 	if t.Window.Std() > 7*24*time.Hour {

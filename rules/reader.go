@@ -284,6 +284,10 @@ func (rd *reader) resolves(set *ruleSettings, r *Rule) {
 		return
 	}
 	var how resolvesSettings
+	if !set.Resolves.Get("by_hand").IsZero() {
+		rd.fail("resolves", "by_hand stands alone: write resolves: by_hand")
+		return
+	}
 	if !set.Resolves.IsZero() {
 		rd.errs = append(rd.errs, config.Decode(set.Resolves, &how)...)
 	}

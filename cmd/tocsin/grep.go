@@ -39,7 +39,7 @@ func (c *grepCommand) Run(ctx context.Context, s *streams) error {
 	if !c.Count {
 		out = w
 	}
-	n, err := app.Grep(ctx, c.Filter, next, out)
+	n, err := app.Grep(ctx, c.Filter, next, out, func(text string) { fmt.Fprintln(s.err, "warning:", text) })
 	if c.Count && err == nil {
 		fmt.Fprintln(w, n)
 	}

@@ -59,7 +59,9 @@ func (c *replayCommand) Run(ctx context.Context, s *streams) error {
 	if c.Format == "json" {
 		t := &app.JSONTeller{W: w}
 		r.Tell = t
-		return errors.Join(r.Run(ctx), t.Err, w.Flush())
+		err := errors.Join(r.Run(ctx), t.Err, w.Flush())
+		remark(s, r)
+		return err
 	}
 	t := &app.TextTeller{W: w, Color: s.colour}
 	r.Tell = t
@@ -67,5 +69,14 @@ func (c *replayCommand) Run(ctx context.Context, s *streams) error {
 		return errors.Join(err, w.Flush())
 	}
 	fmt.Fprintln(w, t.Summary())
-	return w.Flush()
+	err = w.Flush()
+	remark(s, r)
+	return err
+}
+
+// remark says what somebody should know of the entries.
+func remark(s *streams, r *app.Replay) {
+	for _, text := range r.Remarks() {
+		fmt.Fprintln(s.err, "warning:", text)
+	}
 }

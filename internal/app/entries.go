@@ -49,11 +49,22 @@ func Entries(paths []string, stdin io.Reader, size int, received time.Time) (nex
 }
 
 // Grep writes the entries that a filter matches, byte for byte, a line each, and returns how many there are. With w nil it only
-// counts.
-func Grep(ctx context.Context, filter string, next func() (logs.Batch, error), w io.Writer) (int, error) {
+// counts. remark, if not nil, hears what somebody should know: traps in the filter, entries that were broken.
+func Grep(ctx context.Context, filter string, next func() (logs.Batch, error), w io.Writer, remark func(text string)) (int, error) {
 	f, err := lql.Parse(filter)
 	if err != nil {
 		return 0, &FilterError{Filter: filter, Err: err}
+	}
+	broken := 0
+	if remark != nil {
+		for _, l := range f.Lints() {
+			remark(l.String())
+		}
+		defer func() {
+			if broken > 0 {
+				remark(fmt.Sprintf("%d entries were broken (cut, or not UTF-8) and were read as text", broken))
+			}
+		}()
 	}
 	set := lql.Compile([]*lql.Filter{f})
 	count := 0
@@ -80,6 +91,7 @@ func Grep(ctx context.Context, filter string, next func() (logs.Batch, error), w
 			return count, err
 		}
 		clock = p.Clock
+		broken += p.Broken
 		if len(out) > 0 {
 			if _, err := w.Write(out); err != nil {
 				return count, fmt.Errorf("write: %w", err)

@@ -27,6 +27,8 @@ type Replay struct {
 	Until time.Time
 	// Tell gets what happens, in time order.
 	Tell Teller
+	// Counts are what was read, once Run has returned.
+	Counts engine.Counts
 }
 
 // Teller hears what a replay comes to.
@@ -63,6 +65,7 @@ func (r *Replay) Run(ctx context.Context) error {
 		}})
 	esc := escalation.New(db, func() escalation.Program { return r.Plan.escalation(desk) }, nil)
 	entries := recorded{next: r.Entries}
+	defer func() { r.Counts = eng.Counts() }()
 	d := driver{store: db, engine: eng, escalation: esc, outbox: box}
 	for {
 		b, err := entries.batch()
@@ -185,4 +188,23 @@ func (p *Plan) kindOf(receiver string) string {
 		return m[0].Key
 	}
 	return ""
+}
+
+// Remarks are what somebody should know who reads the result: entries that were not what they promise, or came too late to count.
+func (r *Replay) Remarks() []string {
+	var out []string
+	c := r.Counts
+	if c.Entries == 0 {
+		out = append(out, "there were no entries")
+	}
+	if c.Broken > 0 {
+		out = append(out, fmt.Sprintf("%d of %d entries were broken (cut, or not UTF-8) and were read as text", c.Broken, c.Entries))
+	}
+	if c.Future > 0 {
+		out = append(out, fmt.Sprintf("%d entries are dated more than a day ahead", c.Future))
+	}
+	if c.Late > 0 {
+		out = append(out, fmt.Sprintf("%d entries that matched came too late to count: lines must be in the order they were received, oldest first (an array that gcloud writes is turned, lines are not)", c.Late))
+	}
+	return out
 }

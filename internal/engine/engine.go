@@ -48,7 +48,8 @@ type Engine struct {
 	offered []*offered
 	sources map[string]*source
 	firing  map[string]int // rules with alerts that fire
-	room    chan struct{}  // one token for each batch that may wait
+	counts  Counts
+	room    chan struct{} // one token for each batch that may wait
 }
 
 // offered is a batch on its way: complete once the hits up to end have been committed.
@@ -116,6 +117,9 @@ func (e *Engine) scan(ctx context.Context, b logs.Batch) error {
 	}
 	e.o.Failpoint("engine.scanned")
 	src.saw(b, progress)
+	e.counts.Entries += progress.Entries
+	e.counts.Broken += progress.Broken
+	e.counts.Future += progress.Future
 	if e.o.Virtual && len(hits) == 0 && len(e.offered) == 0 && b.Cursor == "" {
 		return nil // nothing to commit
 	}
@@ -165,6 +169,7 @@ func (e *Engine) Step(ctx context.Context, now time.Time) (next time.Time, err e
 			o.batch.Committed()
 		}
 	}
+	e.counts.Late += done.late
 	for name, st := range done.sources {
 		e.sources[name].stored = st
 	}
@@ -218,6 +223,22 @@ func (e *Engine) Swap(ctx context.Context, p Program, now time.Time) error {
 		return err
 	}
 	return nil
+}
+
+// Counts are what an engine has read since it was made.
+type Counts struct {
+	// Entries were read; Broken of them were not what their form promises and were taken as text, Future were dated more than a
+	// day ahead.
+	Entries, Broken, Future int
+	// Late are matches that came too late to change anything.
+	Late int
+}
+
+// Counts are what was read so far.
+func (e *Engine) Counts() Counts {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.counts
 }
 
 // Firing says whether a rule has alerts that fire.

@@ -17,6 +17,7 @@ type slice struct {
 	used     int
 	complete []*offered
 	fired    map[string]int
+	late     int
 	// sources are as they are stored with it: as of the batches that are complete, not of all that were offered.
 	sources map[string]store.SourceState
 	// due is when the next state has something due; zero for never.
@@ -66,6 +67,9 @@ func (e *Engine) slice(ctx context.Context, tx *store.Tx, now time.Time) (slice,
 		}
 	}
 	done.used = out.Used
+	for _, n := range out.Late {
+		done.late += n
+	}
 	if err := e.finish(ctx, tx, &done, out.Late); err != nil {
 		return done, err
 	}
