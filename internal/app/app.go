@@ -241,6 +241,7 @@ func (a *App) Run(ctx context.Context) error {
 	run(a.engineLoop)
 	run(a.escalationLoop)
 	run(a.pollLoop)
+	run(a.presentLoop)
 	a.mu.Lock()
 	a.reading, a.work = ctx, work
 	a.startOutbox(work)

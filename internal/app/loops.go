@@ -111,6 +111,16 @@ func (a *App) startOutbox(ctx context.Context) {
 	}
 }
 
+// presentEvery is how often it is looked whether the database is still where it was.
+const presentEvery = 10 * time.Second
+
+// presentLoop notices a database that was deleted under the service: a trouble like that of a store that cannot be written.
+func (a *App) presentLoop(ctx context.Context) {
+	a.every(ctx, "database", newBell(), func(_ context.Context, now time.Time) (time.Time, error) {
+		return now.Add(presentEvery), a.store.Present()
+	}, func() {})
+}
+
 // pollLoop asks the pagers through which people answer what they said: at once, because who took a page while nothing ran must not be
 // called again by the next step, then now and then.
 func (a *App) pollLoop(ctx context.Context) {

@@ -58,7 +58,7 @@ func NewCloudLogging() (*CloudLogging, error) {
 func ServeCloudLogging(l net.Listener) *CloudLogging {
 	c := &CloudLogging{server: grpc.NewServer(), listener: l}
 	loggingpb.RegisterLoggingServiceV2Server(c.server, c)
-	go c.server.Serve(l)
+	go func() { _ = c.server.Serve(l) }() // it ends with Close
 	return c
 }
 

@@ -208,7 +208,7 @@ func (r *Reader) array(at int) bool {
 		}
 		lines = append(lines, found...)
 		in.skip(len(raw))
-		more := false
+		var more bool
 		if more, whole = in.arrayNext(); !more {
 			break
 		}

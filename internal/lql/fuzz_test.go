@@ -1,6 +1,7 @@
 package lql
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -21,7 +22,7 @@ func FuzzLex(f *testing.F) {
 	f.Fuzz(func(t *testing.T, src string) {
 		tokens, err := lex(src)
 		if err != nil {
-			if e, ok := err.(*Error); !ok || e.Line < 1 || e.Column < 1 || e.Token == "" || e.Suggestion == "" {
+			if e := new(Error); !errors.As(err, &e) || e.Line < 1 || e.Column < 1 || e.Token == "" || e.Suggestion == "" {
 				t.Fatalf("%q: %#v", src, err)
 			}
 			return

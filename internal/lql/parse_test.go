@@ -32,7 +32,7 @@ func TestErrors(t *testing.T) {
 			t.Errorf("%s: %T is no *Error", filter, err)
 		}
 		got := err.Error()
-		if several, ok := err.(Errors); ok {
+		if several := (Errors)(nil); errors.As(err, &several) {
 			var lines []string
 			for _, e := range several {
 				lines = append(lines, e.Error())

@@ -142,7 +142,7 @@ func drawSimple(t *rapid.T) drawn {
 		return drawn{p.src + space + ":" + space + "*", func(e object) bool {
 			return slices.ContainsFunc(p.get(e), func(f found) bool {
 				o, isObject := f.v.(object)
-				return !f.unset && !(p.typ == labelType && isObject && len(o) == 0)
+				return !f.unset && (p.typ != labelType || !isObject || len(o) > 0)
 			})
 		}}
 	case 1:

@@ -23,7 +23,6 @@ func at(seconds int) time.Time { return day.Add(time.Duration(seconds) * time.Se
 // provider is a stand-in that remembers what it took. It is a Notifier, and with the methods of channel or pager more.
 type provider struct {
 	name string
-	log  *[]string
 	// before answers in place of the provider, which then takes nothing; after answers when it has taken it.
 	before, after func(n notifiers.Notice) error
 	// taken are the notices it took, in order, with the receipts it gave.

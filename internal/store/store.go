@@ -49,6 +49,9 @@ type Store struct {
 	read  chan *conn
 	epoch int64
 	born  time.Time
+	// path and file are what was opened; path is empty in memory.
+	path string
+	file os.FileInfo
 }
 
 // Open opens the SQLite database in the file at path, and creates it if it is not there; ":memory:" is one that lives with
@@ -60,7 +63,7 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 	}
 	s := &Store{dialect: sqliteDialect, write: make(chan *conn, 1), read: make(chan *conn, readers)}
 	if err := s.open(ctx, path, o.Now()); err != nil {
-		s.close()
+		_ = s.close() // what it was opened with is the error that matters
 		return nil, fmt.Errorf("open store: %w", s.mend(path, err))
 	}
 	s.write <- nil
@@ -116,7 +119,28 @@ func (s *Store) claim(path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	s.path = path
+	if s.file, err = f.Stat(); err != nil {
+		f.Close()
+		return "", err
+	}
 	return path, f.Close()
+}
+
+// Present says whether the file that was opened is still the one at its path: what is written to a file that was deleted or replaced
+// is gone with the process.
+func (s *Store) Present() error {
+	if s.path == "" {
+		return nil
+	}
+	now, err := os.Stat(s.path)
+	if err == nil && os.SameFile(now, s.file) {
+		return nil
+	}
+	if err == nil {
+		err = errors.New("another file is there")
+	}
+	return fmt.Errorf("the database %s was deleted or replaced while tocsin runs (%w): restart tocsin, or what it writes is lost", s.path, err)
 }
 
 // migrate brings the schema to this version's.
