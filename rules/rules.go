@@ -234,5 +234,14 @@ func (r *Rule) group(e *logs.Entry) incident.Labels {
 	return group
 }
 
+// LabelNames are the labels that alerts of the rule can carry, beside project and cluster.
+func (r *Rule) LabelNames() []string {
+	names := sortedKeys(r.Labels)
+	for _, g := range r.groupBy {
+		names = append(names, g.name)
+	}
+	return names
+}
+
 // Groups are the groups that the rule watches though they may never have spoken.
 func (r *Rule) Groups() []incident.Labels { return r.detect.Traits().Groups }

@@ -207,11 +207,12 @@ func (l *loading) intervals() map[string]routing.Intervals {
 
 func (l *loading) rules() {
 	var list []*rules.Rule
+	whole := true
 	at := func(i int) config.Position { return l.file.Root.At(fmt.Sprintf("rules.%d", i)) }
 	for i, pattern := range l.file.Rules {
 		files, err := filesOf(l.file, pattern, rules.Builtin)
 		if err != nil {
-			l.errs = append(l.errs, config.Error{Position: at(i), Text: err.Error()})
+			l.errs, whole = append(l.errs, config.Error{Position: at(i), Text: err.Error()}), false
 			continue
 		}
 		if len(files) == 0 {
@@ -221,11 +222,13 @@ func (l *loading) rules() {
 			read, errs := rules.Read(f.name, f.data)
 			l.errs = append(l.errs, errs...)
 			list = append(list, read...)
+			whole = whole && len(errs) == 0
 		}
 	}
-	if len(l.errs) == 0 { // what is missing would be blamed on the rest
+	if whole { // what is missing would be blamed on the rest
 		l.errs = append(l.errs, rules.Together(list)...)
 		l.sourcesOf(list)
+		l.matchersOf(l.file.Route, list)
 	}
 	l.plan.Rules = rules.NewSet(list)
 }

@@ -1,0 +1,42 @@
+package app
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestRoutesThatNeverMatch: a typo in a matcher is a warning with its place and what was probably meant.
+func TestRoutesThatNeverMatch(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tocsin.yaml")
+	text := `project: p
+rules: ["builtin:prow/*.yaml"]
+receivers: {ops: {console: }}
+route:
+  receiver: ops
+  routes:
+    - {matchers: ['sevrity="critical"']}
+    - {matchers: ['severity="urgent"']}
+    - {matchers: ['severity="high"', 'service="hook"', 'team!="x"']}
+`
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	plan, errs := Load(path)
+	if len(errs) > 0 {
+		t.Fatal(errs)
+	}
+	var got []string
+	for _, w := range plan.Warnings {
+		got = append(got, w.Error()[len(path):])
+	}
+	want := []string{
+		`:7:19: it never matches: no rule gives the label: unknown label "sevrity": did you mean "severity"? known: cluster, host, probe, project, rule, service, severity`,
+		`:8:19: it never matches: unknown severity "urgent": known: critical, high, info, warning`,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("warnings (-want +got):\n%s", diff)
+	}
+}
