@@ -90,6 +90,7 @@ rules:
 	s.write("tocsin.yaml", fmt.Sprintf(`
 project: k8s-prow
 listen: 127.0.0.1:0
+lateness: 1s
 sources:
   log: {file: {paths: [%q]}}
 rules: [rules.yaml]
