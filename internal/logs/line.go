@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+	"unsafe"
 )
 
 // MaxLine is the longest line, in bytes, that is read whole. A Reader cuts a longer one there; what is left of it is kept as a
@@ -33,7 +34,13 @@ func ParseLine(line []byte) *Entry {
 // line fills e with what the line says. Root is good until the decoder's next reset.
 func (d *decoder) line(line []byte, e *Entry) {
 	e.Raw = line
-	text := string(bytes.TrimSuffix(line, []byte("\r")))
+	raw := bytes.TrimSuffix(line, []byte("\r"))
+	text := ""
+	if d.borrow {
+		text = unsafe.String(unsafe.SliceData(raw), len(raw))
+	} else {
+		text = string(raw)
+	}
 	if !utf8.ValidString(text) {
 		e.Broken = true
 	}
@@ -74,8 +81,8 @@ func (d *decoder) object2entry(v Value, e *Entry) {
 	if isLogEntry(v) {
 		entrySchema.canonical(&v)
 		e.Root = v
-		e.Timestamp = ParseTime(v.Get("timestamp").Text())
-		e.ReceiveTimestamp = ParseTime(v.Get("receiveTimestamp").Text())
+		e.Timestamp = parseStamp(v.Get("timestamp").Text())
+		e.ReceiveTimestamp = parseStamp(v.Get("receiveTimestamp").Text())
 		return
 	}
 	payload := Member{Name: "jsonPayload", Value: v}
