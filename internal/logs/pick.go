@@ -339,3 +339,28 @@ func (d *decoder) skipString() (plain bool, err error) {
 	d.pos = len(raw)
 	return false, errCut
 }
+
+// Scalar is the number, boolean, null or string without escapes that b begins with; false for anything else. It shares b's
+// memory. What is no JSON makes it false or some number.
+func Scalar(b []byte) (Value, bool) {
+	if len(b) == 0 {
+		return Value{}, false
+	}
+	end := 0
+	switch b[0] {
+	case '"':
+		n := bytes.IndexByte(b[1:], '"')
+		if n < 0 || bytes.IndexByte(b[1:1+n], '\\') >= 0 {
+			return Value{}, false
+		}
+		return Value{Kind: String, Str: unsafe.String(unsafe.SliceData(b[1:]), n)}, true
+	case 't', 'f':
+		return Value{Kind: Bool, Bool: b[0] == 't'}, true
+	case 'n':
+		return Value{Kind: Null}, true
+	}
+	for end < len(b) && (b[end] >= '0' && b[end] <= '9' || b[end] == '.' || b[end] == '-' || b[end] == '+' || b[end]|0x20 == 'e') {
+		end++
+	}
+	return Value{Kind: Number, Str: unsafe.String(unsafe.SliceData(b), end)}, end > 0
+}
