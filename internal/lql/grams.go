@@ -14,9 +14,9 @@ type grams struct {
 	mask   uint64 // which of eight bytes are of the gram
 	width  int
 
-	bitmap    []uint64
-	bitShift  uint
-	starts    []uint32 // where a bucket's entries begin
+	few       *[1 << fewBits]byte          // whether a gram's hash is known, a byte each, for a group of few needles
+	many      *[1 << (manyBits - 6)]uint64 // the same, a bit each, for one of many
+	starts    []uint32                     // where a bucket's entries begin
 	slotShift uint
 	entries   []gramEntry
 	needles   []needle
@@ -40,6 +40,8 @@ const (
 	// farthestStride bounds how many grams of a needle are kept, and so the memory of many.
 	farthestStride = 24
 	manyNeedles    = 256
+	// fewBits and manyBits are how many bits of a gram's hash the probes look at. Both tables stay in a core's caches.
+	fewBits, manyBits = 14, 22
 )
 
 // newGrams groups the needles by length, so that one short needle does not set the stride for all, unless one pass for all
@@ -118,10 +120,13 @@ func newGroup(needles []needle, group []int32) *grams {
 	width, stride := gramShape(needles, group)
 	g := &grams{stride: stride, width: width, mask: math.MaxUint64 >> (64 - 8*width), needles: needles}
 	total := len(group) * stride
-	bitmapBits := min(max(bits.Len(uint(total))+5, 12), 22)
 	slotBits := min(max(bits.Len(uint(total))+1, 8), 18)
-	g.bitShift, g.slotShift = uint(64-bitmapBits), uint(64-slotBits)
-	g.bitmap = make([]uint64, 1<<(bitmapBits-6))
+	g.slotShift = uint(64 - slotBits)
+	if total <= 1<<fewBits/16 {
+		g.few = new([1 << fewBits]byte)
+	} else {
+		g.many = new([1 << (manyBits - 6)]uint64)
+	}
 	g.starts = make([]uint32, 1<<slotBits+1)
 
 	common := g.frequencies(group)
@@ -130,7 +135,11 @@ func newGroup(needles []needle, group []int32) *grams {
 		places[i] = g.window(needles[n].text, common)
 		for j := range stride {
 			h := g.hash(gramOf(needles[n].text[places[i]+j:], width))
-			g.bitmap[h>>g.bitShift>>6] |= 1 << (h >> g.bitShift & 63)
+			if g.few != nil {
+				g.few[h>>(64-fewBits)] = 1
+			} else {
+				g.many[h>>(64-manyBits+6)] |= 1 << (h >> (64 - manyBits) & 63)
+			}
 			g.starts[h>>g.slotShift+1]++
 		}
 	}
@@ -150,6 +159,7 @@ func newGroup(needles []needle, group []int32) *grams {
 	return g
 }
 
+// hash is a gram's hash, of which the highest bits are good.
 func (g *grams) hash(gram uint64) uint64 { return gram * gramFactor }
 
 // gramOf is the first width bytes of text as probes see them.
@@ -201,39 +211,6 @@ func plainness(gram string) int {
 		}
 	}
 	return plain * 15 / len(gram)
-}
-
-// find appends the hits in data[from:to] in the order of their probes. Bytes behind to may be looked at.
-func (g *grams) find(data []byte, from, to int, hits []hit) []hit {
-	stride, mask, bitmap, shift := g.stride, g.mask, g.bitmap, g.bitShift&63
-	p := from
-	for limit := min(to, len(data)-7) - 3*stride; p < limit; p += 4 * stride {
-		h0 := ((binary.LittleEndian.Uint64(data[p:]) | caseBits) & mask) * gramFactor >> shift
-		h1 := ((binary.LittleEndian.Uint64(data[p+stride:]) | caseBits) & mask) * gramFactor >> shift
-		h2 := ((binary.LittleEndian.Uint64(data[p+2*stride:]) | caseBits) & mask) * gramFactor >> shift
-		h3 := ((binary.LittleEndian.Uint64(data[p+3*stride:]) | caseBits) & mask) * gramFactor >> shift
-		b0, b1 := bitmap[h0>>6]>>(h0&63), bitmap[h1>>6]>>(h1&63)
-		b2, b3 := bitmap[h2>>6]>>(h2&63), bitmap[h3>>6]>>(h3&63)
-		if (b0|b1|b2|b3)&1 == 0 {
-			continue
-		}
-		if b0&1 != 0 {
-			hits = g.verify(data, p, from, to, hits)
-		}
-		if b1&1 != 0 {
-			hits = g.verify(data, p+stride, from, to, hits)
-		}
-		if b2&1 != 0 {
-			hits = g.verify(data, p+2*stride, from, to, hits)
-		}
-		if b3&1 != 0 {
-			hits = g.verify(data, p+3*stride, from, to, hits)
-		}
-	}
-	for ; p < to; p += stride {
-		hits = g.verify(data, p, from, to, hits)
-	}
-	return hits
 }
 
 // findNames is find in a text where names do not stand before their values.

@@ -110,7 +110,7 @@ func (sc *scanner) lines(data []byte, all bool, f func(start, end int, hits []hi
 				if len(hits) == 0 {
 					break
 				}
-				at += bytes.LastIndexByte(data[at:hits[0].at], '\n') + 1
+				at = lineStart(data, at, hits[0].at)
 			}
 			end := to
 			if n := bytes.IndexByte(data[at:to], '\n'); n >= 0 {
