@@ -22,10 +22,13 @@ type grams struct {
 	needles   []needle
 }
 
+// gramEntry is a gram of a needle. The gram may be one that many needles hold, so that the needle's rarest one is here too and
+// is looked at before the needle itself.
 type gramEntry struct {
-	gram   uint64
-	needle int32
-	offset int32 // where in the needle the gram begins
+	gram, rarest uint64
+	needle       int32
+	offset       int32 // where in the needle the gram begins
+	away         int32 // how far behind it the rarest does, or before it
 }
 
 // hit is a place where something stands: a needle, or, below 0, what may hide one.
@@ -41,7 +44,7 @@ const (
 	farthestStride = 24
 	manyNeedles    = 256
 	// fewBits and manyBits are how many bits of a gram's hash the probes look at. Both tables stay in a core's caches.
-	fewBits, manyBits = 14, 22
+	fewBits, manyBits = 14, 21
 )
 
 // newGrams groups the needles by length, so that one short needle does not set the stride for all, unless one pass for all
@@ -78,7 +81,7 @@ func newGrams(needles []needle) []*grams {
 			cost += 1 / float64(stride)
 			if width < 8 {
 				// Short grams are found often: what looks at them again costs in proportion to the needles.
-				cost += float64(len(g)) / float64(manyNeedles) * 0.1
+				cost += float64(len(g)) / 64 * 0.1
 			}
 		}
 		if cost < cheapest {
@@ -149,10 +152,12 @@ func newGroup(needles []needle, group []int32) *grams {
 	g.entries = make([]gramEntry, total)
 	next := slices.Clone(g.starts)
 	for i, n := range group {
+		rarest := g.rarest(needles[n].text, common)
 		for j := range stride {
 			gram := gramOf(needles[n].text[places[i]+j:], width)
 			slot := g.hash(gram) >> g.slotShift
-			g.entries[next[slot]] = gramEntry{gram: gram, needle: n, offset: int32(places[i] + j)}
+			g.entries[next[slot]] = gramEntry{gram: gram, rarest: gramOf(needles[n].text[rarest:], width), needle: n,
+				offset: int32(places[i] + j), away: int32(rarest - places[i] - j)}
 			next[slot]++
 		}
 	}
@@ -201,6 +206,18 @@ func (g *grams) window(text string, common []uint16) int {
 	return best
 }
 
+// rarest is where in a needle the gram begins that is rarest.
+func (g *grams) rarest(text string, common []uint16) int {
+	best, least := 0, math.MaxInt
+	for at := 0; at+g.width <= len(text); at++ {
+		gram := text[at : at+g.width]
+		if n := int(common[g.hash(gramOf(gram, g.width))>>48])*16 + plainness(gram); n < least {
+			best, least = at, n
+		}
+	}
+	return best
+}
+
 // plainness is 0 to 15: how likely a gram is to stand in any line, by its letters only.
 func plainness(gram string) int {
 	plain := 0
@@ -239,6 +256,9 @@ func (g *grams) around(data []byte, p, from, to int, hits []hit, values bool) []
 	for i := g.starts[slot]; i < g.starts[slot+1]; i++ {
 		e := &g.entries[i]
 		if e.gram != gram {
+			continue
+		}
+		if far := p + int(e.away); far < 0 || far+8 <= len(data) && (binary.LittleEndian.Uint64(data[far:])|caseBits)&g.mask != e.rarest {
 			continue
 		}
 		n := &g.needles[e.needle]
