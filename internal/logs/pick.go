@@ -2,9 +2,7 @@ package logs
 
 import (
 	"bytes"
-	"encoding/binary"
 	"fmt"
-	"math/bits"
 	"unicode/utf8"
 	"unsafe"
 )
@@ -138,8 +136,8 @@ func (d *decoder) pickObject(w *Want, tell func(name string)) (Value, error) {
 				return Value{}, err
 			}
 			d.members = append(d.members, Member{Name: name, Value: m})
-		} else if err := d.skip(); err != nil {
-			return Value{}, err
+		} else if d.pos = d.skip(d.pos); d.pos < 0 {
+			return Value{}, errSkipped
 		}
 		d.space()
 		if end, err = d.separator('}'); err != nil {
@@ -191,13 +189,15 @@ func (d *decoder) name() (string, error) {
 		return "", fmt.Errorf("unexpected %q, a name in double quotes should stand here", d.src[d.pos])
 	}
 	start := d.pos + 1
-	plain, err := d.skipString()
-	if err != nil {
-		return "", err
+	end, plain := skipQuoted(d.raw, start)
+	if end < 0 {
+		return "", errSkipped
 	}
-	name := d.src[start : d.pos-1]
+	d.pos = end
+	name := d.src[start : end-1]
 	if !plain {
 		d.pos = start - 1
+		var err error
 		if name, err = d.string(); err != nil {
 			return "", err
 		}
@@ -212,132 +212,6 @@ func (d *decoder) name() (string, error) {
 	d.pos++
 	d.space()
 	return name, nil
-}
-
-// skip steps over the value at pos and finds fault with what value does, but takes nothing.
-func (d *decoder) skip() error {
-	if d.pos >= len(d.src) {
-		return errCut
-	}
-	switch d.src[d.pos] {
-	case '"':
-		_, err := d.skipString()
-		return err
-	case '{', '[':
-		return d.skipInside()
-	case 't':
-		return d.word("true")
-	case 'f':
-		return d.word("false")
-	case 'n':
-		return d.word("null")
-	}
-	_, err := d.number()
-	return err
-}
-
-// skipInside steps over the object or array at pos.
-func (d *decoder) skipInside() error {
-	if d.depth++; d.depth > maxDepth {
-		return errTooDeep
-	}
-	isObject := d.src[d.pos] == '{'
-	closing := d.src[d.pos] + 2
-	d.pos++
-	d.space()
-	if d.pos < len(d.src) && d.src[d.pos] == closing {
-		d.pos++
-		d.depth--
-		return nil
-	}
-	for end := false; !end; {
-		d.space()
-		if isObject {
-			if d.pos >= len(d.src) {
-				return errCut
-			}
-			if d.src[d.pos] != '"' {
-				return fmt.Errorf("unexpected %q, a name in double quotes should stand here", d.src[d.pos])
-			}
-			if _, err := d.skipString(); err != nil {
-				return err
-			}
-			d.space()
-			if d.pos >= len(d.src) {
-				return errCut
-			}
-			if d.src[d.pos] != ':' {
-				return fmt.Errorf("unexpected %q after a name", d.src[d.pos])
-			}
-			d.pos++
-			d.space()
-		}
-		err := d.skip()
-		if err != nil {
-			return err
-		}
-		d.space()
-		if end, err = d.separator(closing); err != nil {
-			return err
-		}
-	}
-	d.depth--
-	return nil
-}
-
-const (
-	eachByte = 0x0101010101010101
-	topBits  = 0x80 * eachByte
-)
-
-// zeroBytes has the top bit set of the first byte of x that is zero; bits above it may be wrong.
-func zeroBytes(x uint64) uint64 { return (x - eachByte) &^ x & topBits }
-
-// skipString steps over the string at pos and says whether it had no escape.
-func (d *decoder) skipString() (plain bool, err error) {
-	raw := d.raw
-	plain = true
-	for i := d.pos + 1; ; {
-		for ; i+8 <= len(raw); i += 8 {
-			x := binary.LittleEndian.Uint64(raw[i:])
-			if m := zeroBytes(x^'"'*eachByte) | zeroBytes(x^'\\'*eachByte); m != 0 {
-				i += bits.TrailingZeros64(m) >> 3
-				break
-			}
-		}
-		for i < len(raw) && raw[i] != '"' && raw[i] != '\\' {
-			i++
-		}
-		if i >= len(raw) {
-			break
-		}
-		if raw[i] == '"' {
-			d.pos = i + 1
-			return plain, nil
-		}
-		plain = false
-		if i+1 >= len(raw) {
-			break
-		}
-		if raw[i+1] == 'u' {
-			if _, ok := hex4(d.src[i:]); !ok {
-				d.pos = i
-				if len(raw)-i < 6 {
-					return false, errCut
-				}
-				return false, fmt.Errorf("bad escape %q", d.src[i:i+6])
-			}
-			i += 6
-			continue
-		}
-		if simpleEscape(raw[i+1]) == 0 {
-			d.pos = i
-			return false, fmt.Errorf("bad escape \\%c", raw[i+1])
-		}
-		i += 2
-	}
-	d.pos = len(raw)
-	return false, errCut
 }
 
 // Scalar is the number, boolean, null or string without escapes that b begins with; false for anything else. It shares b's

@@ -110,7 +110,10 @@ func (sc *scanner) lines(data []byte, all bool, f func(start, end int, hits []hi
 				if len(hits) == 0 {
 					break
 				}
-				at = lineStart(data, at, hits[0].at)
+				// Where hits are dense the next line is the one, and that is told faster than its start is found.
+				if bytes.IndexByte(data[at:hits[0].at], '\n') >= 0 {
+					at = lineStart(data, at, hits[0].at)
+				}
 			}
 			end := to
 			if n := bytes.IndexByte(data[at:to], '\n'); n >= 0 {

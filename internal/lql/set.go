@@ -57,7 +57,12 @@ const (
 // Compile makes a set. Filters are known by their place in the slice; a nil one matches nothing.
 func Compile(filters []*Filter) *Set {
 	s := &Set{index: newIndex(filters)}
-	shared := map[string]int{}
+	shared := sharing{byText: map[string]int{}, byNode: map[Node]int{}}
+	for _, f := range filters {
+		if f != nil && f.Root != nil {
+			s.share(f.Root, &shared)
+		}
+	}
 	rest := make([]*Filter, len(filters))
 	byNeedle := map[string]int{}
 	for i, f := range filters {
@@ -68,7 +73,7 @@ func Compile(filters []*Filter) *Set {
 		case f.Root == nil:
 			s.roots = append(s.roots, step{kind: always})
 		default:
-			s.roots = append(s.roots, s.compile(f.Root, shared))
+			s.roots = append(s.roots, s.compile(f.Root, &shared))
 			if found, ok := needlesOf(f.Root); ok {
 				s.point(i, found, byNeedle)
 				continue
@@ -133,12 +138,51 @@ func (s *Set) wants(filters, rest []*Filter) {
 	}
 }
 
-func (s *Set) compile(n Node, shared map[string]int) step {
-	each := func(items []Node, sorted bool) []step {
-		if sorted {
-			items = slices.Clone(items)
-			slices.SortStableFunc(items, func(a, b Node) int { return cost(a) - cost(b) })
+// sharing is which terms of the filters are the same, while a set is compiled.
+type sharing struct {
+	byText map[string]int
+	byNode map[Node]int
+	uses   []int
+}
+
+// share gives every term of a tree its leaf.
+func (s *Set) share(n Node, shared *sharing) {
+	var items []Node
+	switch n := n.(type) {
+	case *And:
+		items = n.Items
+	case *Or:
+		items = n.Items
+	case *Not:
+		items = []Node{n.Item}
+	default:
+		text := derived(n).src
+		i, ok := shared.byText[text]
+		if !ok {
+			i = len(s.leaves)
+			shared.byText[text] = i
+			shared.uses = append(shared.uses, 0)
+			s.leaves = append(s.leaves, newLeaf(n))
 		}
+		shared.byNode[n] = i
+		shared.uses[i]++
+	}
+	for _, item := range items {
+		s.share(item, shared)
+	}
+}
+
+// compile makes the steps of a tree. Of terms that are asked one after the other the cheap ones come first, and those that
+// many filters share: their outcome is often known.
+func (s *Set) compile(n Node, shared *sharing) step {
+	each := func(items []Node) []step {
+		items = slices.Clone(items)
+		slices.SortStableFunc(items, func(a, b Node) int {
+			if c := cost(a) - cost(b); c != 0 {
+				return c
+			}
+			return shared.of(b) - shared.of(a)
+		})
 		out := make([]step, len(items))
 		for i, item := range items {
 			out[i] = s.compile(item, shared)
@@ -147,18 +191,19 @@ func (s *Set) compile(n Node, shared map[string]int) step {
 	}
 	switch n := n.(type) {
 	case *And:
-		return step{kind: allOf, items: each(n.Items, true)}
+		return step{kind: allOf, items: each(n.Items)}
 	case *Or:
-		return step{kind: anyOf, items: each(n.Items, true)}
+		return step{kind: anyOf, items: each(n.Items)}
 	case *Not:
-		return step{kind: not, items: each([]Node{n.Item}, false)}
+		return step{kind: not, items: []step{s.compile(n.Item, shared)}}
 	}
-	key := derived(n).src
-	i, ok := shared[key]
-	if !ok {
-		i = len(s.leaves)
-		shared[key] = i
-		s.leaves = append(s.leaves, newLeaf(n))
+	return step{kind: oneLeaf, leaf: shared.byNode[n]}
+}
+
+// of is how often a term is used; 0 for what is no single term.
+func (s *sharing) of(n Node) int {
+	if i, ok := s.byNode[n]; ok {
+		return s.uses[i]
 	}
-	return step{kind: oneLeaf, leaf: i}
+	return 0
 }
