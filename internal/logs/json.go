@@ -34,12 +34,15 @@ type decoder struct {
 	valid bool // src is valid UTF-8 throughout
 	// borrow says that strings may share the line's memory, because it does not change while they are in use.
 	borrow bool
+	// reuse says that strings need not outlive the next reset.
+	reuse bool
 
 	members []Member // stacks of what is being built
 	items   []Value
 
 	memberSlab []Member
 	itemSlab   []Value
+	texts      []byte // strings whose escapes were resolved
 	names      map[string]int
 }
 
@@ -47,6 +50,7 @@ type decoder struct {
 func (d *decoder) reset() {
 	d.memberSlab = d.memberSlab[:0]
 	d.itemSlab = d.itemSlab[:0]
+	d.texts = d.texts[:0]
 }
 
 // decode decodes all of src. The Value's strings share src's memory.

@@ -20,7 +20,7 @@ type Picker struct {
 func (p *Picker) Line(line []byte, w *Want) *Entry {
 	p.d.reset()
 	p.e = Entry{}
-	p.d.borrow = true
+	p.d.borrow, p.d.reuse = true, true
 	p.d.pick(line, &p.e, w)
 	return &p.e
 }
@@ -29,7 +29,7 @@ func (p *Picker) Line(line []byte, w *Want) *Entry {
 func (p *Picker) Keep(line []byte) *Entry {
 	p.d.reset()
 	p.e = Entry{}
-	p.d.borrow = true
+	p.d.borrow, p.d.reuse = true, false
 	p.d.line(bytes.Clone(line), &p.e)
 	return p.e.Own()
 }

@@ -73,8 +73,8 @@ func at(v Value, path []string) Value {
 
 func TestPickAllocatesNothing(t *testing.T) {
 	p := new(Picker)
-	w := NewWant([]string{"timestamp"}, []string{"receiveTimestamp"}, []string{"jsonPayload", "a", "b"}, []string{"severity"})
-	line := []byte(strings.ReplaceAll(pickLines[0], `\u0041`, ""))
+	w := NewWant([]string{"timestamp"}, []string{"receiveTimestamp"}, []string{"jsonPayload", "msg"}, []string{"severity"})
+	line := []byte(pickLines[0])
 	if n := testing.AllocsPerRun(100, func() { p.Line(line, w) }); n != 0 {
 		t.Errorf("%v allocations a line", n)
 	}
