@@ -244,6 +244,15 @@ func TestScanAsMatchRandom(t *testing.T) {
 		for i := range filters {
 			filters[i] = drawFilter(t)
 		}
+		if rapid.IntRange(0, 4).Draw(t, "crowd") == 0 {
+			// So many filters with one needle that an index chooses among them.
+			for i := range 2 * fewFilters {
+				f, err := Parse(fmt.Sprintf(`jsonPayload.msg:"config" (jsonPayload.status=%q OR jsonPayload.reason=%q)`, scanWords[i%len(scanWords)], scanWords[(i+1)%len(scanWords)]))
+				if err == nil {
+					filters = append(filters, f)
+				}
+			}
+		}
 		lines := make([]string, rapid.IntRange(1, 8).Draw(t, "lines"))
 		for i := range lines {
 			lines[i] = drawLine(t)

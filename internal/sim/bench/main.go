@@ -17,7 +17,6 @@ import (
 	"os/signal"
 	"path/filepath"
 	"syscall"
-	"text/tabwriter"
 
 	"tocsin/internal/scenario/corpus"
 )
@@ -26,6 +25,7 @@ func main() {
 	size := flag.Int64("bytes", 1_000_000_000, "how large the corpus is")
 	slice := flag.Int64("slice", 50_000_000, "how much of it the slow tools are given, fewer rules than a thousand")
 	times := flag.Int("times", 5, "how often each command runs; the table shows medians")
+	binary := flag.String("tocsin", "", "the `binary` to measure; built from this module if not given")
 	asSet := flag.String("set", "", "ask one set, for the command's own use: the `kind` of rules")
 	n := flag.Int("rules", 0, "how many rules the set has")
 	flag.Parse()
@@ -35,7 +35,7 @@ func main() {
 	} else {
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 		defer stop()
-		err = run(ctx, *size, *slice, *times)
+		err = run(ctx, *binary, *size, *slice, *times)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -44,15 +44,18 @@ func main() {
 }
 
 // run writes the corpus, measures and prints the table.
-func run(ctx context.Context, size, slice int64, times int) error {
+func run(ctx context.Context, binary string, size, slice int64, times int) error {
 	dir, err := os.MkdirTemp("", "tocsin-bench-")
 	if err != nil {
 		return fmt.Errorf("make a directory for the corpus: %w", err)
 	}
 	defer os.RemoveAll(dir)
-	b := &bench{dir: dir, times: times, tocsin: filepath.Join(dir, "tocsin")}
-	if out, err := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", b.tocsin, "./cmd/tocsin").CombinedOutput(); err != nil {
-		return fmt.Errorf("build tocsin: %w: %s", err, out)
+	b := &bench{dir: dir, times: times, tocsin: binary}
+	if binary == "" {
+		b.tocsin = filepath.Join(dir, "tocsin")
+		if out, err := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", b.tocsin, "./cmd/tocsin").CombinedOutput(); err != nil {
+			return fmt.Errorf("build tocsin: %w: %s", err, out)
+		}
 	}
 	if b.self, err = os.Executable(); err != nil {
 		return fmt.Errorf("find this program: %w", err)
@@ -67,16 +70,12 @@ func run(ctx context.Context, size, slice int64, times int) error {
 		}
 	}
 	fmt.Printf("corpus: %d bytes, %d entries; slices of %d and %d entries; medians of %d\n\n", b.whole.bytes, b.whole.entries, b.slice.entries, b.small.entries, times)
-	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "rules\tentries\twall s\tCPU s\tGB/s of CPU\tentries/s of CPU\tfound\t  what\t")
+	fmt.Printf("%7s %10s %8s %8s %12s %17s %8s  %s\n", "rules", "entries", "wall s", "CPU s", "GB/s of CPU", "entries/s of CPU", "found", "what")
 	for _, r := range b.rows() {
 		if err := b.measure(ctx, r); err != nil {
 			return err
 		}
-		fmt.Fprintln(w, r)
-		if err := w.Flush(); err != nil {
-			return fmt.Errorf("print the table: %w", err)
-		}
+		fmt.Println(r)
 	}
 	return nil
 }

@@ -42,8 +42,9 @@ type row struct {
 
 func (r *row) String() string {
 	cpu := max(r.cpu.Seconds(), 1e-9)
-	return fmt.Sprintf("%d\t%d\t%.3f\t%.3f\t%.2f\t%.0f\t%s\t  %s\t", r.rules, r.in.entries, r.wall.Seconds(), r.cpu.Seconds(),
-		float64(r.in.bytes)/1e9/cpu, float64(r.in.entries)/cpu, r.found, r.what)
+	found, more, _ := strings.Cut(r.found, " ")
+	return fmt.Sprintf("%7d %10d %8.3f %8.3f %12.2f %17.0f %8s  %s %s", r.rules, r.in.entries, r.wall.Seconds(), r.cpu.Seconds(),
+		float64(r.in.bytes)/1e9/cpu, float64(r.in.entries)/cpu, found, r.what, more)
 }
 
 // rows are the table.
