@@ -16,7 +16,6 @@ import (
 // For the clock and the counts every line is read, if only its times; Find does not do that.
 func (s *Set) Scan(b logs.Batch, clock time.Time, yield func(e *logs.Entry, matched []int)) (logs.Progress, error) {
 	sc := s.scanners.Get().(*scanner)
-	defer s.scanners.Put(sc)
 	if b.Form != logs.Lines {
 		p := b.Walk(clock, func(e *logs.Entry) bool {
 			sc.asked = s.index.candidates(e, sc.asked[:0])
@@ -27,6 +26,7 @@ func (s *Set) Scan(b logs.Batch, clock time.Time, yield func(e *logs.Entry, matc
 			}
 			return true
 		})
+		s.scanners.Put(sc) // not if yield panics: it may be in the middle of something
 		return p, nil
 	}
 	p := logs.Progress{Clock: clock}
@@ -41,6 +41,7 @@ func (s *Set) Scan(b logs.Batch, clock time.Time, yield func(e *logs.Entry, matc
 			yield(kept, slices.Clone(sc.matched))
 		}
 	})
+	s.scanners.Put(sc)
 	return p, nil
 }
 
@@ -49,7 +50,6 @@ func (s *Set) Scan(b logs.Batch, clock time.Time, yield func(e *logs.Entry, matc
 // cannot match is not read at all.
 func (s *Set) Find(b logs.Batch, yield func(raw []byte, matched []int)) {
 	sc := s.scanners.Get().(*scanner)
-	defer s.scanners.Put(sc)
 	if b.Form != logs.Lines {
 		b.Walk(time.Time{}, func(e *logs.Entry) bool {
 			sc.asked = s.index.candidates(e, sc.asked[:0])
@@ -58,6 +58,7 @@ func (s *Set) Find(b logs.Batch, yield func(raw []byte, matched []int)) {
 			}
 			return true
 		})
+		s.scanners.Put(sc)
 		return
 	}
 	sc.lines(b.Data, len(s.rest) > 0, func(start, end int, hits []hit) {
@@ -66,6 +67,7 @@ func (s *Set) Find(b logs.Batch, yield func(raw []byte, matched []int)) {
 			yield(line, sc.matched)
 		}
 	})
+	s.scanners.Put(sc)
 }
 
 // scanner is what one scan at a time needs beside the set.
