@@ -128,8 +128,10 @@ func ParseTime(text string) time.Time {
 	return t
 }
 
-// levels are the names that loggers give their levels, beside those of LogSeverity.
+// levels are the names that loggers give their levels, and those of LogSeverity, by the latter.
 var levels = map[string]string{
+	"DEFAULT": "DEFAULT", "DEBUG": "DEBUG", "INFO": "INFO", "NOTICE": "NOTICE", "WARNING": "WARNING",
+	"ERROR": "ERROR", "CRITICAL": "CRITICAL", "ALERT": "ALERT", "EMERGENCY": "EMERGENCY",
 	"TRACE": "DEBUG", "FINE": "DEBUG", "FINER": "DEBUG", "FINEST": "DEBUG", "CONFIG": "DEBUG", "VERBOSE": "DEBUG",
 	"INFORMATION": "INFO", "INFORMATIONAL": "INFO", "WARN": "WARNING", "ERR": "ERROR", "SEVERE": "ERROR",
 	"CRIT": "CRITICAL", "FATAL": "CRITICAL", "DPANIC": "CRITICAL", "PANIC": "CRITICAL", "EMERG": "EMERGENCY",
@@ -137,22 +139,24 @@ var levels = map[string]string{
 
 // payloadSeverity is the severity that a plain JSON log line claims in severity, else in level.
 func payloadSeverity(v Value) (string, bool) {
-	if name, ok := severityName(v.Get("severity"), false); ok {
+	if name, ok := LevelName(v.Get("severity"), false); ok {
 		return name, true
 	}
-	return severityName(v.Get("level"), true)
+	return LevelName(v.Get("level"), true)
 }
 
-// severityName turns a level into LogSeverity's name. Numbers are LogSeverity's own in severity, and bunyan's and pino's
-// (10 trace to 60 fatal) in level.
-func severityName(v Value, level bool) (string, bool) {
+// LevelName is LogSeverity's name for what a plain JSON log line has in its severity, or in its level. Numbers are LogSeverity's
+// own in severity, and bunyan's and pino's (10 trace to 60 fatal) in level.
+func LevelName(v Value, level bool) (string, bool) {
 	switch v.Kind {
 	case String:
-		name := strings.ToUpper(strings.TrimSpace(v.Str))
-		if _, ok := severities[name]; ok {
-			return name, true
+		name := strings.TrimSpace(v.Str)
+		var short [16]byte
+		if b, ok := upperInto(short[:0], name); ok {
+			s, ok := levels[string(b)]
+			return s, ok
 		}
-		s, ok := levels[name]
+		s, ok := levels[strings.ToUpper(name)]
 		return s, ok
 	case Number:
 		n, err := strconv.Atoi(v.Str)

@@ -12,6 +12,8 @@ type leaf struct {
 	holds func(item) bool
 	// like is a value as the compared field yields it, for mayHold.
 	like item
+	// level says under which name, beside the field's own, a plain log line tells its severity; "" if that is not asked for.
+	level string
 }
 
 func newLeaf(n Node) *leaf {
@@ -52,7 +54,15 @@ func (l *leaf) mayHold(b []byte, at int) bool {
 	}
 	it := l.like
 	it.v = v
-	return l.holds(it)
+	if l.level != "level" && l.holds(it) {
+		return true
+	}
+	if l.level == "" {
+		return false
+	}
+	name, ok := logs.LevelName(v, l.level == "level")
+	it.v = logs.Value{Kind: logs.String, Str: name}
+	return ok && l.holds(it)
 }
 
 // cost is about how dear a term is: of several that must hold the cheap ones are asked first.

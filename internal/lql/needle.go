@@ -173,8 +173,8 @@ func nameNeedles(c *Compare, f *Field, typed bool) ([]needle, bool) {
 	names := []string{f.Path[len(f.Path)-1]}
 	switch {
 	case typed:
-		// Severity and timestamp may be made from what a plain log line calls otherwise; text may be all of a line.
-		if f.leaf.Type == logs.EnumType || f.leaf.Type == logs.TimestampType || f.leaf == textPayload {
+		// A timestamp may be made from what a plain log line calls otherwise; text may be all of a line.
+		if f.leaf.Type == logs.TimestampType || f.leaf == textPayload {
 			return nil, false
 		}
 		it = item{typed: true, typ: f.leaf.Type, unset: true}
@@ -185,6 +185,9 @@ func nameNeedles(c *Compare, f *Field, typed bool) ([]needle, bool) {
 		if s := snakeName(names[0]); s != names[0] {
 			names = append(names, s)
 		}
+		if f.leaf.Type == logs.EnumType {
+			names = []string{"severity", "level"}
+		}
 	case (f.leaf.Type == logs.StructType || f.leaf.Type == logs.MapType) && len(f.Path) > f.known:
 		if len(f.Path) > f.known+1 && f.leaf.Type == logs.MapType {
 			return nil, false
@@ -194,11 +197,14 @@ func nameNeedles(c *Compare, f *Field, typed bool) ([]needle, bool) {
 	}
 	var out []needle
 	for _, name := range names {
-		if len(name)+2 < shortestNeedle+2 || !isASCII(name) || strings.ContainsFunc(name, escapable) {
+		if len(name) < shortestNeedle || !isASCII(name) || strings.ContainsFunc(name, escapable) {
 			return nil, false
 		}
 		l := newLeaf(c)
 		l.like = it
+		if typed && it.typ == logs.EnumType {
+			l.level = name
+		}
 		out = append(out, needle{text: `"` + strings.ToLower(name) + `"`, holds: l, rank: -payloadRank + min(len(name), payloadRank-1)})
 	}
 	return out, true

@@ -151,7 +151,7 @@ func (w *writer) value() {
 		w.value()
 		w.WriteByte('}')
 	case 3:
-		w.text(rapid.SampledFrom([]string{"502", "2s", "0.5s", "ERROR", "2026-01-01T00:00:00Z", "error"}).Draw(w.t, "typed"))
+		w.text(rapid.SampledFrom([]string{"502", "2s", "0.5s", "ERROR", "2026-01-01T00:00:00Z", "error", "warn", " Fatal", "50", "crit"}).Draw(w.t, "typed"))
 	default:
 		w.text(word())
 	}
