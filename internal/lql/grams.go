@@ -27,8 +27,8 @@ type grams struct {
 type gramEntry struct {
 	gram, rarest uint64
 	needle       int32
-	offset       int32 // where in the needle the gram begins
-	away         int32 // how far behind it the rarest does, or before it
+	offset       int16 // where in the needle the gram begins
+	away         int16 // how far behind it the rarest does, or before it
 }
 
 // hit is a place where something stands: a needle, or, below 0, what may hide one.
@@ -134,8 +134,12 @@ func newGroup(needles []needle, group []int32) *grams {
 
 	common := g.frequencies(group)
 	places := make([]int, len(group)) // of each needle where its window begins
+	rarest := make([]int, len(group))
+	var scores []int
 	for i, n := range group {
-		places[i] = g.window(needles[n].text, common)
+		scores = g.scores(needles[n].text, common, scores[:0])
+		places[i] = g.window(scores)
+		rarest[i] = slices.Index(scores, slices.Min(scores))
 		for j := range stride {
 			h := g.hash(gramOf(needles[n].text[places[i]+j:], width))
 			if g.few != nil {
@@ -152,12 +156,11 @@ func newGroup(needles []needle, group []int32) *grams {
 	g.entries = make([]gramEntry, total)
 	next := slices.Clone(g.starts)
 	for i, n := range group {
-		rarest := g.rarest(needles[n].text, common)
 		for j := range stride {
 			gram := gramOf(needles[n].text[places[i]+j:], width)
 			slot := g.hash(gram) >> g.slotShift
-			g.entries[next[slot]] = gramEntry{gram: gram, rarest: gramOf(needles[n].text[rarest:], width), needle: n,
-				offset: int32(places[i] + j), away: int32(rarest - places[i] - j)}
+			g.entries[next[slot]] = gramEntry{gram: gram, rarest: gramOf(needles[n].text[rarest[i]:], width), needle: n,
+				offset: int16(places[i] + j), away: int16(rarest[i] - places[i] - j)}
 			next[slot]++
 		}
 	}
@@ -189,30 +192,21 @@ func (g *grams) frequencies(group []int32) []uint16 {
 	return counts
 }
 
-// window is where in a needle the stretch of grams begins that are rarest.
-func (g *grams) window(text string, common []uint16) int {
-	best, least := 0, math.MaxInt
-	last := len(text) - g.width - g.stride + 1
-	for at := 0; at <= last; at++ {
-		worst := 0
-		for j := range g.stride {
-			gram := text[at+j : at+j+g.width]
-			worst = max(worst, int(common[g.hash(gramOf(gram, g.width))>>48])*16+plainness(gram))
-		}
-		if worst < least {
-			best, least = at, worst
-		}
-	}
-	return best
-}
-
-// rarest is where in a needle the gram begins that is rarest.
-func (g *grams) rarest(text string, common []uint16) int {
-	best, least := 0, math.MaxInt
+// scores appends how frequent each gram of a needle is thought to be: first by how many needles hold it, then by its letters.
+func (g *grams) scores(text string, common []uint16, out []int) []int {
 	for at := 0; at+g.width <= len(text); at++ {
 		gram := text[at : at+g.width]
-		if n := int(common[g.hash(gramOf(gram, g.width))>>48])*16 + plainness(gram); n < least {
-			best, least = at, n
+		out = append(out, int(common[g.hash(gramOf(gram, g.width))>>48])*16+plainness(gram))
+	}
+	return out
+}
+
+// window is where in a needle the stretch of grams begins that are rarest.
+func (g *grams) window(scores []int) int {
+	best, least := 0, math.MaxInt
+	for at := 0; at+g.stride <= len(scores); at++ {
+		if worst := slices.Max(scores[at : at+g.stride]); worst < least {
+			best, least = at, worst
 		}
 	}
 	return best

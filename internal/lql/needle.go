@@ -22,6 +22,8 @@ type needle struct {
 const (
 	// shortestNeedle is how long a needle is at least: looking for shorter ones costs more than reading the lines.
 	shortestNeedle = 5
+	// longestNeedle is how long one is at most: of a longer text the beginning tells enough.
+	longestNeedle = 512
 	// mostNeedles is how many needles a filter's alternatives may need.
 	mostNeedles = 64
 	// payloadRank is what a needle in a payload is worth more than one in what says where an entry is from.
@@ -105,6 +107,7 @@ func longestPiece(text, cuts string, rank int, quoted bool) ([]needle, bool) {
 	if len(best) < shortestNeedle {
 		return nil, false
 	}
+	best = best[:min(len(best), longestNeedle)]
 	return []needle{{text: best, rank: rank + min(len(best), payloadRank-1)}}, true
 }
 
