@@ -4,12 +4,13 @@ GO       ?= go
 BIN      := $(CURDIR)/bin
 N        ?= 100
 FUZZTIME ?= 10s
+BYTES    ?= 1000000000
 
 GOLANGCI_VERSION := v2.15.0
 GOLANGCI         := $(BIN)/golangci-lint-$(GOLANGCI_VERSION)
 
 .DEFAULT_GOAL := build
-.PHONY: build test lint kill fuzz-short compiler
+.PHONY: build test lint kill bench fuzz-short compiler
 
 build: ## the binary, static, in bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN)/tocsin ./cmd/tocsin
@@ -23,6 +24,14 @@ lint: $(GOLANGCI) ## what the compiler and the tests do not say
 
 kill: compiler ## serve killed N times at failpoints and at random; pages lost and doubled must be 0
 	$(GO) run ./internal/sim/kill -n $(N)
+
+bench: ## how fast filters are asked, beside grep, ripgrep, mtail, sec and jq, on a corpus of BYTES
+	@missing=; for tool in rg:ripgrep mtail:mtail sec:sec jq:jq; do command -v $${tool%%:*} >/dev/null || missing="$$missing $${tool##*:}"; done; \
+	[ -z "$$missing" ] || { \
+	  echo "installing$$missing to compare with"; \
+	  as_root=; [ "$$(id -u)" = 0 ] || as_root=sudo; \
+	  $$as_root apt-get update -q && $$as_root apt-get install -y -q --no-install-recommends $$missing; }
+	$(GO) run ./internal/sim/bench -bytes $(BYTES)
 
 fuzz-short: ## every fuzz target for FUZZTIME
 	@set -eu; for dir in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"time"
 
 	"tocsin/internal/app"
 )
@@ -29,17 +28,13 @@ Examples:
 
 // Run greps.
 func (c *grepCommand) Run(ctx context.Context, s *streams) error {
-	next, closeAll, err := app.Entries(c.Files, s.in, 0, time.Now())
-	if err != nil {
-		return err
-	}
-	defer closeAll()
 	var out io.Writer
 	w := bufio.NewWriterSize(s.out, 256<<10)
 	if !c.Count {
 		out = w
 	}
-	n, err := app.Grep(ctx, c.Filter, next, out, func(text string) { fmt.Fprintln(s.err, "warning:", text) })
+	remark := func(text string) { fmt.Fprintln(s.err, "warning:", text) }
+	n, err := app.Grep(ctx, c.Filter, c.Files, s.in, out, remark)
 	if c.Count && err == nil {
 		fmt.Fprintln(w, n)
 	}

@@ -312,3 +312,43 @@ func messageLines(message []byte, depth int) ([][]byte, objectKind) {
 	quoted := Value{Kind: Object, Members: []Member{{Name: "textPayload", Value: Value{Kind: String, Str: string(data)}}}}
 	return [][]byte{quoted.AppendJSON(nil)}, envelope
 }
+
+// OpensDocument says whether a Reader that meets the line might take it, and perhaps lines behind it, for an array, an answer
+// or an envelope, rather than for the line that it is. Where only more lines could tell, it says yes.
+func OpensDocument(line []byte) bool {
+	at := skipSpace(line, 0)
+	if at == len(line) || line[at] != '{' && line[at] != '[' {
+		return false
+	}
+	next := skipSpace(line, at+1)
+	if next == len(line) {
+		return true
+	}
+	if line[at] == '[' {
+		return line[next] == '{' || line[next] == ']'
+	}
+	if line[next] != '"' || next+1 == len(line) {
+		return false
+	}
+	switch line[next+1] {
+	case 'e', 'n', 'm', 'r', 's', 'a', 'd': // how the names begin that documents have
+	default:
+		return false
+	}
+	name := line[next+1:]
+	if n := bytes.IndexByte(name, '"'); n >= 0 {
+		name = name[:n]
+	}
+	if _, ok := envelopeNames[string(name)]; !ok {
+		return false
+	}
+	end, state := skipValue(line, at)
+	switch state {
+	case invalid:
+		return false
+	case partial:
+		return true
+	}
+	_, kind := expand(line[at:end], 0)
+	return kind != plainObject
+}

@@ -28,15 +28,21 @@ func ParseJSON(b []byte) (Value, error) {
 // nothing in the long run.
 type decoder struct {
 	src   string
+	raw   []byte // src as bytes, while only parts of it are picked
 	pos   int
 	depth int
 	valid bool // src is valid UTF-8 throughout
+	// borrow says that strings may share the line's memory, because it does not change while they are in use.
+	borrow bool
+	// reuse says that strings need not outlive the next reset.
+	reuse bool
 
 	members []Member // stacks of what is being built
 	items   []Value
 
 	memberSlab []Member
 	itemSlab   []Value
+	texts      []byte // strings whose escapes were resolved
 	names      map[string]int
 }
 
@@ -44,6 +50,7 @@ type decoder struct {
 func (d *decoder) reset() {
 	d.memberSlab = d.memberSlab[:0]
 	d.itemSlab = d.itemSlab[:0]
+	d.texts = d.texts[:0]
 }
 
 // decode decodes all of src. The Value's strings share src's memory.
@@ -208,10 +215,15 @@ func (d *decoder) array() (Value, error) {
 		}
 	}
 	d.depth--
+	return Value{Kind: Array, Items: d.keepItems(base)}, nil
+}
+
+// keepItems takes the items above base off the stack and returns them.
+func (d *decoder) keepItems(base int) []Value {
 	start := len(d.itemSlab)
 	d.itemSlab = append(d.itemSlab, d.items[base:]...)
 	d.items = d.items[:base]
-	return Value{Kind: Array, Items: d.itemSlab[start:len(d.itemSlab):len(d.itemSlab)]}, nil
+	return d.itemSlab[start:len(d.itemSlab):len(d.itemSlab)]
 }
 
 // keepMembers takes the members above base off the stack, the last of each name, and returns them.

@@ -2,9 +2,9 @@ package logs
 
 import (
 	"fmt"
-	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
+	"unsafe"
 )
 
 // string takes the string at pos. One without escapes shares the source's memory.
@@ -33,21 +33,21 @@ func (d *decoder) clean(s string) string {
 
 // escaped takes a string that began at start and has its first backslash at i.
 func (d *decoder) escaped(start, i int) (string, error) {
-	var b strings.Builder
 	src := d.src
-	b.WriteString(src[start:i])
+	base := len(d.texts)
+	d.texts = append(d.texts, src[start:i]...)
 	for i < len(src) {
 		c := src[i]
 		if c == '"' {
 			d.pos = i + 1
-			return d.clean(b.String()), nil
+			return d.clean(d.takeText(base)), nil
 		}
 		if c != '\\' {
 			j := i + 1
 			for j < len(src) && src[j] != '"' && src[j] != '\\' {
 				j++
 			}
-			b.WriteString(src[i:j])
+			d.texts = append(d.texts, src[i:j]...)
 			i = j
 			continue
 		}
@@ -63,7 +63,7 @@ func (d *decoder) escaped(start, i int) (string, error) {
 				}
 				return "", fmt.Errorf("bad escape %q", src[i:i+6])
 			}
-			b.WriteRune(r)
+			d.texts = utf8.AppendRune(d.texts, r)
 			i += size
 			continue
 		}
@@ -72,11 +72,21 @@ func (d *decoder) escaped(start, i int) (string, error) {
 			d.pos = i
 			return "", fmt.Errorf("bad escape \\%c", src[i+1])
 		}
-		b.WriteByte(r)
+		d.texts = append(d.texts, r)
 		i += 2
 	}
 	d.pos = len(src)
 	return "", errCut
+}
+
+// takeText is what stands in texts from base on, as a string.
+func (d *decoder) takeText(base int) string {
+	b := d.texts[base:]
+	if d.reuse {
+		return unsafe.String(unsafe.SliceData(b), len(b))
+	}
+	d.texts = d.texts[:base]
+	return string(b)
 }
 
 func simpleEscape(c byte) byte {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+	"unsafe"
 )
 
 // MaxLine is the longest line, in bytes, that is read whole. A Reader cuts a longer one there; what is left of it is kept as a
@@ -33,7 +34,13 @@ func ParseLine(line []byte) *Entry {
 // line fills e with what the line says. Root is good until the decoder's next reset.
 func (d *decoder) line(line []byte, e *Entry) {
 	e.Raw = line
-	text := string(bytes.TrimSuffix(line, []byte("\r")))
+	raw := bytes.TrimSuffix(line, []byte("\r"))
+	text := ""
+	if d.borrow {
+		text = unsafe.String(unsafe.SliceData(raw), len(raw))
+	} else {
+		text = string(raw)
+	}
 	if !utf8.ValidString(text) {
 		e.Broken = true
 	}
@@ -74,8 +81,8 @@ func (d *decoder) object2entry(v Value, e *Entry) {
 	if isLogEntry(v) {
 		entrySchema.canonical(&v)
 		e.Root = v
-		e.Timestamp = ParseTime(v.Get("timestamp").Text())
-		e.ReceiveTimestamp = ParseTime(v.Get("receiveTimestamp").Text())
+		e.Timestamp = parseStamp(v.Get("timestamp").Text())
+		e.ReceiveTimestamp = parseStamp(v.Get("receiveTimestamp").Text())
 		return
 	}
 	payload := Member{Name: "jsonPayload", Value: v}
@@ -121,8 +128,10 @@ func ParseTime(text string) time.Time {
 	return t
 }
 
-// levels are the names that loggers give their levels, beside those of LogSeverity.
+// levels are the names that loggers give their levels, and those of LogSeverity, by the latter.
 var levels = map[string]string{
+	"DEFAULT": "DEFAULT", "DEBUG": "DEBUG", "INFO": "INFO", "NOTICE": "NOTICE", "WARNING": "WARNING",
+	"ERROR": "ERROR", "CRITICAL": "CRITICAL", "ALERT": "ALERT", "EMERGENCY": "EMERGENCY",
 	"TRACE": "DEBUG", "FINE": "DEBUG", "FINER": "DEBUG", "FINEST": "DEBUG", "CONFIG": "DEBUG", "VERBOSE": "DEBUG",
 	"INFORMATION": "INFO", "INFORMATIONAL": "INFO", "WARN": "WARNING", "ERR": "ERROR", "SEVERE": "ERROR",
 	"CRIT": "CRITICAL", "FATAL": "CRITICAL", "DPANIC": "CRITICAL", "PANIC": "CRITICAL", "EMERG": "EMERGENCY",
@@ -130,22 +139,24 @@ var levels = map[string]string{
 
 // payloadSeverity is the severity that a plain JSON log line claims in severity, else in level.
 func payloadSeverity(v Value) (string, bool) {
-	if name, ok := severityName(v.Get("severity"), false); ok {
+	if name, ok := LevelName(v.Get("severity"), false); ok {
 		return name, true
 	}
-	return severityName(v.Get("level"), true)
+	return LevelName(v.Get("level"), true)
 }
 
-// severityName turns a level into LogSeverity's name. Numbers are LogSeverity's own in severity, and bunyan's and pino's
-// (10 trace to 60 fatal) in level.
-func severityName(v Value, level bool) (string, bool) {
+// LevelName is LogSeverity's name for what a plain JSON log line has in its severity, or in its level. Numbers are LogSeverity's
+// own in severity, and bunyan's and pino's (10 trace to 60 fatal) in level.
+func LevelName(v Value, level bool) (string, bool) {
 	switch v.Kind {
 	case String:
-		name := strings.ToUpper(strings.TrimSpace(v.Str))
-		if _, ok := severities[name]; ok {
-			return name, true
+		name := strings.TrimSpace(v.Str)
+		var short [16]byte
+		if b, ok := upperInto(short[:0], name); ok {
+			s, ok := levels[string(b)]
+			return s, ok
 		}
-		s, ok := levels[name]
+		s, ok := levels[strings.ToUpper(name)]
 		return s, ok
 	case Number:
 		n, err := strconv.Atoi(v.Str)

@@ -26,6 +26,29 @@ var severities = map[string]Severity{
 
 // ParseSeverity reads a severity's name in any case. It says false for what is no name of the enum.
 func ParseSeverity(name string) (Severity, bool) {
+	var short [16]byte
+	if b, ok := upperInto(short[:0], name); ok {
+		s, ok := severities[string(b)]
+		return s, ok
+	}
 	s, ok := severities[strings.ToUpper(name)]
 	return s, ok
+}
+
+// upperInto appends name in capitals to b; false if that is not short ASCII. It allocates nothing.
+func upperInto(b []byte, name string) ([]byte, bool) {
+	if len(name) > cap(b) {
+		return nil, false
+	}
+	for i := range len(name) {
+		c := name[i]
+		if c >= 0x80 {
+			return nil, false
+		}
+		if c >= 'a' && c <= 'z' {
+			c -= 'a' - 'A'
+		}
+		b = append(b, c)
+	}
+	return b, true
 }

@@ -58,7 +58,7 @@ func (b Batch) walk(clock time.Time, yield func(*Entry, *Progress) bool) Progres
 		} else {
 			d.line(piece, &e)
 		}
-		p.observe(&e, b.Received)
+		p.Observe(&e, b.Received)
 		if !yield(&e, &p) {
 			return p
 		}
@@ -77,8 +77,9 @@ func (b Batch) nextLine(at int) (line []byte, offset, end int) {
 	return b.Data[at : at+n : at+n], at, at + n + 1
 }
 
-// observe counts the entry and gives it its clock.
-func (p *Progress) observe(e *Entry, received time.Time) {
+// Observe counts the entry, moves the clock by its times and gives it its clock. received is the batch's. It is for those who
+// read a batch's lines by themselves.
+func (p *Progress) Observe(e *Entry, received time.Time) {
 	p.Entries++
 	if e.Broken {
 		p.Broken++

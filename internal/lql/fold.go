@@ -138,12 +138,13 @@ func foldText(s string) string {
 	if ok {
 		return out
 	}
+	s = strings.Clone(s) // it may share memory that is soon another's, and what it folds to may be s itself
 	out = fold(s)
 	if m.size += len(s) + len(out); m.size > foldsKept {
 		clear(m.texts)
 		m.size = len(s) + len(out)
 	}
-	m.texts[strings.Clone(s)] = out // s may share the memory of a whole batch
+	m.texts[s] = out
 	return out
 }
 

@@ -23,8 +23,8 @@ func otherEscape(s string) (out byte, size int) {
 }
 
 // isDefault says whether a LogEntry's field that is there holds its default, which the API does not tell from a field
-// that is not set: `field:*` does not match it, and no value that is
-// looked for anywhere is found in it.
+// that is not set: `field:*` does not match it, and no value that is looked for anywhere
+// is found in it.
 func isDefault(t logs.FieldType, v logs.Value) bool {
 	switch t {
 	case logs.StringType:

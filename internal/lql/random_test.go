@@ -2,6 +2,7 @@ package lql
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"regexp"
 	"slices"
@@ -302,7 +303,17 @@ func TestAgainstReference(t *testing.T) {
 			i++
 			return true
 		})
-		if _, err := Compile(fs).Scan(batch, time.Time{}, func(e *logs.Entry, matched []int) {
+		set := Compile(fs)
+		var found [][]int
+		set.Find(batch, func(_ []byte, matched []int) { found = append(found, slices.Clone(matched)) })
+		var wanted [][]int
+		for _, at := range slices.Sorted(maps.Keys(want)) {
+			wanted = append(wanted, want[at])
+		}
+		if !slices.EqualFunc(found, wanted, slices.Equal[[]int]) {
+			t.Fatalf("Find finds %v, one by one it is %v", found, wanted)
+		}
+		if _, err := set.Scan(batch, time.Time{}, func(e *logs.Entry, matched []int) {
 			if !slices.Equal(matched, want[e.Offset]) {
 				t.Fatalf("%s\nScan finds %v, one by one it is %v", e.Raw, matched, want[e.Offset])
 			}

@@ -1,18 +1,40 @@
 package lql
 
 import (
-	"bytes"
-	"time"
+	"slices"
+	"sync"
 
 	"tocsin/internal/logs"
 )
 
 // Set is a number of filters that are asked together. It does not change and may be used by many goroutines at once.
+//
+// Of most filters it knows a needle, a text that a line must hold for the filter to match: it looks for the needles of all
+// filters in the bytes of a whole batch, and reads only the lines that hold one, or that may hide one. The filters without
+// a needle are asked of every line. Only what is asked for is taken out of a line.
 type Set struct {
 	roots  []step
-	leaves []Node
+	leaves []*leaf
 	index  *index
+
+	needles []needle
+	grams   []*grams
+	pointed []int // the filters that have needles
+
+	rest      []int // those that have none
+	restIndex *index
+
+	// What is to be read of a line: for the filters without needles, for all, and both with the times that move the clock.
+	restWant, want, restTimes, times *logs.Want
+	// whole says of each filter whether it looks through all of an entry.
+	whole     []bool
+	restWhole bool
+
+	scanners sync.Pool
 }
+
+// everything asks for all of an entry.
+var everything = logs.NewWant(nil)
 
 // step is a node of a filter's tree with its leaves shared: equal comparisons of different filters are asked once an entry.
 type step struct {
@@ -26,7 +48,7 @@ type stepKind uint8
 const (
 	always stepKind = iota
 	never
-	leaf
+	oneLeaf
 	allOf
 	anyOf
 	not
@@ -35,22 +57,132 @@ const (
 // Compile makes a set. Filters are known by their place in the slice; a nil one matches nothing.
 func Compile(filters []*Filter) *Set {
 	s := &Set{index: newIndex(filters)}
-	shared := map[string]int{}
+	shared := sharing{byText: map[string]int{}, byNode: map[Node]int{}}
 	for _, f := range filters {
+		if f != nil && f.Root != nil {
+			s.share(f.Root, &shared)
+		}
+	}
+	rest := make([]*Filter, len(filters))
+	byNeedle := map[string]int{}
+	for i, f := range filters {
 		switch {
 		case f == nil:
 			s.roots = append(s.roots, step{kind: never})
+			continue
 		case f.Root == nil:
 			s.roots = append(s.roots, step{kind: always})
 		default:
-			s.roots = append(s.roots, s.compile(f.Root, shared))
+			s.roots = append(s.roots, s.compile(f.Root, &shared))
+			if found, ok := needlesOf(f.Root); ok {
+				s.point(i, found, byNeedle)
+				continue
+			}
 		}
+		rest[i] = f
+		s.rest = append(s.rest, i)
 	}
+	s.restIndex = newIndex(rest)
+	s.grams = newGrams(s.needles)
+	s.wants(filters, rest)
+	s.scanners.New = func() any { return newScanner(s) }
 	return s
 }
 
-func (s *Set) compile(n Node, shared map[string]int) step {
+// point notes the needles of a filter; those that are alike are looked for once.
+func (s *Set) point(filter int, found []needle, byNeedle map[string]int) {
+	s.pointed = append(s.pointed, filter)
+	for _, n := range found {
+		key := n.text
+		if n.holds != nil {
+			key += "\x00" + derived(n.holds.node).src
+		}
+		at, ok := byNeedle[key]
+		if !ok {
+			at = len(s.needles)
+			byNeedle[key] = at
+			s.needles = append(s.needles, n)
+		}
+		rules := &s.needles[at].rules
+		if !slices.Contains(*rules, int32(filter)) {
+			*rules = append(*rules, int32(filter))
+		}
+	}
+}
+
+// wants works out what is to be read of lines.
+func (s *Set) wants(filters, rest []*Filter) {
+	clock := [][]string{{"timestamp"}, {"receiveTimestamp"}}
+	var all, ofRest [][]string
+	s.whole = make([]bool, len(filters))
+	for i, f := range filters {
+		if f == nil || f.Root == nil {
+			continue
+		}
+		eachPath(f.Root, func(path []string) {
+			if path == nil {
+				s.whole[i] = true
+				s.restWhole = s.restWhole || rest[i] != nil
+				return
+			}
+			all = append(all, path)
+			if rest[i] != nil {
+				ofRest = append(ofRest, path)
+			}
+		})
+	}
+	s.want, s.restWant = logs.NewWant(all...), logs.NewWant(ofRest...)
+	s.times, s.restTimes = logs.NewWant(append(all, clock...)...), logs.NewWant(append(ofRest, clock...)...)
+	if s.restWhole {
+		s.want, s.restWant, s.times, s.restTimes = everything, everything, everything, everything
+	}
+}
+
+// sharing is which terms of the filters are the same, while a set is compiled.
+type sharing struct {
+	byText map[string]int
+	byNode map[Node]int
+	uses   []int
+}
+
+// share gives every term of a tree its leaf.
+func (s *Set) share(n Node, shared *sharing) {
+	var items []Node
+	switch n := n.(type) {
+	case *And:
+		items = n.Items
+	case *Or:
+		items = n.Items
+	case *Not:
+		items = []Node{n.Item}
+	default:
+		text := derived(n).src
+		i, ok := shared.byText[text]
+		if !ok {
+			i = len(s.leaves)
+			shared.byText[text] = i
+			shared.uses = append(shared.uses, 0)
+			s.leaves = append(s.leaves, newLeaf(n))
+		}
+		shared.byNode[n] = i
+		shared.uses[i]++
+	}
+	for _, item := range items {
+		s.share(item, shared)
+	}
+}
+
+// compile makes the steps of a tree. Of terms that are asked one after the other the cheap ones come first, and those that
+// many filters share: their outcome is often known.
+func (s *Set) compile(n Node, shared *sharing) step {
 	each := func(items []Node) []step {
+		items = slices.Clone(items)
+		slices.SortStableFunc(items, func(a, b Node) int {
+			if c := cost(a) - cost(b); c != 0 {
+				return c
+			}
+			return shared.of(b) - shared.of(a)
+		})
 		out := make([]step, len(items))
 		for i, item := range items {
 			out[i] = s.compile(item, shared)
@@ -63,77 +195,15 @@ func (s *Set) compile(n Node, shared map[string]int) step {
 	case *Or:
 		return step{kind: anyOf, items: each(n.Items)}
 	case *Not:
-		return step{kind: not, items: each([]Node{n.Item})}
+		return step{kind: not, items: []step{s.compile(n.Item, shared)}}
 	}
-	key := derived(n).src
-	i, ok := shared[key]
-	if !ok {
-		i = len(s.leaves)
-		shared[key] = i
-		s.leaves = append(s.leaves, n)
-	}
-	return step{kind: leaf, leaf: i}
+	return step{kind: oneLeaf, leaf: shared.byNode[n]}
 }
 
-// Scan yields the entries of the batch that at least one filter matches, in order, each with the filters that match it by
-// their place in Compile's slice, ascending. Both may be kept. clock is the source's clock before the batch; the entries carry
-// it on as logs.Batch.Entries says, and the progress counts all entries of the batch. An error says that the batch could
-// not be read at all.
-func (s *Set) Scan(b logs.Batch, clock time.Time, yield func(e *logs.Entry, matched []int)) (logs.Progress, error) {
-	known := make([]int8, len(s.leaves))
-	var asked []int
-	p := b.Walk(clock, func(e *logs.Entry) bool {
-		if asked = s.index.candidates(e, asked[:0]); len(asked) == 0 {
-			return true
-		}
-		clear(known)
-		var matched []int
-		for _, i := range asked {
-			if s.holds(&s.roots[i], e, known) {
-				matched = append(matched, i)
-			}
-		}
-		if matched != nil {
-			kept := e.Own()
-			kept.Raw = bytes.Clone(e.Raw)
-			yield(kept, matched)
-		}
-		return true
-	})
-	return p, nil
-}
-
-// holds evaluates a step; known holds what the leaves said of this entry: 1 yes, -1 no, 0 not asked.
-func (s *Set) holds(st *step, e *logs.Entry, known []int8) bool {
-	switch st.kind {
-	case always:
-		return true
-	case leaf:
-		k := known[st.leaf]
-		if k == 0 {
-			k = -1
-			if evaluate(s.leaves[st.leaf], e) {
-				k = 1
-			}
-			known[st.leaf] = k
-		}
-		return k > 0
-	case allOf:
-		for i := range st.items {
-			if !s.holds(&st.items[i], e, known) {
-				return false
-			}
-		}
-		return true
-	case anyOf:
-		for i := range st.items {
-			if s.holds(&st.items[i], e, known) {
-				return true
-			}
-		}
-		return false
-	case not:
-		return !s.holds(&st.items[0], e, known)
+// of is how often a term is used; 0 for what is no single term.
+func (s *sharing) of(n Node) int {
+	if i, ok := s.byNode[n]; ok {
+		return s.uses[i]
 	}
-	return false
+	return 0
 }
