@@ -39,13 +39,13 @@ func openMapped(path string) (*mapped, error) {
 	}
 	st, err := f.Stat()
 	if err != nil || !st.Mode().IsRegular() || st.Size() == 0 || st.Size() > math.MaxInt/2 || !isPlain(f) {
-		f.Close() // only read from
-		return nil, nil
+		f.Close()       // only read from
+		return nil, nil //nolint:nilerr // reading it says what is wrong
 	}
 	data, err := mapFile(f, st.Size())
 	if err != nil || data == nil {
 		f.Close()
-		return nil, nil // what cannot be mapped can be read
+		return nil, nil //nolint:nilerr // what cannot be mapped can be read
 	}
 	return &mapped{file: f, data: data}, nil
 }
@@ -180,7 +180,7 @@ func firstDocument(data []byte, from, to int) int {
 		}
 		// Most lines are told by their first bytes.
 		line := data[at:end]
-		if len(line) > logs.MaxLine || !(len(line) > 2 && line[0] == '{' && line[1] == '"' && line[2] == 'i') && logs.OpensDocument(line) {
+		if len(line) > logs.MaxLine || (len(line) <= 2 || line[0] != '{' || line[1] != '"' || line[2] != 'i') && logs.OpensDocument(line) {
 			return at
 		}
 		at = end + 1

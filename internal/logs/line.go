@@ -35,7 +35,7 @@ func ParseLine(line []byte) *Entry {
 func (d *decoder) line(line []byte, e *Entry) {
 	e.Raw = line
 	raw := bytes.TrimSuffix(line, []byte("\r"))
-	text := ""
+	var text string
 	if d.borrow {
 		text = unsafe.String(unsafe.SliceData(raw), len(raw))
 	} else {

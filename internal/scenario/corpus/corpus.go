@@ -45,7 +45,7 @@ func Write(out io.Writer, seed, size int64) error {
 		if _, err := w.WriteString(line); err != nil {
 			return fmt.Errorf("write the corpus: %w", err)
 		}
-		w.WriteByte('\n') // an error stays and is told by Flush
+		_ = w.WriteByte('\n') // an error stays and is told by Flush
 	}
 	if err := w.Flush(); err != nil {
 		return fmt.Errorf("write the corpus: %w", err)

@@ -49,7 +49,7 @@ func run(ctx context.Context, binary string, size, slice int64, times int) error
 	if err != nil {
 		return fmt.Errorf("make a directory for the corpus: %w", err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	b := &bench{dir: dir, times: times, tocsin: binary}
 	if binary == "" {
 		b.tocsin = filepath.Join(dir, "tocsin")

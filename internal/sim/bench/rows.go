@@ -146,7 +146,7 @@ func (b *bench) measure(ctx context.Context, r *row) error {
 		begun := time.Now()
 		err := cmd.Run()
 		var ended *exec.ExitError
-		if err != nil && !(errors.As(err, &ended) && ended.ExitCode() == 1) { // 1: nothing found
+		if err != nil && (!errors.As(err, &ended) || ended.ExitCode() != 1) { // 1: nothing found
 			return fmt.Errorf("run %s: %w: %s", r.args[0], err, errs.String())
 		}
 		walls = append(walls, time.Since(begun))
