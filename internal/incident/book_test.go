@@ -173,7 +173,13 @@ func (w *world) acknowledgesHold(t *rapid.T, ctx context.Context, command string
 			continue
 		}
 		ack := was.Acknowledgement
-		covered := slices.ContainsFunc(ack.Covers, func(k incident.Key) bool { return k == a.Key || slices.Contains(a.SymptomOf, k.Rule) })
+		covered := slices.ContainsFunc(ack.Covers, func(k incident.Key) bool {
+			if k == a.Key {
+				return true
+			}
+			cause := was.Alert(k) // of its own service, or of none
+			return cause != nil && slices.Contains(a.SymptomOf, k.Rule) && (cause.Service() == "" || a.Service() == "" || cause.Service() == a.Service())
+		})
 		wanted := a.Severity > ack.Severity || a.Severity >= incident.High && !covered
 		if taken := is.Acknowledgement == nil; taken != wanted {
 			t.Fatalf("%s: acknowledge of %s at %s, covered %v: taken back %v", command, w.name(was.ID), ack.Severity, covered, taken)
