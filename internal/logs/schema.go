@@ -156,14 +156,14 @@ func snake(f *Field, name string) *Field {
 		return nil
 	}
 	g := f.byName[foldName(name)]
-	if g == nil || snakeCase(g.Name) != name {
+	if g == nil || SnakeCase(g.Name) != name {
 		return nil
 	}
 	return g
 }
 
-// snakeCase turns requestUrl into request_url.
-func snakeCase(name string) string {
+// SnakeCase turns requestUrl into request_url: the name of a field as proto's JSON writers may spell it.
+func SnakeCase(name string) string {
 	var b strings.Builder
 	for _, r := range name {
 		if r >= 'A' && r <= 'Z' {

@@ -36,8 +36,8 @@ func (w *Want) add(path []string, schema *Field) {
 	}
 	var next *Field
 	if schema != nil && schema.Type == MessageType {
-		if next = schema.byName[path[0]]; next != nil && snakeCase(next.Name) != next.Name {
-			m.snake = snakeCase(next.Name)
+		if next = schema.byName[path[0]]; next != nil && SnakeCase(next.Name) != next.Name {
+			m.snake = SnakeCase(next.Name)
 		}
 	}
 	m.part.add(path[1:], next)

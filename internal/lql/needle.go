@@ -192,7 +192,7 @@ func nameNeedles(c *Compare, f *Field, typed bool) ([]needle, bool) {
 			return nil, false // its default is what the filter asks for
 		}
 		it.unset = false
-		if s := snakeName(names[0]); s != names[0] {
+		if s := logs.SnakeCase(names[0]); s != names[0] {
 			names = append(names, s)
 		}
 		if f.leaf.Type == logs.EnumType {
@@ -218,18 +218,6 @@ func nameNeedles(c *Compare, f *Field, typed bool) ([]needle, bool) {
 		out = append(out, needle{text: `"` + strings.ToLower(name) + `"`, holds: l, rank: -payloadRank + min(len(name), payloadRank-1)})
 	}
 	return out, true
-}
-
-func snakeName(name string) string {
-	var b strings.Builder
-	for _, r := range name {
-		if r >= 'A' && r <= 'Z' {
-			b.WriteByte('_')
-			r += 'a' - 'A'
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
 }
 
 // operandNeedles is what must be there for cast or regexp_extract to yield anything.
