@@ -1,0 +1,133 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"tocsin/internal/config"
+	"tocsin/internal/incident"
+	"tocsin/internal/outbox"
+	"tocsin/notifiers"
+)
+
+// listener is a receiver that remembers what it was told.
+type listener struct{ heard []notifiers.Notice }
+
+func (l *listener) Send(_ context.Context, n notifiers.Notice) (string, error) {
+	l.heard = append(l.heard, n)
+	return "1", nil
+}
+
+func (l *listener) Preview(n notifiers.Notice) string { return n.Text }
+
+// TestCannotWriteIsToldOnce: while the store refuses for less than half a minute nobody hears; then the fallback does, once, past all
+// queues; and again after it was well in between.
+func TestCannotWriteIsToldOnce(t *testing.T) {
+	l := &listener{}
+	a := &App{o: Options{Log: slog.New(slog.DiscardHandler)}}
+	a.current = generation{plan: &Plan{File: &config.File{Fallback: "ops"}}, targets: map[string]outbox.Target{"ops": {Notifier: l}}}
+	full := errors.New("disk is full")
+	fail := func(ago time.Duration) {
+		a.failing.since = map[string]time.Time{"engine": time.Now().Add(-ago)}
+		a.stepFailed(t.Context(), "engine", full)
+	}
+	fail(unwritable - 5*time.Second)
+	if len(l.heard) != 0 {
+		t.Fatalf("before %s: told %d times", unwritable, len(l.heard))
+	}
+	if a.ready() == nil {
+		t.Error("a step fails, and it is ready")
+	}
+	fail(unwritable + time.Second)
+	fail(unwritable + 2*time.Second)
+	if len(l.heard) != 1 || !strings.Contains(l.heard[0].Text, full.Error()) || !l.heard[0].Rings {
+		t.Fatalf("told %+v, want one call that says why", l.heard)
+	}
+	a.stepDone("engine")
+	if err := a.ready(); err != nil {
+		t.Errorf("well again: %v", err)
+	}
+	fail(unwritable + time.Second)
+	if len(l.heard) != 2 {
+		t.Errorf("told %d times, want again", len(l.heard))
+	}
+}
+
+// loaded is a configuration with files beside it, read.
+func loaded(t *testing.T, text string, beside map[string]string) (*Plan, config.Errors) {
+	t.Helper()
+	dir := t.TempDir()
+	for name, content := range beside {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	path := filepath.Join(dir, "tocsin.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return Load(path)
+}
+
+// TestTemplateFiles: a receiver's title uses by name what the users' own template files define; a file that is no template is a
+// mistake.
+func TestTemplateFiles(t *testing.T) {
+	const text = `project: p
+templates: ["*.tmpl"]
+receivers: {ops: {slack: {channel: "#ops", token_file: token, title: '{{ template "mine" . }}'}}}
+route: {receiver: ops}
+`
+	plan, errs := loaded(t, text, map[string]string{"a.tmpl": `{{ define "mine" }}ours: {{ .Status }}{{ end }}`})
+	if len(errs) > 0 {
+		t.Fatal(errs)
+	}
+	n, err := plan.Receivers["ops"].New("ops")
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	inc := incident.Incident{ID: "i", State: incident.Open, Title: "it", FirstEntry: now, OpenedAt: now,
+		Alerts: []incident.Alert{{Key: incident.Key{Rule: "r"}, State: incident.Firing, First: now}}}
+	if got := n.Preview(notifiers.Notice{Incident: inc, Now: now, Notification: incident.Notification{Kind: incident.Message}}); !strings.Contains(got, "ours: firing") {
+		t.Errorf("says %q, want the template's words", got)
+	}
+	if _, errs := loaded(t, text, map[string]string{"a.tmpl": `{{ define }}`}); len(errs) == 0 {
+		t.Error("a broken template file: no mistake")
+	}
+}
+
+// TestMuteTimes: within a mute time the receiver is left out until it ends, unless the service is down or it is tocsin's own.
+func TestMuteTimes(t *testing.T) {
+	plan, errs := loaded(t, `project: p
+receivers: {ops: {console: }}
+time_intervals: {night: [{times: [{start_time: "00:00", end_time: "06:00"}]}]}
+route:
+  receiver: ops
+  routes: [{matchers: ['severity="warning"'], mute_time_intervals: [night]}]
+`, nil)
+	if len(errs) > 0 {
+		t.Fatal(errs)
+	}
+	night := time.Date(2026, 3, 3, 3, 0, 0, 0, time.UTC)
+	inc := func(labels incident.Labels, impact string) *incident.Incident {
+		labels["severity"] = "warning"
+		return &incident.Incident{Labels: labels, Alerts: []incident.Alert{{State: incident.Firing, Impact: impact}}}
+	}
+	if d := plan.direct(inc(incident.Labels{}, ""), night); len(d.Receivers) != 0 || !d.Recheck.Equal(night.Add(3*time.Hour)) {
+		t.Errorf("at night: %+v, want nobody until six", d)
+	}
+	for name, i := range map[string]*incident.Incident{"down": inc(incident.Labels{}, incident.Down), "tocsin's own": inc(incident.Labels{"service": "tocsin"}, "")} {
+		if d := plan.direct(i, night); len(d.Receivers) != 1 {
+			t.Errorf("%s, at night: %+v, want ops", name, d)
+		}
+	}
+	if d := plan.direct(inc(incident.Labels{}, ""), night.Add(4*time.Hour)); len(d.Receivers) != 1 || !d.Recheck.IsZero() {
+		t.Errorf("at seven: %+v, want ops", d)
+	}
+}
