@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 
 	"tocsin/internal/app"
 )
@@ -45,4 +47,21 @@ func (c *grepCommand) Run(ctx context.Context, s *streams) error {
 		return &exit{code: exitNo}
 	}
 	return nil
+}
+
+// negated puts -- before a filter that begins with the language's minus or with a comment, so that it is not taken for flags.
+func negated(args []string) []string {
+	if len(args) == 0 || args[0] != "grep" {
+		return args
+	}
+	for i, a := range args[1:] {
+		long := strings.HasPrefix(a, "--")
+		switch {
+		case long && strings.ContainsAny(a, " \n"), !long && len(a) > 1 && a[0] == '-' && a != "-c" && a != "-h":
+			return slices.Insert(slices.Clone(args), i+1, "--")
+		case a == "--" || !strings.HasPrefix(a, "-"):
+			return args
+		}
+	}
+	return args
 }

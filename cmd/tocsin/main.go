@@ -86,7 +86,7 @@ func runWith(ctx context.Context, s *streams, args []string) int {
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
-	k, err := parser.Parse(args)
+	k, err := parser.Parse(negated(args))
 	if code >= 0 {
 		return code // help was asked for
 	}
