@@ -28,7 +28,6 @@ func ParseJSON(b []byte) (Value, error) {
 // nothing in the long run.
 type decoder struct {
 	src   string
-	raw   []byte // src as bytes, while only parts of it are picked
 	pos   int
 	depth int
 	valid bool // src is valid UTF-8 throughout
@@ -36,6 +35,16 @@ type decoder struct {
 	borrow bool
 	// reuse says that strings need not outlive the next reset.
 	reuse bool
+
+	// While only parts of src are picked: src as bytes, the places of the quotes that begin and end its strings, which of them
+	// is the next, whether there are escapes, and whether names may be spelled otherwise than the REST API does.
+	raw       []byte
+	quotes    []int32
+	marked    int // how many quotes there are
+	next      int
+	escapes   bool
+	respelled bool
+	top       topNames
 
 	members []Member // stacks of what is being built
 	items   []Value

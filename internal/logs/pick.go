@@ -2,8 +2,7 @@ package logs
 
 import (
 	"bytes"
-	"fmt"
-	"unicode/utf8"
+	"strings"
 	"unsafe"
 )
 
@@ -42,12 +41,12 @@ func (d *decoder) pick(line []byte, e *Entry, w *Want) {
 	}
 	raw := bytes.TrimSuffix(line, []byte("\r"))
 	text := unsafe.String(unsafe.SliceData(raw), len(raw)) // the entry promises no more than line does
-	if !looksLikeObject(text) || !utf8.Valid(raw) {
+	if !looksLikeObject(text) || !d.mark(raw) {
 		d.line(line, e)
 		return
 	}
 	e.Raw = line
-	d.src, d.raw, d.pos, d.depth, d.valid = text, raw, 0, 0, true
+	d.src, d.raw, d.pos, d.depth, d.valid, d.respelled = text, raw, 0, 0, true, false
 	d.members, d.items = d.members[:0], d.items[:0]
 	d.space()
 	v, isEntry, err := d.pickEntry(w)
@@ -60,57 +59,80 @@ func (d *decoder) pick(line []byte, e *Entry, w *Want) {
 		d.line(line, e)
 		return
 	}
-	entrySchema.canonical(&v)
+	if d.respelled {
+		entrySchema.canonical(&v)
+	}
 	e.Root = v
-	e.Timestamp = parseStamp(v.Get("timestamp").Text())
-	e.ReceiveTimestamp = parseStamp(v.Get("receiveTimestamp").Text())
+	for i := range v.Members {
+		switch m := &v.Members[i]; m.Name {
+		case "timestamp":
+			e.Timestamp = parseStamp(m.Value.Text())
+		case "receiveTimestamp":
+			e.ReceiveTimestamp = parseStamp(m.Value.Text())
+		}
+	}
 }
 
 // pickEntry takes what is asked for of the object at pos, and says whether it is a LogEntry.
 func (d *decoder) pickEntry(w *Want) (v Value, isEntry bool, err error) {
-	var names [24]string
-	seen, many := 0, false
-	v, err = d.pickObject(w, func(name string) {
-		if seen == len(names) {
-			many = true
-			return
-		}
-		names[seen] = name
-		seen++
-	})
-	if err != nil {
-		return v, false, err
+	top := &d.top
+	top.seen, top.logName = 0, false
+	v, err = d.pickObject(w, top)
+	if err != nil || top.logName {
+		return v, top.logName, err
 	}
-	only := !many // one with so many names that none of the first tells is read whole
-	for _, name := range names[:seen] {
-		if name == "logName" || name == "log_name" {
-			return v, true, nil
+	for _, name := range top.names[:min(top.seen, len(top.names))] {
+		if entrySchema.byName[name] == nil && snake(entrySchema, name) == nil {
+			return v, false, nil
 		}
 	}
-	for _, name := range names[:seen] {
-		if only && entrySchema.byName[name] == nil && snake(entrySchema, name) == nil {
-			only = false
-		}
+	return v, top.seen <= len(top.names), nil // one with so many names that none of the first tells is read whole
+}
+
+// topNames are the names in a line's own object, which say whether it is a LogEntry.
+type topNames struct {
+	names   [24]string
+	seen    int
+	logName bool
+}
+
+func (t *topNames) tell(name string) {
+	if name == "logName" || name == "log_name" {
+		t.logName = true
 	}
-	return v, only, nil
+	if t.seen < len(t.names) {
+		t.names[t.seen] = name
+	}
+	t.seen++
 }
 
 // pickValue takes what is asked for of the value at pos. In an array it is asked for of every element.
 func (d *decoder) pickValue(w *Want) (Value, error) {
-	if w.all || d.pos >= len(d.src) {
-		return d.value()
+	if d.pos >= len(d.src) {
+		return Value{}, errCut
 	}
-	switch d.src[d.pos] {
-	case '{':
+	c := d.src[d.pos]
+	switch {
+	case c == '"':
+		s, err := d.quoted()
+		return Value{Kind: String, Str: s}, err
+	case w.all && (c == '{' || c == '['):
+		d.respelled = d.respelled || w.message
+		v, err := d.value()
+		for d.next < d.marked && int(d.quotes[d.next]) < d.pos {
+			d.next++
+		}
+		return v, err
+	case c == '{':
 		return d.pickObject(w, nil)
-	case '[':
+	case c == '[':
 		return d.pickArray(w)
 	}
 	return d.value()
 }
 
 // pickObject takes the members that are asked for of the object at pos, and tells the names of all.
-func (d *decoder) pickObject(w *Want, tell func(name string)) (Value, error) {
+func (d *decoder) pickObject(w *Want, top *topNames) (Value, error) {
 	if d.depth++; d.depth > maxDepth {
 		return Value{}, errTooDeep
 	}
@@ -127,17 +149,22 @@ func (d *decoder) pickObject(w *Want, tell func(name string)) (Value, error) {
 		if err != nil {
 			return Value{}, err
 		}
-		if tell != nil {
-			tell(name)
+		if top != nil {
+			top.tell(name)
 		}
-		if part := w.part(name); part != nil {
-			m, err := d.pickValue(part)
+		if asked := w.member(name); asked != nil {
+			m, err := d.pickValue(asked.part)
 			if err != nil {
 				return Value{}, err
 			}
+			d.respelled = d.respelled || len(name) != len(asked.name)
 			d.members = append(d.members, Member{Name: name, Value: m})
 		} else if d.pos = d.skip(d.pos); d.pos < 0 {
 			return Value{}, errSkipped
+		}
+		if d.pos < len(d.raw) && d.raw[d.pos] == ',' {
+			d.pos++
+			continue
 		}
 		d.space()
 		if end, err = d.separator('}'); err != nil {
@@ -179,38 +206,37 @@ func (d *decoder) pickArray(w *Want) (Value, error) {
 	return Value{Kind: Array, Items: d.keepItems(base)}, nil
 }
 
+// quoted takes the string whose quote is at pos.
+func (d *decoder) quoted() (string, error) {
+	if d.next+1 >= d.marked {
+		return "", errCut
+	}
+	start, end := d.pos+1, int(d.quotes[d.next+1])
+	d.next += 2
+	text := d.src[start:end]
+	if d.escapes && strings.IndexByte(text, '\\') >= 0 {
+		return d.string()
+	}
+	d.pos = end + 1
+	return text, nil
+}
+
 // name takes a member's name and its colon, and the white space around them.
 func (d *decoder) name() (string, error) {
-	d.space()
-	if d.pos >= len(d.src) {
+	d.pos = skipWhite(d.raw, d.pos)
+	if d.pos >= len(d.raw) {
 		return "", errCut
 	}
-	if d.src[d.pos] != '"' {
-		return "", fmt.Errorf("unexpected %q, a name in double quotes should stand here", d.src[d.pos])
-	}
-	start := d.pos + 1
-	end, plain := skipQuoted(d.raw, start)
-	if end < 0 {
+	if d.raw[d.pos] != '"' {
 		return "", errSkipped
 	}
-	d.pos = end
-	name := d.src[start : end-1]
-	if !plain {
-		d.pos = start - 1
-		var err error
-		if name, err = d.string(); err != nil {
-			return "", err
-		}
+	name, err := d.quoted()
+	if err != nil {
+		return "", err
 	}
-	d.space()
-	if d.pos >= len(d.src) {
-		return "", errCut
+	if d.pos = skipColon(d.raw, d.pos); d.pos < 0 {
+		return "", errSkipped
 	}
-	if d.src[d.pos] != ':' {
-		return "", fmt.Errorf("unexpected %q after a name", d.src[d.pos])
-	}
-	d.pos++
-	d.space()
 	return name, nil
 }
 

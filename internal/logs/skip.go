@@ -1,64 +1,9 @@
 package logs
 
-import (
-	"encoding/binary"
-	"errors"
-	"math/bits"
-)
+import "errors"
 
 // errSkipped is any fault in what was skipped. The line is then read whole, which says what it is.
 var errSkipped = errors.New("no JSON")
-
-const (
-	eachByte = 0x0101010101010101
-	topBits  = 0x80 * eachByte
-)
-
-// zeroBytes has the top bit set of the first byte of x that is zero; bits above it may be wrong.
-func zeroBytes(x uint64) uint64 { return (x - eachByte) &^ x & topBits }
-
-// skipQuoted is where the string ends whose first byte, behind the quote, is raw[i], and whether it has no escape. It is -1 for
-// what is no string.
-func skipQuoted(raw []byte, i int) (end int, plain bool) {
-	plain = true
-	for {
-		for ; i+8 <= len(raw); i += 8 {
-			x := binary.LittleEndian.Uint64(raw[i:])
-			if m := zeroBytes(x^'"'*eachByte) | zeroBytes(x^'\\'*eachByte); m != 0 {
-				i += bits.TrailingZeros64(m) >> 3
-				break
-			}
-		}
-		for i < len(raw) && raw[i] != '"' && raw[i] != '\\' {
-			i++
-		}
-		switch {
-		case i >= len(raw):
-			return -1, plain
-		case raw[i] == '"':
-			return i + 1, plain
-		case i+1 >= len(raw):
-			return -1, false
-		}
-		plain = false
-		if raw[i+1] != 'u' {
-			if simpleEscape(raw[i+1]) == 0 {
-				return -1, false
-			}
-			i += 2
-			continue
-		}
-		if i+6 > len(raw) {
-			return -1, false
-		}
-		for _, c := range raw[i+2 : i+6] {
-			if c -= '0'; c > 9 && (c|0x20)-('a'-'0') > 5 {
-				return -1, false
-			}
-		}
-		i += 6
-	}
-}
 
 // skipWhite is the first byte from i on that is no white space.
 func skipWhite(raw []byte, i int) int {
@@ -69,9 +14,9 @@ func skipWhite(raw []byte, i int) int {
 }
 
 // skip is where the value ends that begins at i; -1 if it is none by the rules of value. It is one loop over a stack of bits,
-// and longer than a function should be, because most of most entries is skipped.
+// and longer than a function should be, because most of most entries is skipped. d.next is the first quote from i on.
 func (d *decoder) skip(i int) int {
-	raw := d.raw
+	raw, quotes, next := d.raw, d.quotes[:d.marked], d.next
 	var objects [maxDepth/64 + 1]uint64 // which of the open brackets are those of objects
 	depth := d.depth
 	for {
@@ -80,9 +25,11 @@ func (d *decoder) skip(i int) int {
 		}
 		switch c := raw[i]; c {
 		case '"':
-			if i, _ = skipQuoted(raw, i+1); i < 0 {
+			if next+1 >= len(quotes) {
 				return -1
 			}
+			i = int(quotes[next+1]) + 1
+			next += 2
 		case '{', '[':
 			if depth++; depth > maxDepth {
 				return -1
@@ -98,7 +45,11 @@ func (d *decoder) skip(i int) int {
 				continue
 			}
 			objects[depth>>6] |= 1 << (depth & 63)
-			if i = skipMemberName(raw, i); i < 0 {
+			if next+1 >= len(quotes) || raw[i] != '"' {
+				return -1
+			}
+			i = skipColon(raw, int(quotes[next+1])+1)
+			if next += 2; i < 0 {
 				return -1
 			}
 			continue
@@ -110,6 +61,7 @@ func (d *decoder) skip(i int) int {
 		// A value has ended before i.
 		for more := false; !more; {
 			if depth == d.depth {
+				d.next = next
 				return i
 			}
 			i = skipWhite(raw, i)
@@ -121,7 +73,11 @@ func (d *decoder) skip(i int) int {
 			case c == ',':
 				i = skipWhite(raw, i+1)
 				if isObject {
-					if i = skipMemberName(raw, i); i < 0 {
+					if i >= len(raw) || raw[i] != '"' || next+1 >= len(quotes) {
+						return -1
+					}
+					i = skipColon(raw, int(quotes[next+1])+1)
+					if next += 2; i < 0 {
 						return -1
 					}
 				}
@@ -136,13 +92,10 @@ func (d *decoder) skip(i int) int {
 	}
 }
 
-// skipMemberName is where the value of the member begins whose name begins at i; -1 if no name does.
-func skipMemberName(raw []byte, i int) int {
-	if i >= len(raw) || raw[i] != '"' {
-		return -1
-	}
-	if i, _ = skipQuoted(raw, i+1); i < 0 {
-		return -1
+// skipColon is where the value of a member begins whose name ends before i; -1 if none does.
+func skipColon(raw []byte, i int) int {
+	if i+1 < len(raw) && raw[i] == ':' && raw[i+1] > ' ' {
+		return i + 1
 	}
 	i = skipWhite(raw, i)
 	if i >= len(raw) || raw[i] != ':' {
