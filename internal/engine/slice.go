@@ -242,28 +242,28 @@ func (e *Engine) fired(ctx context.Context, tx *store.Tx, c *rules.Change, a inc
 		}
 		return tx.SaveAlert(ctx, &a)
 	}
-	return e.within(ctx, tx, a, c, func(b *incident.Book) {
-		inc := b.Fire(a)
-		if e.o.Changed != nil {
-			e.o.Changed(*c, inc.ID)
-		}
-	})
-}
-
-// within lets something happen among the incidents of an alert's project, and settles it.
-func (e *Engine) within(ctx context.Context, tx *store.Tx, a incident.Alert, c *rules.Change, do func(b *incident.Book)) error {
-	related, err := tx.Related(ctx, a.Labels["project"], c.At.Add(-incident.ReopenWithin))
+	near, err := tx.Near(ctx, &a, c.At.Add(-incident.ReopenWithin))
 	if err != nil {
 		return err
 	}
-	book := incident.NewBook(c.At, related)
-	if a.Incident != "" && book.Get(a.Incident) == nil { // resolved long ago, and still counted
-		inc, err := tx.Incident(ctx, a.Incident)
-		if err != nil && !errors.Is(err, store.ErrNotFound) {
-			return err
-		}
-		book = incident.NewBook(c.At, append(related, inc))
+	book := incident.NewBook(c.At, near)
+	inc := book.Fire(a)
+	if e.o.Changed != nil {
+		e.o.Changed(*c, inc.ID)
 	}
+	return e.o.Program.Desk.Settle(ctx, tx, c.At, book)
+}
+
+// within lets something happen to the incident of an alert, which concerns no other, and settles it.
+func (e *Engine) within(ctx context.Context, tx *store.Tx, a incident.Alert, c *rules.Change, do func(b *incident.Book)) error {
+	var its []incident.Incident // none, if it is not there any more: that must not stop everything
+	switch inc, err := tx.Incident(ctx, a.Incident); {
+	case err == nil:
+		its = append(its, inc)
+	case !errors.Is(err, store.ErrNotFound):
+		return err
+	}
+	book := incident.NewBook(c.At, its)
 	do(book)
 	return e.o.Program.Desk.Settle(ctx, tx, c.At, book)
 }

@@ -16,11 +16,17 @@ var incidentColumns = columns{
 	"round", "escalation", "due", "paged_severity", "told",
 }
 
+// lively are the incidents that something may still join or open again. $2 is the earliest time of a resolve.
+const lively = "(state IN ('open', 'acknowledged') OR state = 'resolved' AND resolved_at >= $2)"
+
 var (
 	selectIncidents       = "SELECT " + incidentColumns.list() + " FROM incidents"
 	selectIncident        = selectIncidents + " WHERE id = $1"
 	selectIncidentPrefix  = selectIncidents + " WHERE id >= $1 AND id < $2 ORDER BY id LIMIT 3"
-	selectRelated         = selectIncidents + " WHERE project = $1 AND (state IN ('open', 'acknowledged') OR state = 'resolved' AND resolved_at >= $2) ORDER BY first_entry, id"
+	selectRelated         = selectIncidents + " WHERE project = $1 AND " + lively + " ORDER BY first_entry, id"
+	selectNear            = selectIncidents + " WHERE id IN (SELECT id FROM incidents WHERE project = $1 AND cluster IN ($3, '') AND " + lively +
+		" UNION SELECT id FROM incidents WHERE project = $1 AND id IN (SELECT incident FROM alerts WHERE rule = $4 AND grp = $5) AND " + lively +
+		") ORDER BY first_entry, id"
 	selectDueIncidents    = selectIncidents + " WHERE due IS NOT NULL AND due <= $1 ORDER BY due, id LIMIT $2"
 	selectNextIncident    = "SELECT due FROM incidents WHERE due IS NOT NULL ORDER BY due LIMIT 1"
 	selectIncidentsNewest = selectIncidents + " ORDER BY opened_at DESC, id DESC LIMIT $1"
@@ -97,6 +103,25 @@ func (tx *Tx) Related(ctx context.Context, project string, since time.Time) ([]i
 	all, err := tx.incidents(ctx, selectRelated+tx.s.dialect.lock, project, bound(since, earliest))
 	if err != nil {
 		return nil, fmt.Errorf("read incidents of project %s: %w", project, err)
+	}
+	return all, nil
+}
+
+// Near are those of Related that an alert can concern: with thousands open, all but a few are of other clusters. Where one without
+// cluster is among them, whose place depends on all others, they are all of Related.
+func (tx *Tx) Near(ctx context.Context, a *incident.Alert, since time.Time) ([]incident.Incident, error) {
+	project, cluster := a.Labels["project"], a.Labels["cluster"]
+	if cluster == "" {
+		return tx.Related(ctx, project, since)
+	}
+	all, err := tx.incidents(ctx, selectNear+tx.s.dialect.lock, project, bound(since, earliest), cluster, a.Rule, a.Group)
+	if err != nil {
+		return nil, fmt.Errorf("read incidents near rule %s: %w", a.Rule, err)
+	}
+	for i := range all {
+		if all[i].Cluster == "" && all[i].State != incident.Resolved {
+			return tx.Related(ctx, project, since)
+		}
 	}
 	return all, nil
 }

@@ -18,6 +18,7 @@ func TestHotQueriesUseTheirIndex(t *testing.T) {
 		"due incidents":       {selectDueIncidents, []any{1, 1}},
 		"next incident":       {selectNextIncident, nil},
 		"related":             {selectRelated, []any{"p", 1}},
+		"near":                {selectNear, []any{"p", 1, "c", "r", "g"}},
 		"newest incidents":    {selectIncidentsNewest, []any{1}},
 		"firing alert":        {selectFiring, []any{"r", "g"}},
 		"due rows":            {selectDueAny, []any{1, 1, 1}},
