@@ -20,11 +20,11 @@ var incidentColumns = columns{
 const lively = "(state IN ('open', 'acknowledged') OR state = 'resolved' AND resolved_at >= $2)"
 
 var (
-	selectIncidents       = "SELECT " + incidentColumns.list() + " FROM incidents"
-	selectIncident        = selectIncidents + " WHERE id = $1"
-	selectIncidentPrefix  = selectIncidents + " WHERE id >= $1 AND id < $2 ORDER BY id LIMIT 3"
-	selectRelated         = selectIncidents + " WHERE project = $1 AND " + lively + " ORDER BY first_entry, id"
-	selectNear            = selectIncidents + " WHERE id IN (SELECT id FROM incidents WHERE project = $1 AND cluster IN ($3, '') AND " + lively +
+	selectIncidents      = "SELECT " + incidentColumns.list() + " FROM incidents"
+	selectIncident       = selectIncidents + " WHERE id = $1"
+	selectIncidentPrefix = selectIncidents + " WHERE id >= $1 AND id < $2 ORDER BY id LIMIT 3"
+	selectRelated        = selectIncidents + " WHERE project = $1 AND " + lively + " ORDER BY first_entry, id"
+	selectNear           = selectIncidents + " WHERE id IN (SELECT id FROM incidents WHERE project = $1 AND cluster IN ($3, '') AND " + lively +
 		" UNION SELECT id FROM incidents WHERE project = $1 AND id IN (SELECT incident FROM alerts WHERE rule = $4 AND grp = $5) AND " + lively +
 		") ORDER BY first_entry, id"
 	selectDueIncidents    = selectIncidents + " WHERE due IS NOT NULL AND due <= $1 ORDER BY due, id LIMIT $2"
