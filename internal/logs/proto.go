@@ -1,7 +1,6 @@
 package logs
 
 import (
-	"encoding/base64"
 	"encoding/binary"
 	"errors"
 	"math"
@@ -30,8 +29,7 @@ func (b Batch) nextMessage(at int) (message []byte, offset, end int) {
 }
 
 // message fills e from the wire bytes of a LogEntry, walked by the schema's field numbers, with the values that the REST API
-// would give. A protoPayload keeps its type; what is in it stays encoded, because its type is not known here. Bytes that are
-// no LogEntry are kept as broken text.
+// would give, a protoPayload's too if its type is known here (see Payload). Bytes that are no LogEntry are kept as broken text.
 func (d *decoder) message(b []byte, e *Entry) {
 	e.Raw = b
 	d.members, d.items, d.depth = d.members[:0], d.items[:0], 0
@@ -143,23 +141,7 @@ func (d *decoder) wireField(f *Field, typ protowire.Type, b []byte) (Value, erro
 	case StructType:
 		return d.wireStruct(b)
 	case AnyType:
-		var members [2]Member
-		err := eachTag(b, func(number protowire.Number, _ protowire.Type, value []byte) error {
-			switch number {
-			case 1:
-				members[0] = Member{Name: "@type", Value: Value{Kind: String, Str: wireText(value)}}
-			case 2:
-				members[1] = Member{Name: "value", Value: Value{Kind: String, Str: base64.StdEncoding.EncodeToString(value)}}
-			}
-			return nil
-		})
-		out := members[:0]
-		for _, m := range members {
-			if m.Name != "" {
-				out = append(out, m)
-			}
-		}
-		return d.wrap(out...), err
+		return d.wireAny(b)
 	}
 	return d.wire(f, b)
 }

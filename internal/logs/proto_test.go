@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/encoding/protodelim"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
 )
 
 // TestProtoAsJSON decodes LogEntries from the wire and from the JSON that Google's own library writes of them.
@@ -93,6 +94,13 @@ func FuzzProto(f *testing.F) {
 	f.Add(append([]byte{byte(len(b))}, b...))
 	f.Add([]byte{0xff})
 	f.Add([]byte{3, 0x32, 1, 0x0a})
+	for name := range payloadTypes() {
+		b, err := proto.Marshal(&loggingpb.LogEntry{Payload: &loggingpb.LogEntry_ProtoPayload{ProtoPayload: &anypb.Any{TypeUrl: "/" + string(name), Value: []byte{10, 2, 10, 0, 18, 2, 8, 1}}}})
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(append([]byte{byte(len(b))}, b...))
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		Batch{Form: Proto, Data: data}.Entries(time.Time{}, func(e *Entry) bool {
 			if _, err := ParseJSON(e.Root.AppendJSON(nil)); err != nil {

@@ -72,12 +72,12 @@ func hasScalar(op Op) Op {
 }
 
 // keepsCase says whether the names below a path in protoPayload keep their case: those of an AuditLog's Structs do, as keys
-// of maps and Structs do everywhere; of types that are not known here nothing is said.
+// of maps and Structs do everywhere; of types that are not known here nothing is said. serviceData is a message.
 func keepsCase(path []string) bool {
 	if len(path) == 0 {
 		return false
 	}
-	for _, name := range [...]string{"request", "response", "metadata", "serviceData", "resourceOriginalState"} {
+	for _, name := range [...]string{"request", "response", "metadata", "resourceOriginalState"} {
 		if strings.EqualFold(path[0], name) {
 			return true
 		}

@@ -1,8 +1,6 @@
 package cloudlog
 
 import (
-	"bytes"
-	"encoding/base64"
 	"encoding/json"
 	"maps"
 	"math"
@@ -12,8 +10,6 @@ import (
 
 	"cloud.google.com/go/logging/apiv2/loggingpb"
 	logtype "google.golang.org/genproto/googleapis/logging/type"
-	"google.golang.org/protobuf/encoding/protojson"
-	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/structpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -65,15 +61,7 @@ func AppendJSON(b []byte, e *loggingpb.LogEntry) []byte {
 	case *loggingpb.LogEntry_JsonPayload:
 		o.add("jsonPayload", fromStruct(p.JsonPayload))
 	case *loggingpb.LogEntry_ProtoPayload:
-		// What is known renders itself, so this part is JSON already.
-		v := o.value().AppendJSON(b)
-		if len(o) > 0 {
-			v = append(v[:len(v)-1], ',')
-		} else {
-			v = v[:len(v)-1]
-		}
-		v = append(v, `"protoPayload":`...)
-		return append(appendAny(v, p.ProtoPayload), '}')
+		o.add("protoPayload", logs.Payload(p.ProtoPayload.GetTypeUrl(), p.ProtoPayload.GetValue()))
 	}
 	return o.value().AppendJSON(b)
 }
@@ -141,21 +129,6 @@ func seconds(d *durationpb.Duration) string {
 		out += "." + digits
 	}
 	return out + "s"
-}
-
-// appendAny appends a payload of any message type: as JSON with its @type when the type is known here, else the bytes as base64
-// under value, so that nothing is lost.
-func appendAny(b []byte, a *anypb.Any) []byte {
-	if known, err := protojson.Marshal(a); err == nil {
-		var compact bytes.Buffer // protojson varies its white space on purpose
-		if json.Compact(&compact, known) == nil {
-			return append(b, compact.Bytes()...)
-		}
-	}
-	var o object
-	o.add("@type", text(a.GetTypeUrl()))
-	o.add("value", text(base64.StdEncoding.EncodeToString(a.GetValue())))
-	return o.value().AppendJSON(b)
 }
 
 func fromStruct(s *structpb.Struct) logs.Value {

@@ -100,7 +100,9 @@ func TestAppendJSONOddities(t *testing.T) {
 		"a payload of unknown type":  {&loggingpb.LogEntry{InsertId: "i", Payload: &loggingpb.LogEntry_ProtoPayload{ProtoPayload: &anypb.Any{TypeUrl: "type.googleapis.com/no.such.Type", Value: []byte{1, 2, 255}}}}, `{"insertId":"i","protoPayload":{"@type":"type.googleapis.com/no.such.Type","value":"AQL/"}}`},
 		"a payload of a broken type": {&loggingpb.LogEntry{Payload: &loggingpb.LogEntry_ProtoPayload{ProtoPayload: &anypb.Any{TypeUrl: known.GetTypeUrl(), Value: []byte{255}}}}, `{"protoPayload":{"@type":"type.googleapis.com/google.protobuf.StringValue","value":"/w=="}}`},
 		"a payload of no type":       {&loggingpb.LogEntry{Payload: &loggingpb.LogEntry_ProtoPayload{}}, `{"protoPayload":{}}`},
-		"a payload of a known type":  {&loggingpb.LogEntry{Payload: &loggingpb.LogEntry_ProtoPayload{ProtoPayload: known}}, `{"protoPayload":{"@type":"type.googleapis.com/google.protobuf.StringValue","value":"a \"text\""}}`},
+		"one unknown type within a known one": {&loggingpb.LogEntry{Payload: &loggingpb.LogEntry_ProtoPayload{ProtoPayload: &anypb.Any{TypeUrl: "type.googleapis.com/google.cloud.audit.AuditLog", Value: []byte("\x42\x01m\x7a\x07\x0a\x02/t\x12\x01x")}}},
+			`{"protoPayload":{"@type":"type.googleapis.com/google.cloud.audit.AuditLog","methodName":"m","serviceData":{"@type":"/t","value":"eA=="}}}`},
+		"a payload of a known type": {&loggingpb.LogEntry{Payload: &loggingpb.LogEntry_ProtoPayload{ProtoPayload: known}}, `{"protoPayload":{"@type":"type.googleapis.com/google.protobuf.StringValue","value":"a \"text\""}}`},
 		"numbers that JSON lacks": {&loggingpb.LogEntry{Payload: &loggingpb.LogEntry_JsonPayload{JsonPayload: &structpb.Struct{Fields: map[string]*structpb.Value{
 			"a": structpb.NewNumberValue(math.NaN()), "b": structpb.NewNumberValue(math.Inf(1)), "c": structpb.NewNumberValue(math.Inf(-1)), "d": {}, "e": nil}}}},
 			`{"jsonPayload":{"a":"NaN","b":"Infinity","c":"-Infinity","d":null,"e":null}}`},
