@@ -61,6 +61,7 @@ func TestConfigurationReference(t *testing.T) {
 	check("ping", reflect.New(ping.Type.Elem()).Interface())
 	check("People", config.Person{})
 	check("Schedules", escalation.Schedule{})
+	check("overrides", escalation.Override{})
 	check("Time intervals", routing.Interval{}, routing.TimeRange{})
 	check("Routes", routing.Route{})
 	check("Escalation", escalation.Policy{})

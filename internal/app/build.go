@@ -63,6 +63,7 @@ func load(path string) (*Plan, config.Errors) {
 	}
 	l.sources()
 	l.receivers()
+	l.intervals = l.timeIntervals()
 	l.people()
 	l.routes()
 	l.rules()
@@ -71,9 +72,10 @@ func load(path string) (*Plan, config.Errors) {
 
 // loading collects a Plan and the mistakes on the way.
 type loading struct {
-	file *config.File
-	plan *Plan
-	errs config.Errors
+	file      *config.File
+	plan      *Plan
+	intervals map[string]routing.Intervals
+	errs      config.Errors
 }
 
 // locate keeps the mistakes that decoding n has found, and those that its own room finds in what could be made out. Of something
@@ -153,14 +155,16 @@ func (l *loading) templates() []string {
 }
 
 func (l *loading) people() {
-	names := slices.Sorted(maps.Keys(l.file.People))
-	for name, p := range l.file.People {
+	var people []escalation.Person
+	for _, name := range slices.Sorted(maps.Keys(l.file.People)) {
+		p := l.file.People[name]
 		l.plan.People[name] = notifiers.Person{Name: name, Slack: p.Slack, PagerDuty: p.PagerDuty}
+		people = append(people, escalation.Person{Name: name, Aliases: []string{p.GitHub, p.Email}})
 	}
 	for name, n := range l.file.Schedules {
 		var s escalation.Schedule
 		mistakes := config.Decode(n, &s)
-		rota, errs := escalation.NewRota(s, names)
+		rota, errs := escalation.NewRota(s, people, l.intervals)
 		l.locate(n, mistakes, errs)
 		l.plan.Rotas[name] = rota
 	}
@@ -168,7 +172,7 @@ func (l *loading) people() {
 
 func (l *loading) routes() {
 	receivers := slices.Sorted(maps.Keys(l.file.Receivers))
-	intervals := l.intervals()
+	intervals := l.intervals
 	for name, n := range l.file.Escalation {
 		var p escalation.Policy
 		mistakes := config.Decode(n, &p)
@@ -188,8 +192,8 @@ func (l *loading) routes() {
 	l.plan.Router = router
 }
 
-// intervals are the time intervals by name. One with a mistake in it is there too: whoever names it has made none.
-func (l *loading) intervals() map[string]routing.Intervals {
+// timeIntervals are the time intervals by name. One with a mistake in it is there too: whoever names it has made none.
+func (l *loading) timeIntervals() map[string]routing.Intervals {
 	settings := map[string][]routing.Interval{}
 	var mistakes config.Errors
 	if !l.file.TimeIntervals.IsZero() {

@@ -73,7 +73,7 @@ func newWorld(ctx context.Context) (*world, error) {
 		}
 		program.Plans[name] = plan
 	}
-	rota, errs := escalation.NewRota(escalation.Schedule{Rotation: []string{"ana"}, Every: setting.Duration(168 * time.Hour), Starts: day}, []string{"ana"})
+	rota, errs := escalation.NewRota(escalation.Schedule{Layer: escalation.Layer{Rotation: []string{"ana"}, Every: setting.Duration(168 * time.Hour), Starts: day}}, []escalation.Person{{Name: "ana"}}, nil)
 	if len(errs) > 0 {
 		return nil, fmt.Errorf("rota: %v", errs)
 	}

@@ -12,7 +12,8 @@ import (
 // pureRooms and pureFiles use no clock, network, file, log or SQL.
 var (
 	pureRooms = []string{"lql", "detectors", "incident", "routing", "words"}
-	pureFiles = []string{"rules/evaluator.go", "rules/state.go", "rules/identity.go", "internal/escalation/policy.go", "internal/escalation/schedule.go"}
+	pureFiles = []string{"rules/evaluator.go", "rules/state.go", "rules/identity.go", "internal/escalation/policy.go", "internal/escalation/schedule.go",
+		"internal/escalation/rota.go"}
 )
 
 var (
