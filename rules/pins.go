@@ -5,13 +5,19 @@ import (
 	"regexp"
 	"strings"
 
+	"tocsin/internal/logs"
 	"tocsin/internal/lql"
 )
 
 // unpinned says what a paging rule's filter leaves open: anyone who can write a log line can try to page, so each branch must
 // pin the place. That is the project or the cluster and, by kind of resource: for a container or a pod the namespace or the
 // controller (its container's name and its own labels a pod says of itself); for a load balancer the url map, the forwarding rule or the host of the request; for a probe its name.
-func unpinned(f *lql.Filter) []string {
+//
+// What only tocsin's own source is asked for is pinned by that: nobody else can write there.
+func unpinned(f *lql.Filter, sources []string) []string {
+	if len(sources) == 1 && sources[0] == logs.OwnSource {
+		return nil
+	}
 	branches, err := f.Branches()
 	if err != nil {
 		return []string{fmt.Sprintf("a rule that pages must pin its place in every branch, and this filter has too many to tell: %v", err)}

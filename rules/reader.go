@@ -140,7 +140,7 @@ func (rd *reader) rule() *Rule {
 	}
 	rd.resolves(&set, r)
 	if r.Mode == incident.Page && r.Filter != nil {
-		for _, text := range unpinned(r.Filter) {
+		for _, text := range unpinned(r.Filter, r.Sources) {
 			rd.fail("filter", "%s", text)
 		}
 	}

@@ -18,7 +18,7 @@ import (
 
 // Builtin holds the shipped rule files, named as they are after "builtin:" in a configuration: prow/config.yaml.
 //
-//go:embed prow/*.yaml
+//go:embed prow/*.yaml tocsin/*.yaml
 var Builtin embed.FS
 
 // Rule is one compiled rule.
@@ -147,9 +147,12 @@ func (s *Set) Filters(source string, firing func(rule string) bool) []*lql.Filte
 	return out
 }
 
-// from says whether the rule is asked of a source.
+// Own is the pattern of the rules for tocsin's own troubles, which are always loaded.
+const Own = "tocsin/*.yaml"
+
+// from says whether the rule is asked of a source; of tocsin's own only one that names it.
 func (r *Rule) from(source string) bool {
-	if len(r.Sources) == 0 || source == "" {
+	if source == "" || len(r.Sources) == 0 && source != logs.OwnSource {
 		return true
 	}
 	for _, s := range r.Sources {

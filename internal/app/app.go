@@ -250,7 +250,7 @@ func (a *App) Run(ctx context.Context) error {
 	close(a.begun)
 	served := make(chan error, 1)
 	go func() { served <- a.server.Serve(a.listener) }()
-	a.o.Log.Info("serving", "url", a.URL(), "config", a.o.Config, "rules", len(a.generationNow().plan.Rules.Rules), "epoch", a.store.Epoch())
+	a.o.Log.Info("serving", "url", a.URL(), "config", a.o.Config, "rules", len(a.generationNow().plan.configured()), "epoch", a.store.Epoch())
 	var err error
 	select {
 	case <-ctx.Done():

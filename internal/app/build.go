@@ -14,6 +14,7 @@ import (
 	"tocsin/internal/engine"
 	"tocsin/internal/escalation"
 	"tocsin/internal/incident"
+	"tocsin/internal/logs"
 	"tocsin/internal/outbox"
 	"tocsin/internal/routing"
 	"tocsin/internal/setting"
@@ -90,6 +91,9 @@ func (l *loading) locate(n config.Node, decoding config.Errors, errs []setting.F
 
 func (l *loading) sources() {
 	for name, n := range l.file.Sources {
+		if name == logs.OwnSource {
+			l.errs = append(l.errs, l.file.Root.At("sources."+name).Errorf("the source %s is built in and reads tocsin's own troubles: give yours another name", name))
+		}
 		kind, spec, errs := config.DecodeKind(n, "source", sources.Kinds)
 		l.errs = append(l.errs, errs...)
 		l.resolve(spec)
@@ -213,7 +217,10 @@ func (l *loading) rules() {
 	var list []*rules.Rule
 	whole := true
 	at := func(i int) config.Position { return l.file.Root.At(fmt.Sprintf("rules.%d", i)) }
-	for i, pattern := range l.file.Rules {
+	for i, pattern := range append(slices.Clone(l.file.Rules), config.Builtin+rules.Own) {
+		if i < len(l.file.Rules) && strings.HasPrefix(pattern, ownRules) {
+			continue // they are there whether named or not
+		}
 		files, err := filesOf(l.file, pattern, rules.Builtin)
 		if err != nil {
 			l.errs, whole = append(l.errs, config.Error{Position: at(i), Text: err.Error()}), false
@@ -237,9 +244,17 @@ func (l *loading) rules() {
 	l.plan.Rules = rules.NewSet(list)
 }
 
+// ownRules begins the names of the files with the rules for tocsin's own troubles.
+var ownRules = config.Builtin + strings.TrimSuffix(rules.Own, "*.yaml")
+
+// configured are the rules without those for tocsin's own troubles, which are always there.
+func (p *Plan) configured() []*rules.Rule {
+	return slices.DeleteFunc(slices.Clone(p.Rules.Rules), func(r *rules.Rule) bool { return strings.HasPrefix(r.Position.File, ownRules) })
+}
+
 // sourcesOf warns of rules that ask sources which are not there.
 func (l *loading) sourcesOf(list []*rules.Rule) {
-	names := slices.Sorted(maps.Keys(l.file.Sources))
+	names := append(slices.Sorted(maps.Keys(l.file.Sources)), logs.OwnSource)
 	for _, r := range list {
 		for _, s := range r.Sources {
 			if !slices.Contains(names, s) {
@@ -305,11 +320,18 @@ func (p *Plan) desk(changed func(at time.Time, inc *incident.Incident)) *store.D
 	return &store.Desk{Direct: p.direct, Traits: p.traits(), Changed: changed}
 }
 
-// direct says who hears of an incident. A mute time holds no incident that means that a service is down, and none of tocsin's own.
+// ownService is the service of what is wrong with tocsin itself.
+const ownService = "tocsin"
+
+// direct says who hears of an incident. Of one of tocsin's own the fallback hears where the routes would tell nobody. A mute time holds no incident that means that a service is down, and none of tocsin's own.
 func (p *Plan) direct(inc *incident.Incident, at time.Time) incident.Direction {
 	d := p.Router.Route(inc.Labels, at)
 	out := incident.Direction{Receivers: d.Receivers, Policy: d.Policy}
-	unheld := inc.Labels["service"] == "tocsin" || slices.ContainsFunc(inc.Alerts, func(a incident.Alert) bool {
+	own := inc.Labels["service"] == ownService
+	if own && out.Policy == "" && p.File.Fallback != "" && !slices.ContainsFunc(out.Receivers, func(r string) bool { return r != config.None }) {
+		out.Receivers = []string{p.File.Fallback}
+	}
+	unheld := own || slices.ContainsFunc(inc.Alerts, func(a incident.Alert) bool {
 		return a.State == incident.Firing && a.Impact == incident.Down
 	})
 	if unheld || len(d.Muted) == 0 {

@@ -19,7 +19,7 @@ func Check(path string) (summary string, warnings, errs config.Errors) {
 	if len(errs) > 0 {
 		return "", plan.Warnings, errs
 	}
-	return fmt.Sprintf("%s, %s, %s", plural(len(plan.Rules.Rules), "rule"), plural(len(plan.Sources), "source"), plural(len(plan.Receivers), "receiver")), plan.Warnings, nil
+	return fmt.Sprintf("%s, %s, %s", plural(len(plan.configured()), "rule"), plural(len(plan.Sources), "source"), plural(len(plan.Receivers), "receiver")), plan.Warnings, nil
 }
 
 // twice says which names a rule file gives twice. The causes that its rules name may be in other files.
@@ -38,7 +38,7 @@ func RulesOf(path string) (list []*rules.Rule, warnings, errs config.Errors) {
 		if len(errs) > 0 {
 			return nil, plan.Warnings, errs
 		}
-		return plan.Rules.Rules, plan.Warnings, nil
+		return plan.configured(), plan.Warnings, nil
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {

@@ -107,7 +107,7 @@ func (a *App) status() web.Status {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	g := a.current
-	st := web.Status{Version: a.o.Version, StartedAt: a.started, Rules: len(g.plan.Rules.Rules),
+	st := web.Status{Version: a.o.Version, StartedAt: a.started, Rules: len(g.plan.configured()),
 		Config: client.Configuration{File: g.plan.File.Path, Revision: g.plan.revision(), LoadedAt: g.loadedAt,
 			ReloadError: a.reload.failure, ReloadFailedAt: a.reload.failedAt}}
 	for name, kind := range g.plan.Kinds {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -187,7 +188,12 @@ type reader struct {
 // startSources starts the sources of the current plan: those that run with the same settings go on, the others end. a.mu is held.
 func (a *App) startSources(ctx context.Context) {
 	plan := a.current.plan
+	specs := maps.Clone(plan.Sources)
+	specs[logs.OwnSource] = ownTroubles{a}
 	for name, r := range a.readers {
+		if name == logs.OwnSource {
+			continue
+		}
 		if n, ok := plan.File.Sources[name]; ok && string(n.JSON()) == r.settings {
 			continue
 		}
@@ -195,7 +201,7 @@ func (a *App) startSources(ctx context.Context) {
 		delete(a.readers, name)
 		a.engine.Forget(name)
 	}
-	for name, spec := range plan.Sources {
+	for name, spec := range specs {
 		if a.readers[name] != nil {
 			continue
 		}

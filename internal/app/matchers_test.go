@@ -33,7 +33,7 @@ route:
 		got = append(got, w.Error()[len(path):])
 	}
 	want := []string{
-		`:7:19: it never matches: no rule gives the label: unknown label "sevrity": did you mean "severity"? known: cluster, host, probe, project, rule, service, severity`,
+		`:7:19: it never matches: no rule gives the label: unknown label "sevrity": did you mean "severity"? known: about, check, cluster, host, probe, project, receiver, rule, service, severity, source, trouble`,
 		`:8:19: it never matches: unknown severity "urgent": known: critical, high, info, warning`,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

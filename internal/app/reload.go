@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"tocsin/internal/store"
 )
 
 // reloading is what became of the last try to load another configuration.
@@ -17,6 +19,13 @@ type reloading struct {
 // one stays in force, and the pages and the log say so.
 func (a *App) Reload(ctx context.Context) error {
 	err := a.tryReload(ctx)
+	text := ""
+	if err != nil {
+		text = err.Error()
+	}
+	if !a.isStopping() {
+		a.report(ctx, store.Trouble{Kind: "reload_failed", Text: text, Over: err == nil})
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if err != nil {
@@ -25,7 +34,7 @@ func (a *App) Reload(ctx context.Context) error {
 		return err
 	}
 	a.reload = reloading{}
-	a.o.Log.Info("reloaded", "revision", a.current.plan.revision(), "rules", len(a.current.plan.Rules.Rules))
+	a.o.Log.Info("reloaded", "revision", a.current.plan.revision(), "rules", len(a.current.plan.configured()))
 	return nil
 }
 

@@ -16,6 +16,10 @@ const (
 	Proto
 )
 
+// OwnSource is the name of the source of tocsin's own troubles. No other may have it, and of what it reads only rules are asked that
+// name it: what tocsin says of itself must not set off a rule that was written for somebody else's log.
+const OwnSource = "tocsin"
+
 // Batch is what came from a source, as it came and not yet parsed.
 type Batch struct {
 	// Source is the name of the source in the configuration.
