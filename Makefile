@@ -5,12 +5,13 @@ BIN      := $(CURDIR)/bin
 N        ?= 100
 FUZZTIME ?= 10s
 BYTES    ?= 1000000000
+OPEN     ?= 10000
 
 GOLANGCI_VERSION := v2.15.0
 GOLANGCI         := $(BIN)/golangci-lint-$(GOLANGCI_VERSION)
 
 .DEFAULT_GOAL := build
-.PHONY: build test lint kill bench fuzz-short compiler
+.PHONY: build test lint kill latency bench fuzz-short compiler
 
 build: ## the binary, static, in bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN)/tocsin ./cmd/tocsin
@@ -24,6 +25,10 @@ lint: $(GOLANGCI) ## what the compiler and the tests do not say
 
 kill: compiler ## serve killed N times at failpoints and at random; pages lost and doubled must be 0
 	$(GO) run ./internal/sim/kill -n $(N)
+
+latency: ## from an entry's arrival to the accepted page, with OPEN incidents open; and what a flood of lines of one incident costs
+	$(GO) run ./internal/sim/latency -open $(OPEN)
+	$(GO) run ./internal/sim/latency -flood 100000 -for 1m
 
 bench: ## how fast filters are asked, beside grep, ripgrep, mtail, sec and jq, on a corpus of BYTES
 	@missing=; for tool in rg:ripgrep mtail:mtail sec:sec jq:jq; do command -v $${tool%%:*} >/dev/null || missing="$$missing $${tool##*:}"; done; \

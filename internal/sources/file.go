@@ -67,9 +67,9 @@ func (s *File) New(name string, env Env) (Source, error) {
 }
 
 const (
-	filePoll = 250 * time.Millisecond
+	filePoll = 100 * time.Millisecond
 	// lookEvery is how many polls go by between two looks for new and moved files.
-	lookEvery = 4
+	lookEvery = 10
 	// A file that was rotated away may be held open by its writer for a while: its last line counts as whole once it was still
 	// for fileSettle, and it is closed after fileLinger.
 	fileSettle = 5 * time.Second

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,9 +25,9 @@ var (
 	selectIncident       = selectIncidents + " WHERE id = $1"
 	selectIncidentPrefix = selectIncidents + " WHERE id >= $1 AND id < $2 ORDER BY id LIMIT 3"
 	selectRelated        = selectIncidents + " WHERE project = $1 AND " + lively + " ORDER BY first_entry, id"
-	selectNear           = selectIncidents + " WHERE id IN (SELECT id FROM incidents WHERE project = $1 AND cluster IN ($3, '') AND " + lively +
-		" UNION SELECT id FROM incidents WHERE project = $1 AND id IN (SELECT incident FROM alerts WHERE rule = $4 AND grp = $5) AND " + lively +
-		") ORDER BY first_entry, id"
+	// What of it is too old or of another project is left out by the reader: said here, it would lead the planner through all that are open.
+	selectNear = selectIncidents + " WHERE id IN (SELECT id FROM incidents WHERE project = $1 AND cluster IN ($3, '') AND " + lively +
+		" UNION SELECT incident FROM alerts WHERE rule = $4 AND grp = $5) ORDER BY first_entry, id"
 	selectDueIncidents    = selectIncidents + " WHERE due IS NOT NULL AND due <= $1 ORDER BY due, id LIMIT $2"
 	selectNextIncident    = "SELECT due FROM incidents WHERE due IS NOT NULL ORDER BY due LIMIT 1"
 	selectIncidentsNewest = selectIncidents + " ORDER BY opened_at DESC, id DESC LIMIT $1"
@@ -118,6 +119,9 @@ func (tx *Tx) Near(ctx context.Context, a *incident.Alert, since time.Time) ([]i
 	if err != nil {
 		return nil, fmt.Errorf("read incidents near rule %s: %w", a.Rule, err)
 	}
+	all = slices.DeleteFunc(all, func(inc incident.Incident) bool {
+		return inc.Project != project || inc.State == incident.Merged || inc.State == incident.Resolved && inc.ResolvedAt.Before(since)
+	})
 	for i := range all {
 		if all[i].Cluster == "" && all[i].State != incident.Resolved {
 			return tx.Related(ctx, project, since)
