@@ -26,7 +26,7 @@ type constant struct {
 
 	isNumber, isInt, isBool, isEnum, isTime, isDuration bool
 
-	re *regexp.Regexp
+	re *pattern
 }
 
 func newConstant(lit Literal) *constant {

@@ -6,11 +6,18 @@ import (
 	"tocsin/internal/logs"
 )
 
-// index finds the filters of a set that may match an entry, by a comparison for equality that each of them needs. What it
-// leaves out cannot match; what it yields must still be asked.
+// index finds the filters of a set that may match an entry, by a comparison for equality that each of them needs, or else by
+// a term that some of them share. What it leaves out cannot match; what it yields must still be asked.
 type index struct {
 	paths  []*pathIndex
-	always []int // filters without such a comparison
+	groups []group
+	always []int // filters without either
+}
+
+// group is the filters that need a term to hold.
+type group struct {
+	leaf    int
+	filters []int
 }
 
 // pathIndex is the filters that need one field to have one of some values.
@@ -27,16 +34,17 @@ type guard struct {
 	values []string
 }
 
-func newIndex(filters []*Filter) *index {
+func newIndex(filters []*Filter, shared *sharing) *index {
 	x := &index{}
 	byPath := map[string]*pathIndex{}
+	var rest []int
 	for i, f := range filters {
 		if f == nil {
 			continue
 		}
 		g, ok := bestGuard(f)
 		if !ok {
-			x.always = append(x.always, i)
+			rest = append(rest, i)
 			continue
 		}
 		path := g.field.String()
@@ -51,7 +59,39 @@ func newIndex(filters []*Filter) *index {
 		}
 		p.all = append(p.all, i)
 	}
+	x.group(filters, rest, shared)
 	return x
+}
+
+// group groups filters by the term that most of them need.
+func (x *index) group(filters []*Filter, rest []int, shared *sharing) {
+	byLeaf := map[int][]int{}
+	for _, i := range rest {
+		for _, n := range filters[i].Conjuncts() {
+			if leaf, ok := shared.byNode[n]; ok {
+				byLeaf[leaf] = append(byLeaf[leaf], i)
+			}
+		}
+	}
+	at := map[int]int{}
+	for _, i := range rest {
+		best := -1
+		for _, n := range filters[i].Conjuncts() {
+			if leaf, ok := shared.byNode[n]; ok && (best < 0 || len(byLeaf[leaf]) > len(byLeaf[best])) {
+				best = leaf
+			}
+		}
+		if best < 0 || len(byLeaf[best]) < 2 {
+			x.always = append(x.always, i)
+			continue
+		}
+		if _, ok := at[best]; !ok {
+			at[best] = len(x.groups)
+			x.groups = append(x.groups, group{leaf: best})
+		}
+		g := &x.groups[at[best]]
+		g.filters = append(g.filters, i)
+	}
 }
 
 // bestGuard is the guard of a filter that promises to be rarest: a payload's own text before a resource's labels, and the
@@ -106,9 +146,14 @@ func guardOf(n Node) (guard, bool) {
 	return guard{}, false
 }
 
-// candidates appends the filters that may match the entry, ascending and each once, to out.
-func (x *index) candidates(e *logs.Entry, out []int) []int {
+// candidates appends the filters that may match the scanner's entry, ascending and each once, to out.
+func (x *index) candidates(sc *scanner, e *logs.Entry, out []int) []int {
 	out = append(out, x.always...)
+	for i := range x.groups {
+		if g := &x.groups[i]; sc.leafHolds(g.leaf, e) {
+			out = append(out, g.filters...)
+		}
+	}
 	for _, p := range x.paths {
 		whole := p.field.each(e, func(it item) bool {
 			if it.v.Kind != logs.String && it.v.Kind != logs.Missing {

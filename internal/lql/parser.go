@@ -380,7 +380,7 @@ func (p *parser) finish(c *Compare, t token) Node {
 			p.report(t, "bad regular expression", err.Error())
 			return c
 		}
-		c.constant.re = re
+		c.constant.re = &pattern{Regexp: re}
 	}
 	if why := refuseConstant(c); why != "" {
 		p.report(t, "bad value", why)

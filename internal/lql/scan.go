@@ -18,7 +18,8 @@ func (s *Set) Scan(b logs.Batch, clock time.Time, yield func(e *logs.Entry, matc
 	sc := s.scanners.Get().(*scanner)
 	if b.Form != logs.Lines {
 		p := b.Walk(clock, func(e *logs.Entry) bool {
-			sc.asked = s.index.candidates(e, sc.asked[:0])
+			sc.begin()
+			sc.asked = s.index.candidates(sc, e, sc.asked[:0])
 			if sc.judge(e, sc.asked); len(sc.matched) > 0 {
 				kept := e.Own()
 				kept.Raw = bytes.Clone(e.Raw)
@@ -55,7 +56,8 @@ func (s *Set) Find(b logs.Batch, yield func(raw []byte, matched []int)) (broken 
 			if e.Broken {
 				broken++
 			}
-			sc.asked = s.index.candidates(e, sc.asked[:0])
+			sc.begin()
+			sc.asked = s.index.candidates(sc, e, sc.asked[:0])
 			if sc.judge(e, sc.asked); len(sc.matched) > 0 {
 				yield(e.Raw, sc.matched)
 			}
@@ -191,31 +193,37 @@ func (sc *scanner) read(line []byte, hits []hit, times bool) *logs.Entry {
 		want = everything
 	}
 	e := sc.picker.Line(line, want)
+	sc.begin()
 	if hidden {
-		sc.text = appendText(sc.text[:0], e.Root)
-		start := len(sc.hits)
-		for _, g := range sc.grams {
-			sc.hits = g.findNames(sc.text, sc.hits)
-		}
-		for _, h := range sc.hits[start:] {
-			sc.ask(h.needle)
-		}
-		sc.hits = sc.hits[:start]
+		sc.askHidden(e)
 	}
 	for _, i := range sc.asked {
 		sc.isAsked[i] = false
 	}
 	if len(sc.asked) > fewFilters {
 		slices.Sort(sc.asked)
-		sc.maybe = sc.index.candidates(e, sc.maybe[:0])
+		sc.maybe = sc.index.candidates(sc, e, sc.maybe[:0])
 		sc.asked = both(sc.asked, sc.maybe)
 	}
 	if len(sc.rest) > 0 {
-		sc.asked = sc.restIndex.candidates(e, sc.asked)
+		sc.asked = sc.restIndex.candidates(sc, e, sc.asked)
 	} else {
 		slices.Sort(sc.asked)
 	}
 	return e
+}
+
+// askHidden asks the filters whose needles stand in the entry's decoded texts.
+func (sc *scanner) askHidden(e *logs.Entry) {
+	sc.text = appendText(sc.text[:0], e.Root)
+	start := len(sc.hits)
+	for _, g := range sc.grams {
+		sc.hits = g.findNames(sc.text, sc.hits)
+	}
+	for _, h := range sc.hits[start:] {
+		sc.ask(h.needle)
+	}
+	sc.hits = sc.hits[:start]
 }
 
 func (sc *scanner) ask(needle int32) {
@@ -269,21 +277,35 @@ func appendText(b []byte, v logs.Value) []byte {
 	return b
 }
 
-// judge leaves in matched which of the asked filters match the entry.
-func (sc *scanner) judge(e *logs.Entry, asked []int) {
-	sc.matched = sc.matched[:0]
-	if len(asked) == 0 {
-		return
-	}
+// begin forgets what the leaves said of the entry before.
+func (sc *scanner) begin() {
 	if sc.generation++; sc.generation == 1<<31 {
 		clear(sc.known)
 		sc.generation = 1
 	}
+}
+
+// judge leaves in matched which of the asked filters match the entry.
+func (sc *scanner) judge(e *logs.Entry, asked []int) {
+	sc.matched = sc.matched[:0]
 	for _, i := range asked {
 		if sc.holds(&sc.roots[i], e) {
 			sc.matched = append(sc.matched, i)
 		}
 	}
+}
+
+// leafHolds says whether a leaf holds for the entry, and asks it once.
+func (sc *scanner) leafHolds(leaf int, e *logs.Entry) bool {
+	k := sc.known[leaf]
+	if k>>1 != sc.generation {
+		k = sc.generation << 1
+		if sc.leaves[leaf].match(e) {
+			k |= 1
+		}
+		sc.known[leaf] = k
+	}
+	return k&1 == 1
 }
 
 // holds evaluates a step.
@@ -292,15 +314,7 @@ func (sc *scanner) holds(st *step, e *logs.Entry) bool {
 	case always:
 		return true
 	case oneLeaf:
-		k := sc.known[st.leaf]
-		if k>>1 != sc.generation {
-			k = sc.generation << 1
-			if sc.leaves[st.leaf].match(e) {
-				k |= 1
-			}
-			sc.known[st.leaf] = k
-		}
-		return k&1 == 1
+		return sc.leafHolds(st.leaf, e)
 	case allOf:
 		for i := range st.items {
 			if !sc.holds(&st.items[i], e) {

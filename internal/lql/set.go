@@ -56,12 +56,19 @@ const (
 
 // Compile makes a set. Filters are known by their place in the slice; a nil one matches nothing.
 func Compile(filters []*Filter) *Set {
-	s := &Set{index: newIndex(filters)}
+	s := &Set{}
 	shared := sharing{byText: map[string]int{}, byNode: map[Node]int{}}
-	for _, f := range filters {
-		if f != nil && f.Root != nil {
-			s.share(f.Root, &shared)
+	found := make([][]needle, len(filters))
+	every := false // some filter must be asked of every line
+	for i, f := range filters {
+		if f == nil {
+			continue
 		}
+		if f.Root != nil {
+			s.share(f.Root, &shared)
+			found[i], _ = needlesOf(f.Root)
+		}
+		every = every || found[i] == nil
 	}
 	rest := make([]*Filter, len(filters))
 	byNeedle := map[string]int{}
@@ -74,19 +81,30 @@ func Compile(filters []*Filter) *Set {
 			s.roots = append(s.roots, step{kind: always})
 		default:
 			s.roots = append(s.roots, s.compile(f.Root, &shared))
-			if found, ok := needlesOf(f.Root); ok {
-				s.point(i, found, byNeedle)
+			if found[i] != nil && !(every && isCommon(f, found[i])) {
+				s.point(i, found[i], byNeedle)
 				continue
 			}
 		}
 		rest[i] = f
 		s.rest = append(s.rest, i)
 	}
-	s.restIndex = newIndex(rest)
+	s.index, s.restIndex = newIndex(filters, &shared), newIndex(rest, &shared)
 	s.grams = newGrams(s.needles)
 	s.wants(filters, rest)
 	s.scanners.New = func() any { return newScanner(s) }
 	return s
+}
+
+// isCommon says whether a filter's needles are in so many lines that it is cheaper to ask for its values, once all lines are
+// read anyway.
+func isCommon(f *Filter, found []needle) bool {
+	rank := rankOf(found)
+	if rank < 0 || rank >= payloadRank {
+		return rank < 0
+	}
+	_, ok := bestGuard(f)
+	return ok
 }
 
 // point notes the needles of a filter; those that are alike are looked for once.
