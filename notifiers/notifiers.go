@@ -72,6 +72,22 @@ type Notifier interface {
 	Preview(n Notice) string
 }
 
+// Limited is a Notifier whose provider takes only so many requests.
+type Limited interface {
+	Limits() Limits
+}
+
+// Limits are what a provider takes at most. Its names are made of settings, and hold no secret.
+type Limits struct {
+	// Account names who is to wait once the provider says that it is asked too often: all receivers of that account.
+	Account string
+	// Bucket names what the requests are counted by, for all receivers of that name together: Burst may follow each other at once,
+	// then one each Every.
+	Bucket string
+	Every  time.Duration
+	Burst  int
+}
+
 // Finder is a Notifier that can look up whether an earlier attempt, whose answer never came, arrived after all.
 type Finder interface {
 	Find(ctx context.Context, n Notice) (receipt string, found bool, err error)

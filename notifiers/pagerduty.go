@@ -93,6 +93,12 @@ type pagerDutyNotifier struct {
 	events, api string
 }
 
+// Limits are PagerDuty's 120 events a minute for an integration key, which the burst and the rate together never exceed.
+func (p *pagerDutyNotifier) Limits() Limits {
+	name := "pagerduty " + p.events + " " + p.settings.RoutingKeyFile
+	return Limits{Account: name, Bucket: name, Every: 600 * time.Millisecond, Burst: 20}
+}
+
 // pagerDutyEvent is an event of the Events API v2.
 type pagerDutyEvent struct {
 	RoutingKey string            `json:"routing_key"`

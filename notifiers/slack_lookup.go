@@ -206,6 +206,13 @@ var refusedForGood = map[string]bool{
 	"method_deprecated": true, "unknown_method": true, "deprecated_endpoint": true,
 }
 
+// Limits are Slack's: what it says to a token that asks too often holds for the whole workspace, and a channel takes a message a second
+// for long, and a few more at once.
+func (s *slackNotifier) Limits() Limits {
+	account := "slack " + s.api + " " + s.settings.TokenFile
+	return Limits{Account: account, Bucket: account + " " + s.settings.Channel, Every: time.Second, Burst: 4}
+}
+
 // slackWait is how long to leave Slack alone when it asks to, but does not say for how long.
 const slackWait = 30 * time.Second
 

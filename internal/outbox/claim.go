@@ -36,16 +36,11 @@ func (o *Outbox) claim(ctx context.Context, now time.Time, target string) (*atte
 		if err != nil {
 			return err
 		}
-		c := &claimer{o: o, tx: tx, now: now, incidents: map[string]*incident.Incident{}, rows: map[string][]incident.Notification{}}
+		c := &claimer{o: o, tx: tx, now: now, incidents: map[string]*incident.Incident{}, rows: map[string][]incident.Notification{},
+			holds: map[string]*store.Hold{}}
 		for _, t := range served {
-			due, err := tx.DueNotifications(ctx, now, t, batch)
-			if err != nil {
+			if taken, err = c.first(ctx, t); err != nil || taken != nil {
 				return err
-			}
-			for i := range due {
-				if taken, err = c.considerID(ctx, due[i].Incident, due[i].ID); err != nil || taken != nil {
-					return err
-				}
 			}
 		}
 		return nil
@@ -90,6 +85,33 @@ type claimer struct {
 	now       time.Time
 	incidents map[string]*incident.Incident
 	rows      map[string][]incident.Notification
+	holds     map[string]*store.Hold
+}
+
+// first claims what is first in turn at a target ("": at that whose row is due first) and can go out. What it leaves is not due at
+// now any more, or there is more of it than a batch.
+func (c *claimer) first(ctx context.Context, target string) (*attempt, error) {
+	t := target
+	if t == "" {
+		due, err := c.tx.DueNotifications(ctx, c.now, "", 1)
+		if err != nil || len(due) == 0 {
+			return nil, err
+		}
+		t = due[0].Target
+	}
+	if err := c.holdBack(ctx, t); err != nil {
+		return nil, err
+	}
+	due, err := c.tx.DueNotifications(ctx, c.now, t, batch)
+	if err != nil {
+		return nil, err
+	}
+	for i := range due {
+		if taken, err := c.considerID(ctx, due[i].Incident, due[i].ID); err != nil || taken != nil {
+			return taken, err
+		}
+	}
+	return nil, nil
 }
 
 func (c *claimer) considerID(ctx context.Context, incidentID string, id int64) (*attempt, error) {
@@ -148,9 +170,19 @@ func (c *claimer) consider(ctx context.Context, n *incident.Notification) (*atte
 	if err != nil || taken != nil {
 		return taken, err
 	}
+	if until.IsZero() {
+		g, err := c.gate(ctx, n.Target)
+		if err != nil {
+			return nil, err
+		}
+		until = g.opens(n)
+	}
 	if until.After(c.now) {
 		n.State, n.Due = incident.Pending, until
 		return nil, c.tx.SaveNotification(ctx, n)
+	}
+	if err := c.spend(ctx, n.Target); err != nil {
+		return nil, err
 	}
 	return c.take(ctx, n, target)
 }
@@ -222,9 +254,12 @@ func (c *claimer) wait(ctx context.Context, n *incident.Notification) (until tim
 // waitUntil is when it is worth asking again whether n still waits for other; zero if it does not wait.
 func (c *claimer) waitUntil(n, other *incident.Notification) time.Time {
 	under := n.Kind == incident.Post && other.Kind == incident.Message && other.Receipt == ""
+	// What rings does not wait for what is not said, only for what would be said just before it.
+	behind := n.Kind == incident.Post && other.Kind == incident.Post && other.ID < n.ID && other.State == incident.Pending && other.Attempts == 0 &&
+		!other.Due.After(c.now)
 	after := (n.Kind == incident.CallAcknowledge || n.Kind == incident.CallResolve) && other.Kind == incident.Call && other.Key == n.Key
 	switch {
-	case !under && !after:
+	case !under && !after && !behind:
 		return time.Time{}
 	case other.State == incident.Pending:
 		return other.Due

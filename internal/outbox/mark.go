@@ -48,6 +48,11 @@ func (o *Outbox) accepted(ctx context.Context, tx *store.Tx, now time.Time, n *i
 	if !out.found { // one that is only found may be refused again
 		n.RefusedAt = time.Time{}
 	}
+	if n.Kind == incident.Message && n.Receipt == "" {
+		if err := freePosts(ctx, tx, now, n); err != nil {
+			return err
+		}
+	}
 	switch {
 	case out.receipt != "":
 		n.Receipt = out.receipt
@@ -91,6 +96,25 @@ func (o *Outbox) accepted(ctx context.Context, tx *store.Tx, now time.Time, n *i
 	return tx.AppendEvent(ctx, &incident.Event{Incident: n.Incident, At: now, Kind: incident.EventSent, Text: text})
 }
 
+// freePosts lets what was refused for want of a message be said under the one that is there now.
+func freePosts(ctx context.Context, tx *store.Tx, now time.Time, message *incident.Notification) error {
+	rows, err := tx.Notifications(ctx, message.Incident)
+	if err != nil {
+		return err
+	}
+	for i := range rows {
+		r := &rows[i]
+		if r.Kind != incident.Post || r.Target != message.Target || r.State != incident.Pending || r.RefusedAt.IsZero() {
+			continue
+		}
+		r.Due = earlier(r.Due, now)
+		if err := tx.SaveNotification(ctx, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // rekey gives a page the key that an earlier life rang with, and what waits to be said of it as well.
 func rekey(ctx context.Context, tx *store.Tx, n *incident.Notification, key string) error {
 	rows, err := tx.Notifications(ctx, n.Incident)
@@ -120,10 +144,11 @@ func (o *Outbox) failed(ctx context.Context, tx *store.Tx, now time.Time, n *inc
 	var wait notifiers.Later
 	switch {
 	case errors.As(out.err, &wait):
-		n.Due = now.Add(min(max(wait.After, time.Second), longestLater))
-		if err := tx.DelayNotifications(ctx, n.Target, n.Due); err != nil {
+		until, err := o.hold(ctx, tx, now, n, wait)
+		if err != nil {
 			return err
 		}
+		n.Due = until
 	case notifiers.IsPermanent(out.err):
 		again := n.RefusedAt.IsZero() && n.Kind == incident.Message && n.Receipt != ""
 		if err := refused(ctx, tx, now, n, out.err); err != nil {

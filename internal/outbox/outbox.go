@@ -50,8 +50,9 @@ const (
 	// refusedEvery is how often what was refused for good is tried again all the same, refusedFor for how long, pages aside.
 	refusedEvery = 5 * time.Minute
 	refusedFor   = 24 * time.Hour
-	// longestLater bounds how long a provider may ask to be left alone.
-	longestLater = time.Hour
+	// longestLater bounds how long a provider may ask to be left alone, longestCallLater for what calls somebody.
+	longestLater     = time.Hour
+	longestCallLater = time.Minute
 	// young is the age of a store up to which an earlier life's messages are looked for.
 	young = time.Hour
 )
@@ -114,6 +115,11 @@ func (o *Outbox) step(ctx context.Context, now time.Time, target string) (time.T
 		o.report(now, a, answer, marked)
 	}
 	return o.next(ctx, now, target)
+}
+
+// isCall says whether a row calls somebody: a page, or a post that rings.
+func isCall(n *incident.Notification) bool {
+	return n.Kind == incident.Call || n.Kind == incident.Post && n.Rings
 }
 
 // report says what came of an attempt.

@@ -183,7 +183,7 @@ func TestAMessageThatIsGoneIsPostedAnew(t *testing.T) {
 	w.add(message("a", "ops", 1))
 	w.run(1)
 	w.ops.taken, w.ops.receipts = nil, nil // somebody has deleted it
-	w.ops.before = failing(1, notifiers.Permanent{Err: errors.New("message_not_found")})
+	w.ops.before = failing(2, notifiers.Permanent{Err: errors.New("message_not_found")}) // the post, then the edit
 	w.want("a", "ops", 2)
 	w.post("a", "ops", "under the new one")
 	w.run(100)

@@ -17,13 +17,21 @@ var notificationColumns = columns{
 // settling is an attempt that nobody will finish: its process is gone, or its time is over. $1 is now, $2 our epoch.
 const settling = "state = 'inflight' AND (epoch <> $2 OR deadline IS NULL OR deadline <= $1)"
 
+// urgent is what calls somebody: a page, or a post that rings. turn is the order in which what is due at one target goes out: what
+// calls, what tells a pager of it, new messages, posts, edits.
+const (
+	urgent = "(kind = 'call' OR kind = 'post' AND rings)"
+	turn   = "CASE WHEN " + urgent + " THEN 0 WHEN kind IN ('call_acknowledge', 'call_resolve') THEN 1 " +
+		"WHEN kind = 'message' AND receipt = '' THEN 2 WHEN kind = 'post' THEN 3 ELSE 4 END"
+)
+
 var (
 	selectNotifications   = "SELECT id, " + notificationColumns.list() + " FROM notifications"
 	selectNotificationsOf = selectNotifications + " WHERE incident = $1 ORDER BY id"
 	selectNotification    = selectNotifications + " WHERE id = $1"
 	selectDueAny          = selectNotifications + " WHERE state = 'pending' AND due <= $1 OR " + settling + " ORDER BY due, id LIMIT $3"
 	selectDueTarget       = selectNotifications + " WHERE state = 'pending' AND target = $4 AND due <= $1 OR target = $4 AND " + settling +
-		" ORDER BY due, id LIMIT $3"
+		" ORDER BY " + turn + ", CASE WHEN " + urgent + " THEN -COALESCE(created_at, 0) ELSE due END, due, id LIMIT $3"
 	selectNextAny    = "SELECT due FROM notifications WHERE state = 'pending' ORDER BY due LIMIT 1"
 	selectNextTarget = "SELECT due FROM notifications WHERE state = 'pending' AND target = $1 ORDER BY due LIMIT 1"
 	// A row in flight is due when its call can no longer be on its way; one of an earlier life is due now.
@@ -164,9 +172,14 @@ func (tx *Tx) NextNotificationDue(ctx context.Context, target string) (time.Time
 	return pending, nil
 }
 
-// DelayNotifications puts off all pending rows of a target that are due before until, until then.
-func (tx *Tx) DelayNotifications(ctx context.Context, target string, until time.Time) error {
-	_, err := tx.exec(ctx, "UPDATE notifications SET due = $2 WHERE state = 'pending' AND target = $1 AND due < $2", target, stamp(until))
+// DelayNotifications puts off pending rows of a target that are due before until, until then: those that call somebody (pages, posts
+// that ring), or the others.
+func (tx *Tx) DelayNotifications(ctx context.Context, target string, calls bool, until time.Time) error {
+	which := "NOT " + urgent
+	if calls {
+		which = urgent
+	}
+	_, err := tx.exec(ctx, "UPDATE notifications SET due = $2 WHERE state = 'pending' AND target = $1 AND due < $2 AND "+which, target, stamp(until))
 	if err != nil {
 		return fmt.Errorf("put off notifications for %s: %w", target, err)
 	}

@@ -150,9 +150,10 @@ func TestDueNotifications(t *testing.T) {
 	check(s, "", 5, "flying early same late", at(3))
 	check(s, "a", 5, "same late", at(3))
 	check(s, "b", 5, "flying early", at(3))
-	update(t, s, func(ctx context.Context, tx *Tx) error { return tx.DelayNotifications(ctx, "b", at(9)) })
+	update(t, s, func(ctx context.Context, tx *Tx) error { return tx.DelayNotifications(ctx, "b", true, at(9)) })
+	update(t, s, func(ctx context.Context, tx *Tx) error { return tx.DelayNotifications(ctx, "b", false, at(90)) }) // they are calls
 	check(s, "b", 5, "flying", at(4))
-	update(t, s, func(ctx context.Context, tx *Tx) error { return tx.DelayNotifications(ctx, "b", at(6)) })
+	update(t, s, func(ctx context.Context, tx *Tx) error { return tx.DelayNotifications(ctx, "b", true, at(6)) })
 	check(s, "b", 8, "flying", at(4)) // a shorter delay takes nothing from a longer one
 	s.Close()
 	// In the next life nobody finishes what was in flight.
