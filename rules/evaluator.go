@@ -110,54 +110,40 @@ type stepping struct {
 	*Evaluator
 	Slice
 	out Outcome
+	// timers are those of the states that were looked at; of a state that has changed since, the older ones mean nothing.
+	timers timers
 	// stopped is the instant at which something visible happened; zero before.
 	stopped time.Time
 }
 
 // next is what comes next, and when; nil when nothing does.
 func (s *stepping) next() (time.Time, func(at time.Time) error) {
-	timer, key, waiting := s.nextTimer()
+	timer, waiting := s.nextTimer()
 	if s.out.Used < len(s.Hits) {
 		h := &s.Hits[s.out.Used]
-		if (s.Until.IsZero() || !h.Entry.Clock.After(s.Until)) && (!waiting || !timer.Before(h.Entry.Clock)) {
-			return h.Entry.Clock, func(time.Time) error { s.out.Used++; return s.observe(h) }
+		if (s.Until.IsZero() || !h.Entry.Clock.After(s.Until)) && (!waiting || !timer.At.Before(h.Entry.Clock)) {
+			return h.Entry.Clock, func(time.Time) error {
+				s.out.Used++
+				err := s.observe(h)
+				s.set(h.Key)
+				return err
+			}
 		}
 	}
 	if !waiting {
 		return time.Time{}, nil
 	}
-	return timer, func(at time.Time) error {
-		if err := s.tick(key, at); err != nil {
+	return timer.At, func(at time.Time) error {
+		if err := s.tick(timer.Key, at); err != nil {
 			return err
 		}
-		r, st := s.Set.byName[key.Rule], s.out.States[key]
+		r, st := s.Set.byName[timer.Key.Rule], s.out.States[timer.Key]
 		if next := s.NextDue(r, st); !next.IsZero() && !next.After(at) {
 			st.Later = at.Add(time.Second) // what is still due would be due for ever, and nothing else have its turn
 		}
+		s.set(timer.Key)
 		return nil
 	}
-}
-
-// nextTimer is the earliest timer up to the watermark: of the states that were looked at as they are now, of the others as they
-// are stored.
-func (s *stepping) nextTimer() (at time.Time, key incident.Key, ok bool) {
-	better := func(t time.Time, k incident.Key) bool {
-		return !t.IsZero() && !t.After(s.Watermark) && (!ok || t.Before(at) || t.Equal(at) && (k.Rule < key.Rule || k.Rule == key.Rule && k.Group < key.Group))
-	}
-	for _, w := range s.Due {
-		if s.out.States[w.Key] == nil && better(w.At, w.Key) {
-			at, key, ok = w.At, w.Key, true
-			break // they are sorted
-		}
-	}
-	for k, st := range s.out.States {
-		if r := s.Set.byName[k.Rule]; r != nil {
-			if t := s.NextDue(r, st); better(t, k) {
-				at, key, ok = t, k, true
-			}
-		}
-	}
-	return at, key, ok
 }
 
 // NextDue is when a state has something due, in the time of clocks; zero for never.

@@ -55,6 +55,7 @@ type State struct {
 	Later time.Time `json:"later,omitzero"`
 
 	detector detectors.Detector
+	known    map[uint64]struct{} // the hashes in Seen; nil until they are asked for
 }
 
 // Run is a stretch of entries.
@@ -108,14 +109,20 @@ func (st *State) seen(id string, t time.Time) bool {
 	h := fnv.New64a()
 	h.Write([]byte(id))
 	sum := h.Sum64()
-	for i := 0; i+seenSize <= len(st.Seen); i += seenSize {
-		if binary.LittleEndian.Uint64(st.Seen[i:]) == sum {
-			return true
+	if st.known == nil {
+		st.known = make(map[uint64]struct{}, len(st.Seen)/seenSize+16)
+		for i := 0; i+seenSize <= len(st.Seen); i += seenSize {
+			st.known[binary.LittleEndian.Uint64(st.Seen[i:])] = struct{}{}
 		}
 	}
+	if _, ok := st.known[sum]; ok {
+		return true
+	}
 	if len(st.Seen)/seenSize >= maxSeen {
-		st.Seen = slices.Delete(st.Seen, 0, seenSize)
-		st.Overflown = true
+		st.Seen = slices.Delete(st.Seen, 0, maxSeen/8*seenSize) // many at once, that it need not be done for each
+		st.Overflown, st.known = true, nil
+	} else {
+		st.known[sum] = struct{}{}
 	}
 	st.Seen = binary.LittleEndian.AppendUint64(st.Seen, sum)
 	st.Seen = binary.LittleEndian.AppendUint32(st.Seen, uint32(t.Unix()))
@@ -137,7 +144,7 @@ func (st *State) forgetSeen(old time.Time) {
 			kept = append(kept, st.Seen[i:i+seenSize]...)
 		}
 	}
-	st.Seen = kept
+	st.Seen, st.known = kept, nil
 }
 
 // seenAt is the time of the identity at a place in Seen, in whole seconds.

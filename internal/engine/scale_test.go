@@ -62,3 +62,25 @@ func BenchmarkOpen(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkFlood is what a line costs that is one more of an incident.
+func BenchmarkFlood(b *testing.B) {
+	db, err := store.Open(context.Background(), ":memory:", store.Options{Now: func() time.Time { return day }})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer db.Close()
+	l := beginOn(b, db, ":memory:", clusters)
+	const lines = 10_000
+	n := 0
+	for b.Loop() {
+		var data strings.Builder
+		for range lines {
+			n++
+			fmt.Fprintf(&data, `{"insertId":"%d","timestamp":%q,"resource":{"labels":{"cluster_name":"c"}},"jsonPayload":{"msg":"bad"}}`+"\n", n, day.Add(time.Duration(n)*10*time.Microsecond).Format(time.RFC3339Nano))
+		}
+		l.offer(logs.Batch{Source: "s", Data: []byte(data.String()), Received: day, CaughtUp: true})
+		l.step(day)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(n), "ns/line")
+}

@@ -1,0 +1,61 @@
+package rules
+
+import (
+	"cmp"
+	"container/heap"
+
+	"tocsin/internal/incident"
+)
+
+// timers are what waits, as a heap: the earliest first, then by rule, then by group.
+type timers []Waiting
+
+func (t timers) Len() int           { return len(t) }
+func (t timers) Less(i, j int) bool { return t[i].before(t[j]) }
+func (t timers) Swap(i, j int)      { t[i], t[j] = t[j], t[i] }
+
+// Push is for package heap.
+func (t *timers) Push(w any) { *t = append(*t, w.(Waiting)) }
+
+// Pop is for package heap.
+func (t *timers) Pop() any {
+	last := len(*t) - 1
+	w := (*t)[last]
+	*t = (*t)[:last]
+	return w
+}
+
+func (w Waiting) before(o Waiting) bool {
+	return cmp.Or(w.At.Compare(o.At), cmp.Compare(w.Key.Rule, o.Key.Rule), cmp.Compare(w.Key.Group, o.Key.Group)) < 0
+}
+
+// set sets the timer of a state that may have changed.
+func (s *stepping) set(key incident.Key) {
+	r, st := s.Set.byName[key.Rule], s.out.States[key]
+	if r == nil || st == nil {
+		return
+	}
+	if at := s.NextDue(r, st); !at.IsZero() && !at.After(s.Watermark) {
+		heap.Push(&s.timers, Waiting{Key: key, At: at})
+	}
+}
+
+// nextTimer is the earliest timer up to the watermark: of the states that were looked at as they are now, of the others as they
+// are stored.
+func (s *stepping) nextTimer() (first Waiting, ok bool) {
+	for len(s.timers) > 0 {
+		first = s.timers[0]
+		if s.NextDue(s.Set.byName[first.Key.Rule], s.out.States[first.Key]).Equal(first.At) {
+			ok = true
+			break
+		}
+		heap.Pop(&s.timers)
+	}
+	for len(s.Due) > 0 && s.out.States[s.Due[0].Key] != nil {
+		s.Due = s.Due[1:]
+	}
+	if len(s.Due) > 0 && !s.Due[0].At.After(s.Watermark) && (!ok || s.Due[0].before(first)) {
+		return s.Due[0], true
+	}
+	return first, ok
+}
