@@ -129,6 +129,9 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := reroute(ctx, a.store, plan, time.Now()); err != nil {
+		return nil, err
+	}
 	a.escalation = escalation.New(a.store, func() escalation.Program { g := a.generationNow(); return g.plan.escalation(g.desk) }, o.Failpoint)
 	a.actions = actions.New(a.store, func() *store.Desk { return a.generationNow().desk })
 	a.server = a.pages()

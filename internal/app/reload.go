@@ -73,6 +73,10 @@ func (a *App) tryReload(ctx context.Context) error {
 	a.mu.Unlock()
 	before.stop()
 	before.loops.Wait() // what is being sent is finished and marked
+	if err := reroute(ctx, a.store, plan, time.Now()); err != nil {
+		a.o.Log.Error("open incidents keep their routes until something happens to them", "error", err)
+	}
+	a.wakeSteps.ring()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.startOutbox(a.work)
