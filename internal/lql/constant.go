@@ -51,7 +51,12 @@ func newConstant(lit Literal) *constant {
 // parseNumber reads a double as the page describes it: a number with or without sign and exponent, or NaN, Infinity and
 // -Infinity in any case.
 func parseNumber(s string) (float64, bool) {
-	if len(s) > maxScalar {
+	if s == "" || len(s) > maxScalar {
+		return 0, false
+	}
+	switch c := s[0]; {
+	case c >= '0' && c <= '9', c == '+', c == '-', c == '.':
+	case len(s) > len("infinity") || c|0x20 != 'n' && c|0x20 != 'i':
 		return 0, false
 	}
 	if numberPattern.MatchString(s) {
@@ -125,7 +130,7 @@ func parseInt(s string) (int64, bool) {
 
 // parseTime reads RFC 3339, or a date, which means its first instant in UTC.
 func parseTime(s string) (time.Time, bool) {
-	if len(s) > maxScalar {
+	if len(s) > maxScalar || len(s) < len(time.DateOnly) || s[0] < '0' || s[0] > '9' {
 		return time.Time{}, false
 	}
 	if t := logs.ParseTime(s); !t.IsZero() {
@@ -140,7 +145,7 @@ var durationPattern = regexp.MustCompile(`^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|
 // parseDuration reads a signed decimal number with one unit. The API's durations reach 10,000 years: one beyond what a
 // time.Duration holds, 292 years, is the longest that it holds.
 func parseDuration(s string) (time.Duration, bool) {
-	if s == "" || len(s) > maxScalar {
+	if s == "" || len(s) > maxScalar || s[0] > '9' {
 		return 0, false
 	}
 	switch s[len(s)-1] {

@@ -15,7 +15,7 @@ type grams struct {
 	width  int
 
 	few       *[1 << fewBits]byte          // whether a gram's hash is known, a byte each, for a group of few needles
-	many      *[1 << (manyBits - 6)]uint64 // the same, a bit each, for one of many
+	many      *[1 << (manyBits - 6)]uint64 // the same, two bits of one word each, for one of many
 	starts    []uint32                     // where a bucket's entries begin
 	slotShift uint
 	entries   []gramEntry
@@ -145,7 +145,7 @@ func newGroup(needles []needle, group []int32) *grams {
 			if g.few != nil {
 				g.few[h>>(64-fewBits)] = 1
 			} else {
-				g.many[h>>(64-manyBits+6)] |= 1 << (h >> (64 - manyBits) & 63)
+				g.many[h>>(64-manyBits+6)] |= 1<<(h>>(64-manyBits)&63) | 1<<(h>>(64-manyBits-6)&63)
 			}
 			g.starts[h>>g.slotShift+1]++
 		}
@@ -172,9 +172,16 @@ func (g *grams) hash(gram uint64) uint64 { return gram * gramFactor }
 
 // gramOf is the first width bytes of text as probes see them.
 func gramOf(text string, width int) uint64 {
-	var b [8]byte
-	copy(b[:width], text)
-	return (binary.LittleEndian.Uint64(b[:]) | caseBits) & (math.MaxUint64 >> (64 - 8*width))
+	var x uint64
+	if len(text) >= 8 {
+		x = uint64(text[0]) | uint64(text[1])<<8 | uint64(text[2])<<16 | uint64(text[3])<<24 |
+			uint64(text[4])<<32 | uint64(text[5])<<40 | uint64(text[6])<<48 | uint64(text[7])<<56
+	} else {
+		for i := range width {
+			x |= uint64(text[i]) << (8 * i)
+		}
+	}
+	return (x | caseBits) & (math.MaxUint64 >> (64 - 8*width))
 }
 
 // frequencies says about how many of the group's needles hold each gram: what many rules speak of is in many lines too.
@@ -194,9 +201,15 @@ func (g *grams) frequencies(group []int32) []uint16 {
 
 // scores appends how frequent each gram of a needle is thought to be: first by how many needles hold it, then by its letters.
 func (g *grams) scores(text string, common []uint16, out []int) []int {
-	for at := 0; at+g.width <= len(text); at++ {
-		gram := text[at : at+g.width]
-		out = append(out, int(common[g.hash(gramOf(gram, g.width))>>48])*16+plainness(gram))
+	plain := 0
+	for i := range len(text) {
+		plain += plainness(text[i])
+		if i >= g.width {
+			plain -= plainness(text[i-g.width])
+		}
+		if at := i + 1 - g.width; at >= 0 {
+			out = append(out, int(common[g.hash(gramOf(text[at:], g.width))>>48])*16+plain*15/g.width)
+		}
 	}
 	return out
 }
@@ -212,16 +225,13 @@ func (g *grams) window(scores []int) int {
 	return best
 }
 
-// plainness is 0 to 15: how likely a gram is to stand in any line, by its letters only.
-func plainness(gram string) int {
-	plain := 0
-	for i := range len(gram) {
-		switch gram[i] {
-		case 'e', 't', 'a', 'o', 'i', 'n', 's', 'r', 'l', 'c', 'd', '"', '-', ' ', '0', '1':
-			plain++
-		}
+// plainness is 1 for a character that is likely to stand in any line.
+func plainness(c byte) int {
+	switch c {
+	case 'e', 't', 'a', 'o', 'i', 'n', 's', 'r', 'l', 'c', 'd', '"', '-', ' ', '0', '1':
+		return 1
 	}
-	return plain * 15 / len(gram)
+	return 0
 }
 
 // findNames is find in a text where names do not stand before their values.

@@ -2,6 +2,7 @@ package lql
 
 import (
 	"slices"
+	"strings"
 
 	"tocsin/internal/logs"
 )
@@ -47,7 +48,7 @@ func newIndex(filters []*Filter, shared *sharing) *index {
 			rest = append(rest, i)
 			continue
 		}
-		path := g.field.String()
+		path := strings.Join(g.field.Path, "\x00")
 		p := byPath[path]
 		if p == nil {
 			p = &pathIndex{field: g.field, byValue: map[string][]int{}}
@@ -131,7 +132,7 @@ func guardOf(n Node) (guard, bool) {
 		var all guard
 		for _, item := range n.Items {
 			g, ok := guardOf(item)
-			if !ok || all.field != nil && all.field.String() != g.field.String() {
+			if !ok || all.field != nil && !slices.Equal(all.field.Path, g.field.Path) {
 				return guard{}, false
 			}
 			all.field = g.field

@@ -67,15 +67,14 @@ func lex(src string) ([]token, error) {
 
 // step moves over n bytes.
 func (l *lexer) step(n int) {
-	for _, r := range l.src[l.pos : l.pos+n] {
-		if r == '\n' {
-			l.at.Line++
-			l.at.Column = 1
-		} else {
-			l.at.Column++
-		}
-	}
+	part := l.src[l.pos : l.pos+n]
 	l.pos += n
+	if lines := strings.Count(part, "\n"); lines > 0 {
+		l.at.Line += lines
+		l.at.Column = 1
+		part = part[strings.LastIndexByte(part, '\n')+1:]
+	}
+	l.at.Column += utf8.RuneCountInString(part)
 }
 
 // space skips white space and comments, and says whether there was any.
@@ -106,9 +105,12 @@ var single = map[byte]tokenKind{
 // token takes the token at pos.
 func (l *lexer) token() (token, error) {
 	rest := l.src[l.pos:]
-	for _, op := range [...]string{"=~", "!~", "!=", "<=", ">=", "=", "<", ">", ":"} {
-		if strings.HasPrefix(rest, op) {
-			return l.take(tokenOp, len(op)), nil
+	switch rest[0] {
+	case '=', '!', '<', '>', ':':
+		for _, op := range [...]string{"=~", "!~", "!=", "<=", ">=", "=", "<", ">", ":"} {
+			if strings.HasPrefix(rest, op) {
+				return l.take(tokenOp, len(op)), nil
+			}
 		}
 	}
 	if rest[0] == '"' {
@@ -119,6 +121,10 @@ func (l *lexer) token() (token, error) {
 	}
 	n := 0
 	for n < len(rest) {
+		if c := rest[n]; c|0x20 >= 'a' && c|0x20 <= 'z' || c >= '0' && c <= '9' || c == '_' {
+			n++
+			continue
+		}
 		r, size := utf8.DecodeRuneInString(rest[n:])
 		if why := strayRune(r, n == 0); why != "" {
 			return token{}, l.fail(n, size, why)

@@ -272,6 +272,13 @@ var numberPattern = regexp.MustCompile(`^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][
 // number takes a number that the lexer cut at its sign or its dots: -5, 1.5, 1.5e-3. Nothing else is taken.
 func (p *parser) number() (Literal, bool) {
 	text, i := "", p.pos
+	switch t := &p.tokens[i]; t.kind {
+	case tokenMinus, tokenPlus, tokenDot:
+	default:
+		if t.kind != tokenText || t.text[0] < '0' || t.text[0] > '9' {
+			return Literal{}, false
+		}
+	}
 	if k := p.tokens[i].kind; k == tokenMinus || k == tokenPlus {
 		text = p.tokens[i].raw
 		i++

@@ -121,6 +121,14 @@ func printLiteral(b *strings.Builder, l Literal) {
 
 // plainText says whether s may stand without quotes as one name.
 func plainText(s string) bool {
+	plain := true
+	for i := range len(s) {
+		c := s[i]
+		plain = plain && (c|0x20 >= 'a' && c|0x20 <= 'z' || c >= '0' && c <= '9' || c == '_')
+	}
+	if plain {
+		return s != "" && s != "AND" && s != "OR" && s != "NOT"
+	}
 	if s == "" || s == "AND" || s == "OR" || s == "NOT" || s[0] == '-' || s[0] == '+' || strings.Contains(s, "--") ||
 		strings.ContainsAny(s, "~=():><,.*\"\\!") || !utf8.ValidString(s) {
 		return false
@@ -130,6 +138,9 @@ func plainText(s string) bool {
 
 // quote writes s in double quotes so that unquote gives it back.
 func quote(s string) string {
+	if !strings.ContainsFunc(s, func(r rune) bool { return r < 0x20 || r == '"' || r == '\\' || r == 0x7f || r == utf8.RuneError }) {
+		return `"` + s + `"`
+	}
 	var b strings.Builder
 	b.WriteByte('"')
 	for i := 0; i < len(s); {

@@ -74,15 +74,17 @@ func (g *grams) probeFew(data []byte, from, to, last int, hits []hit) (int, []hi
 // probeMany is probeFew for many needles.
 func (g *grams) probeMany(data []byte, from, to, last int, hits []hit) (int, []hit) {
 	base := unsafe.Pointer(unsafe.SliceData(data))
+	const word, one, other = 64 - manyBits + 6, 64 - manyBits, 64 - manyBits - 6
 	stride, known, mask, fold := g.stride, g.many, g.mask, g.mask&caseBits
 	p := from
 	for ; p < last-3*stride; p += 4 * stride {
-		h0 := (load8(base, p)&mask | fold) * gramFactor >> (64 - manyBits)
-		h1 := (load8(base, p+stride)&mask | fold) * gramFactor >> (64 - manyBits)
-		h2 := (load8(base, p+2*stride)&mask | fold) * gramFactor >> (64 - manyBits)
-		h3 := (load8(base, p+3*stride)&mask | fold) * gramFactor >> (64 - manyBits)
-		k0, k1 := known[h0>>6]>>(h0&63)&1, known[h1>>6]>>(h1&63)&1
-		k2, k3 := known[h2>>6]>>(h2&63)&1, known[h3>>6]>>(h3&63)&1
+		h0 := (load8(base, p)&mask | fold) * gramFactor
+		h1 := (load8(base, p+stride)&mask | fold) * gramFactor
+		h2 := (load8(base, p+2*stride)&mask | fold) * gramFactor
+		h3 := (load8(base, p+3*stride)&mask | fold) * gramFactor
+		w0, w1, w2, w3 := known[h0>>word], known[h1>>word], known[h2>>word], known[h3>>word]
+		k0, k1 := w0>>(h0>>one&63)&(w0>>(h0>>other&63))&1, w1>>(h1>>one&63)&(w1>>(h1>>other&63))&1
+		k2, k3 := w2>>(h2>>one&63)&(w2>>(h2>>other&63))&1, w3>>(h3>>one&63)&(w3>>(h3>>other&63))&1
 		if k0|k1|k2|k3 == 0 {
 			continue
 		}

@@ -2,6 +2,7 @@ package lql
 
 import (
 	"slices"
+	"strings"
 	"sync"
 
 	"tocsin/internal/logs"
@@ -131,6 +132,8 @@ func (s *Set) point(filter int, found []needle, byNeedle map[string]int) {
 // wants works out what is to be read of lines.
 func (s *Set) wants(filters, rest []*Filter) {
 	clock := [][]string{{"timestamp"}, {"receiveTimestamp"}}
+	const inAll, inRest = 1, 2
+	seen := map[string]int{} // paths, once each: filters ask for the same few
 	var all, ofRest [][]string
 	s.whole = make([]bool, len(filters))
 	for i, f := range filters {
@@ -143,9 +146,15 @@ func (s *Set) wants(filters, rest []*Filter) {
 				s.restWhole = s.restWhole || rest[i] != nil
 				return
 			}
-			all = append(all, path)
-			if rest[i] != nil {
+			key := strings.Join(path, "\x00")
+			was := seen[key]
+			if was&inAll == 0 {
+				all = append(all, path)
+				seen[key] |= inAll
+			}
+			if rest[i] != nil && was&inRest == 0 {
 				ofRest = append(ofRest, path)
+				seen[key] |= inRest
 			}
 		})
 	}
