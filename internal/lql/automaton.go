@@ -1,238 +1,417 @@
 package lql
 
 import (
-	"regexp"
+	"encoding/binary"
+	"math/bits"
 	"regexp/syntax"
 	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
+	"unicode"
+	"unicode/utf8"
 )
 
-// pattern is a regular expression that is only asked whether it matches. Text of ASCII only is asked of an automaton, which looks
-// once at each byte, if the pattern has one that is small.
-type pattern struct {
-	*regexp.Regexp
-	once sync.Once
-	auto *automaton
-}
+// automaton says whether a text matches a regular expression, in one step a character: it keeps in a table which threads of the
+// program are alive after a character, and works out only what the table does not have yet. The regexp package steps every thread
+// at every character, which makes one hostile text of 256 KiB cost seconds.
+//
+// Some programs have more states than a table should hold; for them the regexp package is asked.
+type automaton struct {
+	prog     *syntax.Prog
+	anchored bool // it can only match at the beginning of the text
+	words    int  // how many words a set of instructions takes
 
-// MatchString says what the Regexp would.
-func (p *pattern) MatchString(s string) bool {
-	p.once.Do(func() { p.auto = newAutomaton(p.String()) })
-	if p.auto != nil {
-		if matched, ok := p.auto.match(s); ok {
-			return matched
-		}
-	}
-	return p.Regexp.MatchString(s)
+	// The characters in classes that no instruction tells apart: of ASCII, and of what begins at a bound.
+	ascii  [utf8.RuneSelf]uint8
+	bounds []rune
+	wide   []uint8
+	some   []rune     // a character of each class, last -1 for the end of the text
+	takes  [][]uint64 // the instructions that take a character of each class
+	lines  bool       // it matters whether the character before was a newline
+	border bool       // it matters whether it was a letter
+
+	// whole is the table of an automaton that is small enough to be made at once; it does not change. Others have tables that
+	// grow, for one text at a time.
+	whole    *table
+	tables   sync.Pool
+	hopeless atomic.Bool
 }
 
 const (
-	// maxStates is how many states an automaton may have; with more the Regexp itself is asked.
-	maxStates = 128
-	// maxFollowed is how many steps of the program may be followed to make one: about a millisecond.
-	maxFollowed = 100_000
+	// mostStates is how many states a table holds.
+	mostStates = 2000
+	// mostWhole is how many a table may have that is made at once, and mostSteps how many instructions may be followed for it: about
+	// a millisecond.
+	mostWhole = 128
+	mostSteps = 100_000
+	// mostClasses is how many classes of characters an automaton may need, the end of the text among them.
+	mostClasses = 256
+	// mostTests is how many tests of a character it may take to find the classes.
+	mostTests = 1 << 20
+	// worthwhile is how many characters a state must be good for in the long run: less is slower than no table.
+	worthwhile = 32
 )
 
-// automaton is a deterministic one over ASCII.
-type automaton struct {
-	class   [128]uint8
-	classes int
-	next    []uint8 // by state and class; certain for a match
-	atEnd   [maxStates]bool
-}
+// What comes of a step, if it is no state.
+const (
+	unknownStep int32 = 0
+	accepted    int32 = -1
+	dead        int32 = -2
+)
 
-// certain is the state in which it is certain that the text matches.
-const certain = 255
-
-// match says whether the text matches; ok is false if it is not all ASCII and no match stands before what is not.
-func (a *automaton) match(s string) (matched, ok bool) {
-	state := 0
-	for i := range len(s) {
-		c := s[i]
-		if c >= 128 {
-			return false, false
-		}
-		if state = int(a.next[state*a.classes+int(a.class[c])]); state == certain {
-			return true, true
-		}
-	}
-	return a.atEnd[state], true
-}
-
-// maker makes an automaton by following a program from all places at once.
-type maker struct {
-	prog     *syntax.Prog
-	looks    bool // the program asks what stands beside a place
-	followed int
-	seen     []bool
-	places   []uint32
-	states   map[string]int
-	keys     []state
-}
-
-// state is where in the program a match may go on, and what kind of byte came before: that byte or one for all that are alike, -1
-// for none.
-type state struct {
-	places []uint32
-	before rune
-}
-
-// newAutomaton is nil if the pattern needs too many states.
-func newAutomaton(text string) *automaton {
-	tree, err := syntax.Parse(text, syntax.Perl)
-	if err != nil {
-		return nil
-	}
-	prog, err := syntax.Compile(tree.Simplify())
-	if err != nil {
-		return nil
-	}
-	m := &maker{prog: prog, seen: make([]bool, len(prog.Inst)), states: map[string]int{}}
+// newAutomaton makes the automaton of a program; nil if that needs too many classes.
+func newAutomaton(prog *syntax.Prog) *automaton {
+	a := &automaton{prog: prog, words: (len(prog.Inst) + 63) / 64, anchored: prog.StartCond()&syntax.EmptyBeginText != 0}
 	for i := range prog.Inst {
-		m.looks = m.looks || prog.Inst[i].Op == syntax.InstEmptyWidth
+		if in := &prog.Inst[i]; in.Op == syntax.InstEmptyWidth {
+			op := syntax.EmptyOp(in.Arg)
+			a.lines = a.lines || op&(syntax.EmptyBeginLine|syntax.EmptyEndLine) != 0
+			a.border = a.border || op&(syntax.EmptyWordBoundary|syntax.EmptyNoWordBoundary) != 0
+		}
 	}
-	a := &automaton{}
-	of := m.classify(a)
-	if of == nil {
+	if !a.classify() {
 		return nil
 	}
-	m.state([]uint32{uint32(prog.Start)}, -1)
-	for i := 0; i < len(m.keys); i++ {
-		from := m.keys[i]
-		for _, c := range of {
-			to := m.step(from, c)
-			if to < 0 {
-				return nil
-			}
-			a.next = append(a.next, uint8(to))
-		}
-		a.atEnd[i] = m.follow(from, -1)
+	a.tables.New = func() any { return a.newTable() }
+	if t := a.newTable(); a.finish(t) {
+		a.whole = t
 	}
 	return a
 }
 
-// classify gives bytes that no instruction tells apart one class, and returns a byte of each.
-func (m *maker) classify(a *automaton) []rune {
-	kinds := map[[2]uint8]uint8{}
-	split := func(of func(c rune) uint8) {
-		clear(kinds)
-		for c := range rune(128) {
-			key := [2]uint8{a.class[c], of(c)}
-			if _, ok := kinds[key]; !ok {
-				kinds[key] = uint8(len(kinds))
+// finish works out all steps of a table; false if that is too much.
+func (a *automaton) finish(t *table) bool {
+	for state := len(a.some); state < len(t.next); state += len(a.some) {
+		for class := range a.some {
+			if a.step(t, int32(state), class); len(t.kinds) > mostWhole || t.followed > mostSteps {
+				return false
 			}
-			a.class[c] = kinds[key]
-		}
-		a.classes = len(kinds)
-	}
-	split(func(c rune) uint8 {
-		switch {
-		case !m.looks:
-			return 0
-		case c == '\n':
-			return 1
-		case syntax.IsWordChar(c):
-			return 2
-		}
-		return 0
-	})
-	for i := range m.prog.Inst {
-		switch inst := &m.prog.Inst[i]; inst.Op {
-		case syntax.InstRune, syntax.InstRune1, syntax.InstRuneAny, syntax.InstRuneAnyNotNL:
-			if m.followed += 128; m.followed > maxFollowed {
-				return nil
-			}
-			split(func(c rune) uint8 {
-				if inst.MatchRune(c) {
-					return 1
-				}
-				return 0
-			})
 		}
 	}
-	of := make([]rune, a.classes)
-	for c := rune(127); c >= 0; c-- {
-		of[a.class[c]] = c
-	}
-	return of
+	return true
 }
 
-// state is the number of a state, -1 if there are too many.
-func (m *maker) state(places []uint32, before rune) int {
-	slices.Sort(places)
-	places = slices.Compact(places)
-	switch {
-	case before < 0:
-	case !m.looks:
-		before = 0
-	case syntax.IsWordChar(before):
-		before = 'a'
-	case before != '\n':
-		before = ' '
-	}
-	key := make([]byte, 0, 4*len(places)+1)
-	for _, p := range places {
-		key = append(key, byte(p), byte(p>>8), byte(p>>16))
-	}
-	key = append(key, byte(before))
-	n, ok := m.states[string(key)]
-	if !ok {
-		if n = len(m.keys); n == maxStates {
-			return -1
-		}
-		m.states[string(key)] = n
-		m.keys = append(m.keys, state{places: places, before: before})
-	}
-	return n
-}
-
-// step is the state behind the byte c, certain, or -1 if the automaton grows too large.
-func (m *maker) step(from state, c rune) int {
-	if m.follow(from, c) {
-		return certain
-	}
-	if m.followed > maxFollowed {
-		return -1
-	}
-	next := []uint32{uint32(m.prog.Start)} // a match may begin at each place
-	for _, p := range m.places {
-		if inst := &m.prog.Inst[p]; inst.MatchRune(c) {
-			next = append(next, inst.Out)
-		}
-	}
-	return m.state(next, c)
-}
-
-// follow leaves in places the instructions of a state that take a byte, with c behind it (-1 for the end), and says whether it
-// matches here.
-func (m *maker) follow(from state, c rune) bool {
-	looks := syntax.EmptyOpContext(from.before, c)
-	clear(m.seen)
-	m.places = m.places[:0]
-	todo := slices.Clone(from.places)
-	for len(todo) > 0 {
-		p := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
-		if m.seen[p] {
+// classify finds the classes.
+func (a *automaton) classify() bool {
+	bounds := []rune{0, '\n', '\n' + 1, '0', '9' + 1, 'A', 'Z' + 1, '_', '_' + 1, 'a', 'z' + 1, utf8.RuneSelf}
+	sets := map[string]int{} // what an instruction takes, as text, to its place in kinds
+	var kinds []*syntax.Inst
+	kindOf := make([]int, len(a.prog.Inst))
+	for i := range a.prog.Inst {
+		in := &a.prog.Inst[i]
+		kindOf[i] = -1
+		if in.Op < syntax.InstRune {
 			continue
 		}
-		m.seen[p] = true
-		m.followed++
-		switch inst := &m.prog.Inst[p]; inst.Op {
+		key := string(in.Rune)
+		if syntax.Flags(in.Arg)&syntax.FoldCase != 0 {
+			key += "\x00fold"
+		}
+		at, ok := sets[key]
+		if !ok {
+			at = len(kinds)
+			sets[key] = at
+			kinds = append(kinds, in)
+			bounds = appendBounds(bounds, in)
+		}
+		kindOf[i] = at
+	}
+	slices.Sort(bounds)
+	bounds = slices.Compact(bounds)
+	if len(bounds)*len(kinds) > mostTests {
+		return false
+	}
+	byWhat := map[string]uint8{}
+	what := make([]byte, len(kinds)+1)
+	for _, r := range bounds {
+		for k, in := range kinds {
+			what[k] = 0
+			if in.MatchRune(r) {
+				what[k] = 1
+			}
+		}
+		what[len(kinds)] = a.kind(r)
+		class, ok := byWhat[string(what)]
+		if !ok {
+			if len(a.some) == mostClasses-1 {
+				return false
+			}
+			class = uint8(len(a.some))
+			byWhat[string(what)] = class
+			a.some = append(a.some, r)
+			takes := make([]uint64, a.words)
+			for pc, k := range kindOf {
+				if k >= 0 && what[k] == 1 {
+					takes[pc/64] |= 1 << (pc % 64)
+				}
+			}
+			a.takes = append(a.takes, takes)
+		}
+		a.bounds, a.wide = append(a.bounds, r), append(a.wide, class)
+	}
+	for c := range a.ascii {
+		a.ascii[c] = a.classOf(rune(c))
+	}
+	a.some, a.takes = append(a.some, -1), append(a.takes, make([]uint64, a.words))
+	return true
+}
+
+// appendBounds appends where the ranges of what an instruction takes begin and where they have ended.
+func appendBounds(bounds []rune, in *syntax.Inst) []rune {
+	if len(in.Rune) == 1 {
+		r := in.Rune[0]
+		bounds = append(bounds, r, r+1)
+		if syntax.Flags(in.Arg)&syntax.FoldCase != 0 {
+			for other := unicode.SimpleFold(r); other != r; other = unicode.SimpleFold(other) {
+				bounds = append(bounds, other, other+1)
+			}
+		}
+		return bounds
+	}
+	for i := 0; i+1 < len(in.Rune); i += 2 {
+		bounds = append(bounds, in.Rune[i], in.Rune[i+1]+1)
+	}
+	return bounds
+}
+
+// classOf is a character's class.
+func (a *automaton) classOf(r rune) uint8 {
+	at, found := slices.BinarySearch(a.bounds, r)
+	if !found {
+		at--
+	}
+	return a.wide[at]
+}
+
+// What a character is for the assertions beside it.
+const (
+	atStart uint8 = iota
+	plain
+	newline
+	letter
+)
+
+// kind says what a character is to this program.
+func (a *automaton) kind(r rune) uint8 {
+	switch {
+	case a.lines && r == '\n':
+		return newline
+	case a.border && syntax.IsWordChar(r):
+		return letter
+	}
+	return plain
+}
+
+// table is what one text at a time needs: the states that are known.
+type table struct {
+	// next is the step of each state at each class: a row for every state, which is known by where its row begins. The first row
+	// is empty, so that no state is 0.
+	next  []int32
+	sets  []uint64 // the instructions to go on at of each state
+	kinds []uint8  // the kind of the character before each state
+	ids   map[string]int32
+	steps int // how many characters it has served
+	// followed is how many instructions have been followed to make it.
+	followed int
+
+	key   []byte
+	set   []uint64
+	seen  []uint64
+	stack []uint32
+}
+
+func (a *automaton) newTable() *table {
+	t := &table{next: make([]int32, len(a.some)), ids: map[string]int32{}, set: make([]uint64, a.words), seen: make([]uint64, a.words)}
+	t.set[a.prog.Start/64] |= 1 << (a.prog.Start % 64)
+	a.state(t, atStart)
+	return t
+}
+
+// state is the state of t.set, a new one if need be; dead if nothing is in it.
+func (a *automaton) state(t *table, kind uint8) int32 {
+	t.key = append(t.key[:0], kind)
+	var any uint64
+	for _, w := range t.set {
+		t.key = binary.LittleEndian.AppendUint64(t.key, w)
+		any |= w
+	}
+	if any == 0 {
+		return dead
+	}
+	id, ok := t.ids[string(t.key)]
+	if !ok {
+		t.kinds = append(t.kinds, kind)
+		t.sets = append(t.sets, t.set...)
+		id = int32(len(t.next))
+		t.next = append(t.next, make([]int32, len(a.some))...)
+		t.ids[string(t.key)] = id
+	}
+	return id
+}
+
+// step works out where a class leads from a state.
+func (a *automaton) step(t *table, from int32, class int) int32 {
+	at, number := int(from)+class, int(from)/len(a.some)
+	if to := t.next[at]; to != unknownStep {
+		return to
+	}
+	before := [...]rune{atStart: -1, plain: ' ', newline: '\n', letter: 'a'}[t.kinds[number-1]]
+	holds := syntax.EmptyOpContext(before, a.some[class])
+	clear(t.seen)
+	clear(t.set)
+	t.stack = t.stack[:0]
+	for w, left := range t.sets[(number-1)*a.words : number*a.words] {
+		for ; left != 0; left &= left - 1 {
+			t.stack = append(t.stack, uint32(w*64+bits.TrailingZeros64(left)))
+		}
+	}
+	to := unknownStep
+	for len(t.stack) > 0 && to != accepted {
+		pc := t.stack[len(t.stack)-1]
+		t.stack = t.stack[:len(t.stack)-1]
+		if t.seen[pc/64]&(1<<(pc%64)) != 0 {
+			continue
+		}
+		t.seen[pc/64] |= 1 << (pc % 64)
+		t.followed++
+		switch in := &a.prog.Inst[pc]; in.Op {
 		case syntax.InstMatch:
-			return true
+			to = accepted
 		case syntax.InstAlt, syntax.InstAltMatch:
-			todo = append(todo, inst.Out, inst.Arg)
+			t.stack = append(t.stack, in.Out, in.Arg)
 		case syntax.InstCapture, syntax.InstNop:
-			todo = append(todo, inst.Out)
+			t.stack = append(t.stack, in.Out)
 		case syntax.InstEmptyWidth:
-			if syntax.EmptyOp(inst.Arg)&^looks == 0 {
-				todo = append(todo, inst.Out)
+			if syntax.EmptyOp(in.Arg)&^holds == 0 {
+				t.stack = append(t.stack, in.Out)
 			}
 		case syntax.InstFail:
 		default:
-			m.places = append(m.places, p)
+			if a.takes[class][pc/64]&(1<<(pc%64)) != 0 {
+				t.set[in.Out/64] |= 1 << (in.Out % 64)
+			}
 		}
 	}
-	return false
+	if to != accepted {
+		if class == len(a.some)-1 {
+			to = dead
+		} else {
+			if !a.anchored {
+				t.set[a.prog.Start/64] |= 1 << (a.prog.Start % 64)
+			}
+			to = a.state(t, a.kind(a.some[class]))
+		}
+	}
+	t.next[at] = to // t.next may be another since
+	return to
+}
+
+// match says whether the text matches. It says false for known if the regexp package should be asked, because the table would
+// hold too many states.
+func (a *automaton) match(s string) (matches, known bool) {
+	t := a.whole
+	if t == nil {
+		if a.hopeless.Load() {
+			return false, false
+		}
+		t = a.tables.Get().(*table)
+	}
+	state, next := a.first(), t.next
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c < utf8.RuneSelf {
+			if to := next[int(state)+int(a.ascii[c])]; to > 0 {
+				state = to
+				i++
+				continue
+			}
+		}
+		class, size := int(a.ascii[c%utf8.RuneSelf]), 1
+		if c >= utf8.RuneSelf {
+			var r rune
+			r, size = utf8.DecodeRuneInString(s[i:])
+			class = int(a.classOf(r))
+		}
+		to := next[int(state)+class]
+		if to == unknownStep {
+			if len(t.kinds) >= mostStates {
+				a.hopeless.Store(t.steps+i < worthwhile*mostStates)
+				return false, false // the table is dropped
+			}
+			to = a.step(t, state, class)
+			next = t.next
+		}
+		i += size
+		if to < 0 {
+			a.done(t, i)
+			return to == accepted, true
+		}
+		state = to
+	}
+	to := next[int(state)+len(a.some)-1]
+	if to == unknownStep {
+		to = a.step(t, state, len(a.some)-1)
+	}
+	a.done(t, len(s))
+	return to == accepted, true
+}
+
+// first is the state before any character.
+func (a *automaton) first() int32 { return int32(len(a.some)) }
+
+// done gives a table back that has served n characters.
+func (a *automaton) done(t *table, n int) {
+	if t != a.whole {
+		t.steps += n
+		a.tables.Put(t)
+	}
+}
+
+// walk is a text of up to n characters that is hard for the program: of some classes drawn for each character one is taken that
+// leaves the most threads alive, or one that leaves nearly as many as there were, and none that ends the search. alive is how many
+// that is at most, and branches says that there are more states than a table holds.
+func (a *automaton) walk(n int) (text string, alive int, branches bool) {
+	t := a.newTable()
+	var b strings.Builder
+	state, now, dice := a.first(), 0, uint64(1)
+	draw := func(n int) int {
+		dice = dice*6364136223846793005 + 1442695040888963407
+		return int(dice>>40) % n
+	}
+	for range n {
+		greedy := draw(2) == 0
+		to, most, taken := dead, -1, 0
+		for range 8 {
+			class := draw(len(a.some) - 1)
+			next := a.step(t, state, class)
+			if next < 0 || a.step(t, next, class) == accepted { // a match is told by the step behind it
+				continue
+			}
+			left := a.alive(t, next)
+			if left > most {
+				to, most, taken = next, left, class
+			}
+			if !greedy && left > now*3/4 {
+				break
+			}
+		}
+		if to < 0 || len(t.kinds) > 4*mostStates {
+			break
+		}
+		alive = max(alive, most)
+		b.WriteRune(a.some[taken])
+		state, now = to, most
+	}
+	return b.String(), alive, len(t.kinds) > mostStates
+}
+
+// alive is how many instructions a state goes on at.
+func (a *automaton) alive(t *table, state int32) int {
+	n := 0
+	number := int(state) / len(a.some)
+	for _, w := range t.sets[(number-1)*a.words : number*a.words] {
+		n += bits.OnesCount64(w)
+	}
+	return n
 }

@@ -48,7 +48,10 @@ func (x *Extract) each(e *logs.Entry, yield func(item) bool) bool {
 		if it.typed && it.typ != logs.StringType || !it.typed && it.v.Kind != logs.String {
 			return false
 		}
-		at := x.re.FindStringSubmatchIndex(it.v.Str)
+		if len(it.v.Str) > shortText && !x.re.match(it.v.Str) {
+			return false // told faster than where the group is
+		}
+		at := x.re.re.FindStringSubmatchIndex(it.v.Str)
 		if at == nil || at[2] < 0 {
 			return false
 		}

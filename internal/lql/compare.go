@@ -34,7 +34,7 @@ func (c *Compare) holds(it item) bool {
 		if k.re == nil || it.typed && it.typ != logs.StringType || !it.typed && it.v.Kind != logs.String {
 			return false
 		}
-		return k.re.MatchString(it.v.Str) == (c.Op == Matches)
+		return k.re.match(it.v.Str) == (c.Op == Matches)
 	}
 	if it.typed {
 		return compareTyped(c.Op, k, it)

@@ -131,14 +131,14 @@ func (p *parser) converted(t token, name string) Operand {
 		x := &Extract{At: t.at, Of: of}
 		pattern := p.quoted("a regular expression in double quotes")
 		x.Pattern = pattern.text
-		re, err := p.compileRegexp(pattern.text)
+		compiled, err := p.compilePattern(pattern.text, true)
 		switch {
 		case err != nil:
 			p.report(pattern, "bad regular expression", err.Error())
-		case re.NumSubexp() != 1:
-			p.report(pattern, "bad regular expression", fmt.Sprintf("regexp_extract takes the text of its one group: it has %d; (...) is a group, (?:...) is none", re.NumSubexp()))
+		case compiled.re.NumSubexp() != 1:
+			p.report(pattern, "bad regular expression", fmt.Sprintf("regexp_extract takes the text of its one group: it has %d; (...) is a group, (?:...) is none", compiled.re.NumSubexp()))
 		}
-		x.re = re
+		x.re = compiled
 		return x
 	}
 	p.comma("a type")

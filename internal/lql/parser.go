@@ -382,12 +382,12 @@ func (p *parser) finish(c *Compare, t token) Node {
 			p.report(t, "bad regular expression", "it must be in double quotes")
 			return c
 		}
-		re, err := p.compileRegexp(c.Value.Text)
+		re, err := p.compilePattern(c.Value.Text, false)
 		if err != nil {
 			p.report(t, "bad regular expression", err.Error())
 			return c
 		}
-		c.constant.re = &pattern{Regexp: re}
+		c.constant.re = re
 	}
 	if why := refuseConstant(c); why != "" {
 		p.report(t, "bad value", why)

@@ -1,8 +1,6 @@
 package lql
 
 import (
-	"regexp"
-
 	"tocsin/internal/logs"
 )
 
@@ -99,7 +97,7 @@ type Extract struct {
 	Of      Operand
 	Pattern string
 
-	re *regexp.Regexp
+	re *pattern
 }
 
 // Cast is cast(Of, Type, TIMEZONE("Zone")), the type in capitals, the zone "" if none was named.
