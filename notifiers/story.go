@@ -201,6 +201,7 @@ func state(n *Notice) string {
 	if cluster := words.Clean(inc.Cluster, maxWho); cluster != "" {
 		where += "cluster " + cluster + " · "
 	}
+	where += held(n)
 	switch inc.State {
 	case incident.Acknowledged:
 		if a := inc.Acknowledgement; a != nil {
@@ -224,6 +225,22 @@ func state(n *Notice) string {
 		return where + "nobody answered"
 	}
 	return where + "nobody has it yet"
+}
+
+// held says what holds the incident back, and until when: "held by silence 12 of ana until 14:00 UTC · ".
+func held(n *Notice) string {
+	if len(n.Incident.Holds) == 0 {
+		return ""
+	}
+	h := n.Incident.Holds[0]
+	text := "held by " + words.Clean(h.By, maxWho)
+	if h.Of != "" {
+		text += " of " + words.Clean(h.Of, maxWho)
+	}
+	if !h.Until.IsZero() {
+		text += " until " + words.Time(h.Until, n.Now)
+	}
+	return text + " · "
 }
 
 // news is what a call or a post has to say itself.

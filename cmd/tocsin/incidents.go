@@ -98,13 +98,7 @@ func (c *actCommand) act(ctx context.Context, s *streams, did string, do func(cl
 	if err != nil {
 		return err
 	}
-	by := c.By
-	if by == "" {
-		by = os.Getenv("USER")
-		if u, err := user.Current(); by == "" && err == nil {
-			by = u.Username
-		}
-	}
+	by := whoami(c.By)
 	d, err := do(cl, by)
 	if err != nil {
 		return failed(err, c.ID)
@@ -113,6 +107,20 @@ func (c *actCommand) act(ctx context.Context, s *streams, did string, do func(cl
 		return app.PrintJSON(s.out, d)
 	}
 	return app.PrintDeed(s.out, d, did, by)
+}
+
+// whoami is who is named, else the login's name.
+func whoami(named string) string {
+	if named != "" {
+		return named
+	}
+	if name := os.Getenv("USER"); name != "" {
+		return name
+	}
+	if u, err := user.Current(); err == nil {
+		return u.Username
+	}
+	return ""
 }
 
 type ackCommand struct{ actCommand }

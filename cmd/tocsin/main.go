@@ -28,6 +28,7 @@ type cli struct {
 	Incidents incidentsCommand `cmd:"" help:"List incidents, or show one with its timeline."`
 	Ack       ackCommand       `cmd:"" help:"Acknowledge an incident: you have it, the pages stop."`
 	Resolve   resolveCommand   `cmd:"" help:"Resolve an incident."`
+	Silence   silenceCommand   `cmd:"" help:"Keep alerts from being told for a while; list and end silences."`
 	Version   versionCommand   `cmd:"" help:"Print the version."`
 }
 

@@ -21,6 +21,7 @@ import (
 	"tocsin/internal/config"
 	"tocsin/internal/engine"
 	"tocsin/internal/escalation"
+	"tocsin/internal/incident"
 	"tocsin/internal/logs"
 	"tocsin/internal/outbox"
 	"tocsin/internal/sources"
@@ -223,6 +224,20 @@ func (w waking) Acknowledge(ctx context.Context, id, by string, now time.Time) e
 func (w waking) Resolve(ctx context.Context, id, by string, now time.Time) error {
 	defer w.a.wakeSteps.ring()
 	return w.a.actions.Resolve(ctx, id, by, now)
+}
+
+func (w waking) PreviewSilence(ctx context.Context, s incident.Silence, now time.Time) (incident.Silence, []actions.Affected, error) {
+	return w.a.actions.PreviewSilence(ctx, s, now)
+}
+
+func (w waking) AddSilence(ctx context.Context, s incident.Silence, now time.Time) (incident.Silence, []actions.Affected, error) {
+	defer w.a.wakeSteps.ring()
+	return w.a.actions.AddSilence(ctx, s, now)
+}
+
+func (w waking) EndSilence(ctx context.Context, id int64, by string, now time.Time) (incident.Silence, error) {
+	defer w.a.wakeSteps.ring()
+	return w.a.actions.EndSilence(ctx, id, by, now)
 }
 
 // URL is the address of the pages.

@@ -34,6 +34,7 @@ type Plan struct {
 	Kinds     map[string]string // of the sources
 	Receivers map[string]notifiers.Spec
 	Router    *routing.Router
+	Holding   *routing.Holding
 	Policies  map[string]*escalation.Plan
 	Rotas     map[string]*escalation.Rota
 	People    map[string]notifiers.Person
@@ -55,7 +56,7 @@ func load(path string) (*Plan, config.Errors) {
 	file, errs := config.Load(path)
 	l := &loading{file: file, errs: errs, plan: &Plan{File: file, Sources: map[string]sources.Spec{}, Kinds: map[string]string{},
 		Receivers: map[string]notifiers.Spec{}, Policies: map[string]*escalation.Plan{}, Rotas: map[string]*escalation.Rota{},
-		People: map[string]notifiers.Person{}}}
+		People: map[string]notifiers.Person{}, Holding: &routing.Holding{}}}
 	if len(errs) > 0 && file.Root.IsZero() {
 		return l.plan, errs
 	}
@@ -317,30 +318,15 @@ func (p *Plan) traits() map[string]incident.Traits {
 
 // desk is how incidents are routed and settled under this plan. changed may be nil.
 func (p *Plan) desk(changed func(at time.Time, inc *incident.Incident)) *store.Desk {
-	return &store.Desk{Direct: p.direct, Traits: p.traits(), Changed: changed}
+	return &store.Desk{Direct: p.direct, Held: p.Holding.Holders, Traits: p.traits(), Changed: changed}
 }
 
-// ownService is the service of what is wrong with tocsin itself.
-const ownService = "tocsin"
-
-// direct says who hears of an incident. Of one of tocsin's own the fallback hears where the routes would tell nobody. A mute time holds no incident that means that a service is down, and none of tocsin's own.
+// direct says who hears of an incident. Of one of tocsin's own the fallback hears where the routes would tell nobody.
 func (p *Plan) direct(inc *incident.Incident, at time.Time) incident.Direction {
-	d := p.Router.Route(inc.Labels, at)
-	out := incident.Direction{Receivers: d.Receivers, Policy: d.Policy}
-	own := inc.Labels["service"] == ownService
+	out := routing.Direct(inc, p.Router.Route(inc.Labels, at))
+	own := inc.Labels["service"] == routing.Own
 	if own && out.Policy == "" && p.File.Fallback != "" && !slices.ContainsFunc(out.Receivers, func(r string) bool { return r != config.None }) {
 		out.Receivers = []string{p.File.Fallback}
-	}
-	unheld := own || slices.ContainsFunc(inc.Alerts, func(a incident.Alert) bool {
-		return a.State == incident.Firing && a.Impact == incident.Down
-	})
-	if unheld || len(d.Muted) == 0 {
-		return out
-	}
-	out.Recheck = d.MutedUntil
-	out.Receivers = slices.DeleteFunc(slices.Clone(d.Receivers), func(r string) bool { return slices.Contains(d.Held, r) })
-	if d.PolicyHeld {
-		out.Policy = ""
 	}
 	return out
 }

@@ -3,6 +3,7 @@ package app
 import (
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -41,6 +42,9 @@ func PrintIncident(to io.Writer, d client.Detail) error {
 	if a := inc.Alert(inc.Headline); a != nil {
 		fmt.Fprintf(w, "\n  %s\n", plain(a.FirstLine.Text, 300))
 	}
+	for _, h := range inc.Holds {
+		fmt.Fprintf(w, "\nheld by %s\n", plain(h.String(), 300))
+	}
 	fmt.Fprintln(w, "\nALERT\tSTATE\tFIRST\tLAST\tLINES")
 	for i := range inc.Alerts {
 		a := &inc.Alerts[i]
@@ -63,4 +67,44 @@ func PrintIncident(to io.Writer, d client.Detail) error {
 func PrintDeed(to io.Writer, d client.Detail, did, by string) error {
 	_, err := fmt.Fprintf(to, "%s %s by %s: %s\n", d.Incident.ID, did, plain(by, 80), plain(d.Incident.Title, 200))
 	return err
+}
+
+// PrintSilence writes a silence and what it hides, or would.
+func PrintSilence(to io.Writer, made client.SilenceMade) error {
+	if err := PrintSilences(to, made.Silence); err != nil {
+		return err
+	}
+	if len(made.Affected) == 0 {
+		_, err := fmt.Fprintln(to, "\nIt matches nothing that is open, and nothing of the last seven days.")
+		return err
+	}
+	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "\nHIDES\tINCIDENT\tSTATE\tSEVERITY\tOPENED\tTITLE")
+	for _, a := range made.Affected {
+		hides := "yes"
+		if !a.Hidden {
+			hides = "no: " + plain(a.Why, 120)
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", hides, a.ID, a.State, a.Severity, a.OpenedAt.UTC().Format("01-02 15:04:05Z"), plain(a.Title, 120))
+	}
+	return w.Flush()
+}
+
+// PrintSilences writes a list of silences as a table.
+func PrintSilences(to io.Writer, list ...incident.Silence) error {
+	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "ID\tFROM\tUNTIL\tUP TO\tOWNER\tMATCHERS\tREASON")
+	for i := range list {
+		s := &list[i]
+		id, until := "-", s.Ends.UTC().Format("01-02 15:04:05Z")
+		if s.ID != 0 {
+			id = strconv.FormatInt(s.ID, 10)
+		}
+		if s.EndedBy != "" {
+			until += " (ended by " + plain(s.EndedBy, 40) + ")"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", id, s.Starts.UTC().Format("01-02 15:04:05Z"), until, s.UpTo, plain(s.Owner, 40),
+			plain(strings.Join(s.Matchers, " "), 200), plain(s.Reason, 200))
+	}
+	return w.Flush()
 }

@@ -37,7 +37,7 @@ func New(s *store.Store, program func() Program, failpoint func(name string)) *E
 	return &Escalation{store: s, program: program, failpoint: failpoint}
 }
 
-// Step does what is due first up to now, for one incident in one transaction. next says when there is more: now, if there is more
+// Step does what is due first up to now, for one incident or one silence in one transaction. next says when there is more: now, if there is more
 // at once; zero if nothing waits.
 func (e *Escalation) Step(ctx context.Context, now time.Time) (next time.Time, err error) {
 	err = e.store.Update(ctx, func(tx *store.Tx) error {
@@ -45,10 +45,21 @@ func (e *Escalation) Step(ctx context.Context, now time.Time) (next time.Time, e
 		if err != nil {
 			return err
 		}
-		if len(due) > 0 {
+		silence, found, err := tx.DueSilence(ctx, now)
+		if err != nil {
+			return err
+		}
+		switch {
+		case found && (len(due) == 0 || !due[0].Due.Before(silence.Due)):
+			if err := e.silence(ctx, tx, silence, now); err != nil {
+				return fmt.Errorf("do what is due of silence %d: %w", silence.ID, err)
+			}
+		case len(due) > 0:
 			if err := e.wake(ctx, tx, due[0], now); err != nil {
 				return fmt.Errorf("escalate %s: %w", due[0].ID, err)
 			}
+		}
+		if found || len(due) > 0 {
 			e.failpoint("escalation.before_commit")
 		}
 		next, err = tx.NextIncidentDue(ctx)
@@ -83,14 +94,18 @@ func (e *Escalation) wake(ctx context.Context, tx *store.Tx, due incident.Incide
 		if err != nil {
 			return err
 		}
-		e.climb(book, inc, p, rows, now)
+		direct, err := p.Desk.Router(ctx, tx, now)
+		if err != nil {
+			return err
+		}
+		e.climb(book, inc, p, direct(inc), rows, now)
 	}
 	return p.Desk.Settle(ctx, tx, now, book)
 }
 
 // climb takes the next step of an open incident's policy, if it is due.
-func (e *Escalation) climb(book *incident.Book, inc *incident.Incident, p Program, rows []incident.Notification, now time.Time) {
-	if p.Desk.Direct(inc, now).Policy != inc.Policy { // a mute time has begun, or the route has changed: settling sees to it
+func (e *Escalation) climb(book *incident.Book, inc *incident.Incident, p Program, d incident.Direction, rows []incident.Notification, now time.Time) {
+	if d.Policy != inc.Policy { // something holds it now, or the route has changed: settling sees to it
 		book.Progress(inc, inc.Escalation)
 		return
 	}

@@ -46,6 +46,10 @@ type change struct {
 	rings []ring
 	// superseded says that another incident took this one in.
 	superseded bool
+	// warnings say that what holds it is about to end.
+	warnings []warning
+	// by is who changed what holds it, if somebody did.
+	by string
 	// said is where an acknowledge or a resolve was said: there it need not be told.
 	said Said
 }

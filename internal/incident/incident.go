@@ -192,6 +192,8 @@ type Incident struct {
 	// Receivers are where its message goes, Policy the escalation policy in force ("" for none).
 	Receivers []string `json:"receivers"`
 	Policy    string   `json:"policy"`
+	// Holds are what keeps it from being told now; those of a Holder are not in Receivers, and not Policy.
+	Holds []Holder `json:"holds,omitempty"`
 	// Round is the running number of what must ring again; 0 until something has rung.
 	Round int `json:"round"`
 	// Escalation says how far the policy is.
@@ -230,7 +232,7 @@ type Escalation struct {
 	// out. Left is the policy that a fall left.
 	Fell bool   `json:"fell,omitempty"`
 	Left string `json:"left,omitempty"`
-	// Recheck is when the route is to be asked again, because a mute time ends; zero for never.
+	// Recheck is when the route is to be asked again, because what holds it ends; zero for never.
 	Recheck time.Time `json:"recheck,omitzero"`
 	// Retaken is when an acknowledge was taken back, or would have been had it been heard of: the incident was raised or reopened. What
 	// a pager says of older times is over.
@@ -260,6 +262,9 @@ const (
 	EventReopened     EventKind = "reopened"
 	EventMerged       EventKind = "merged"
 	EventRerouted     EventKind = "rerouted"
+	EventHeld         EventKind = "held"
+	EventReleased     EventKind = "released"
+	EventHoldEnds     EventKind = "hold_ends_soon"
 	EventSent         EventKind = "notification_sent"
 	EventFailed       EventKind = "notification_failed"
 )

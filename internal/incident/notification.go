@@ -70,7 +70,7 @@ type Notification struct {
 	SentRevision int64 `json:"sent_revision,omitempty"`
 
 	State NotificationState `json:"state"`
-	// Cause says why it was cancelled: acknowledged, resolved, superseded, merged, operator.
+	// Cause says why it was cancelled: acknowledged, resolved, superseded, merged, held, operator.
 	Cause     string    `json:"cause,omitempty"`
 	CreatedAt time.Time `json:"created_at"`
 	// Due is when it is to be tried (again).

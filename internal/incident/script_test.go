@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"tocsin/internal/incident"
+	"tocsin/internal/store"
 )
 
 var update = flag.Bool("update", false, "write what came into the scripts")
@@ -22,6 +24,7 @@ var update = flag.Bool("update", false, "write what came into the scripts")
 //
 //	fire  rule=R [service=S] [cluster=C|-] [sev=S] [mode=M] [of=RULE,RULE] [impact=down] [first=D] [last=D]   an alert fires
 //	clear rule=R [service=S] [cluster=C|-]                                                                 it is over
+//	silence OWNER MATCHER... [for=D] [from=D] [upto=SEVERITY] [try=yes]   expire ID by   events #1
 //	ack #1 by   resolve #1 by   answer RECEIVER KEY acknowledged|resolved by [at=D]   wait D   mute D
 //
 // A command at=D happens at that time after the beginning; what is due before it is done first.
@@ -93,7 +96,7 @@ func (w *world) command(ctx context.Context, words []string) error {
 	var plain []string
 	args := map[string]string{}
 	for _, word := range words[1:] {
-		if name, value, ok := strings.Cut(word, "="); ok {
+		if name, value, ok := strings.Cut(word, "="); ok && !strings.ContainsAny(word, `"~!`) {
 			args[name] = value
 		} else {
 			plain = append(plain, word)
@@ -135,6 +138,22 @@ func (w *world) command(ctx context.Context, words []string) error {
 		return w.actions.Answered(ctx, plain[0], key, incident.State(plain[2]), plain[3], at, w.now)
 	case "wait":
 		return w.run(ctx, w.now.Add(duration(plain[0])))
+	case "silence":
+		return w.silence(ctx, plain[0], plain[1:], args)
+	case "expire":
+		id, err := strconv.ParseInt(plain[0], 10, 64)
+		if err == nil {
+			_, err = w.actions.EndSilence(ctx, id, plain[1], w.now)
+		}
+		return err
+	case "events":
+		return w.db.View(ctx, func(tx *store.Tx) error {
+			events, err := tx.Events(ctx, w.id(plain[0]))
+			for _, e := range events {
+				w.said = append(w.said, fmt.Sprintf("  %s %s: %s", e.At.Sub(day), e.Kind, w.plain(e.Text)))
+			}
+			return err
+		})
 	case "mute":
 		w.muted = w.now.Add(duration(plain[0]))
 		return nil
@@ -143,6 +162,39 @@ func (w *world) command(ctx context.Context, words []string) error {
 		return nil
 	}
 	return fmt.Errorf("no command %q", words[0])
+}
+
+// silence makes or tries a silence.
+func (w *world) silence(ctx context.Context, owner string, matchers []string, args map[string]string) error {
+	s := incident.Silence{Owner: owner, Reason: "because", Matchers: matchers, Starts: w.now}
+	if args["from"] != "" {
+		s.Starts = day.Add(duration(args["from"]))
+	}
+	if args["for"] != "" {
+		s.Ends = s.Starts.Add(duration(args["for"]))
+	}
+	if args["upto"] != "" {
+		if err := s.UpTo.UnmarshalText([]byte(args["upto"])); err != nil {
+			return err
+		}
+	}
+	do := w.actions.AddSilence
+	if args["try"] != "" {
+		do = w.actions.PreviewSilence
+	}
+	made, affected, err := do(ctx, s, w.now)
+	if err != nil {
+		return err
+	}
+	w.said = append(w.said, fmt.Sprintf("  silence %d from %s to %s up to %s", made.ID, made.Starts.Sub(day), made.Ends.Sub(day), made.UpTo))
+	for _, a := range affected {
+		hides := "hides"
+		if !a.Hidden {
+			hides = "does not hide"
+		}
+		w.said = append(w.said, strings.TrimRight(fmt.Sprintf("  %s %s %s: %s", hides, w.name(a.Incident.ID), a.Incident.State, a.Why), ": "))
+	}
+	return nil
 }
 
 func duration(s string) time.Duration {

@@ -14,11 +14,13 @@ type Traits struct {
 	Edits bool
 }
 
-// Direction is who hears of an incident: what a route decides for its labels.
+// Direction is who hears of an incident now: what the routes decide for its labels, less what is held.
 type Direction struct {
 	Receivers []string
 	Policy    string
-	// Recheck is when it is to be asked again, because a mute time ends; zero for never.
+	// Held are what holds it, each with the receivers and the policy that it keeps out of the above.
+	Held []Holder
+	// Recheck is when it is to be asked again, because something that holds it ends; zero for never.
 	Recheck time.Time
 }
 
@@ -73,6 +75,7 @@ func (b *Book) Settle(d Desk) (Changes, error) {
 		s.ringAll()
 		s.calls()
 		s.posts()
+		s.warn()
 		c.incident.schedule()
 		out.Incidents = append(out.Incidents, c.incident)
 		out.Events = append(out.Events, c.events...)
@@ -90,6 +93,8 @@ type settling struct {
 	out  *Changes
 	// told are the targets that have or get the incident's message, fresh those of them that get it now.
 	told, fresh []string
+	// released says that something held it until now.
+	released bool
 }
 
 func (s *settling) over() bool { return s.inc.State == Resolved || s.inc.State == Merged }
@@ -99,13 +104,16 @@ func (s *settling) route() {
 	inc := s.inc
 	if s.over() {
 		inc.Escalation.Next, inc.Escalation.Recheck = time.Time{}, time.Time{}
+		inc.Holds = nil // nothing holds the end
 		return
 	}
 	d := s.desk.Direct(inc)
 	inc.Receivers = d.Receivers
+	was := heldPolicy(inc.Holds)
+	s.released = s.hold(d.Held)
 	switch changed := d.Policy != inc.Policy; {
 	case changed || s.c.ring:
-		if changed && inc.Policy != "" {
+		if changed && inc.Policy != "" && !heldPolicy(d.Held) {
 			s.c.events = append(s.c.events, &Event{Incident: inc.ID, At: s.b.now, Kind: EventRerouted,
 				Text: fmt.Sprintf("policy %q takes over from %q", d.Policy, inc.Policy)})
 		}
@@ -114,14 +122,23 @@ func (s *settling) route() {
 			left = inc.Policy
 		}
 		back := d.Policy == inc.Escalation.Left && inc.Severity <= inc.PagedSeverity // it fell from there, and has paged there
+		fell := !s.c.ring && !was && (s.c.fell || back)
 		inc.Policy = d.Policy
-		inc.Escalation = Escalation{Start: s.b.now, Next: s.b.now, News: s.c.news, Fell: !s.c.ring && (s.c.fell || back), Left: left,
+		inc.Escalation = Escalation{Start: s.b.now, Next: s.b.now, News: s.news(), Fell: fell, Left: left,
 			Retaken: inc.Escalation.Retaken, Counted: inc.Round}
 	}
 	inc.Escalation.Recheck = d.Recheck
 	if inc.Policy == "" || inc.State == Acknowledged {
 		inc.Escalation.Next = time.Time{}
 	}
+}
+
+// news is what a policy that begins says is new: what happened, else that it was held until now.
+func (s *settling) news() string {
+	if s.c.news != "" || !s.released {
+		return s.c.news
+	}
+	return releasedNews(s.c.events)
 }
 
 func (s *settling) revise() {
@@ -162,6 +179,8 @@ func (s *settling) messages() {
 		case s.c.superseded && row.State == Pending && row.Receipt == "" && !row.Unclear:
 			s.unsay(row)
 			continue // it has told nobody, and what took it in tells all
+		case s.inc.held(t) && !s.desk.Traits[t].Edits:
+			continue // a revision of it would ring; an edit does not
 		case s.c.visible && (s.desk.Traits[t].Edits || s.newsworthy()):
 			s.revised(row)
 		}
@@ -234,7 +253,7 @@ func (s *settling) ringAll() {
 		}
 		for _, t := range s.inc.Receivers { // a mention speaks in the incident's threads, whomever else the step tells
 			switch traits := s.desk.Traits[t]; {
-			case slices.Contains(r.Targets, t) || traits.Pages:
+			case slices.Contains(r.Targets, t) || traits.Pages: // its own ring says it, or it is no channel
 			case traits.Edits:
 				s.post(r.event, t, r.Reason, true, r.Mention)
 			default:
@@ -282,6 +301,9 @@ func (s *settling) cancel(n *Notification, cause string) {
 func (s *settling) calls() {
 	kind, cause := CallResolve, "resolved"
 	switch {
+	case heldPolicy(s.inc.Holds):
+		s.holdCalls()
+		return
 	case s.c.superseded:
 		cause = "superseded"
 	case s.inc.State == Acknowledged:
@@ -306,13 +328,27 @@ func (s *settling) calls() {
 	}
 }
 
+// holdCalls takes back what has not been sent: once nothing holds it any more, the policy begins anew.
+func (s *settling) holdCalls() {
+	for i := range s.have {
+		if n := &s.have[i]; n.Kind == Call && n.State == Pending && !arrived(n) {
+			s.cancel(n, "held")
+		}
+	}
+}
+
 // posted says whether an event is told in the threads.
 func posted(e *Event) bool {
 	switch e.Kind {
-	case EventAlertFired, EventRaised, EventAcknowledged, EventAckTakenBack, EventResolved, EventReopened, EventMerged:
+	case EventReleased, EventAlertFired, EventRaised, EventAcknowledged, EventAckTakenBack, EventResolved, EventReopened, EventMerged:
 		return true
 	}
 	return false
+}
+
+// urgent says whether an event rings in the threads.
+func urgent(e *Event) bool {
+	return e.Kind == EventRaised || e.Kind == EventReopened || e.Kind == EventAckTakenBack
 }
 
 // posts tells the events in the threads of the messages.
@@ -325,9 +361,9 @@ func (s *settling) posts() {
 		if e.Kind == EventResolved {
 			reason = ReasonResolved
 		}
-		loud := e.Kind == EventRaised || e.Kind == EventReopened || e.Kind == EventAckTakenBack
+		loud := urgent(e) || e.Kind == EventReleased && s.inc.State == Open && !slices.ContainsFunc(s.c.events, urgent)
 		for _, t := range s.told {
-			if s.desk.Traits[t].Edits {
+			if s.desk.Traits[t].Edits && !s.inc.held(t) {
 				s.post(e, t, reason, loud && !slices.Contains(s.fresh, t), nil) // a new message rings itself
 			}
 		}
@@ -338,4 +374,15 @@ func (s *settling) post(e *Event, target string, reason Reason, rings bool, ment
 	n := &Notification{Incident: s.inc.ID, Target: target, Kind: Post, Key: s.inc.ID + "/" + target + "/", Reason: reason, Text: e.Text, Mention: mention,
 		Rings: rings, State: Pending, CreatedAt: s.b.now, Due: s.b.now}
 	s.out.Posts = append(s.out.Posts, ThreadPost{Event: e, Notification: n})
+}
+
+// warn says in the channels that what holds it is about to end.
+func (s *settling) warn() {
+	for _, w := range s.c.warnings {
+		for _, t := range w.receivers {
+			if traits, known := s.desk.Traits[t]; known && !traits.Pages {
+				s.post(w.event, t, ReasonUpdated, true, w.people)
+			}
+		}
+	}
 }

@@ -12,6 +12,7 @@ import (
 	"tocsin/internal/escalation"
 	"tocsin/internal/incident"
 	"tocsin/internal/outbox"
+	"tocsin/internal/routing"
 	"tocsin/internal/setting"
 	"tocsin/internal/store"
 	"tocsin/notifiers"
@@ -59,7 +60,7 @@ func newWorld(ctx context.Context) (*world, error) {
 		return nil, err
 	}
 	w := &world{db: db, now: day, names: map[string]string{}, answered: map[string][]string{}}
-	w.desk = &store.Desk{Direct: w.direct, Traits: traits}
+	w.desk = &store.Desk{Direct: w.direct, Held: new(routing.Holding).Holders, Traits: traits}
 	minute := setting.Duration(time.Minute)
 	known := escalation.Known{Receivers: []string{"people", "few", "oncall", "second", "hook"}, Schedules: []string{"rota"}}
 	program := escalation.Program{Plans: map[string]*escalation.Plan{}, Rotas: map[string]*escalation.Rota{}, Fallback: "people", Desk: w.desk}
@@ -103,7 +104,7 @@ func (w *world) direct(inc *incident.Incident, at time.Time) incident.Direction 
 		d = incident.Direction{Receivers: []string{"few"}}
 	}
 	if at.Before(w.muted) {
-		d = incident.Direction{Recheck: w.muted}
+		d = incident.Direction{Held: []incident.Holder{{By: "mute time", Until: w.muted, Receivers: d.Receivers, Policy: d.Policy}}, Recheck: w.muted}
 	}
 	return d
 }

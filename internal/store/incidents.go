@@ -14,7 +14,7 @@ import (
 var incidentColumns = columns{
 	"id", "project", "cluster", "state", "severity", "title", "headline_rule", "headline_grp", "labels", "first_entry", "opened_at",
 	"updated_at", "revision", "acknowledgement", "resolved_at", "resolved_by", "held_until", "merged_into", "receivers", "policy",
-	"round", "escalation", "due", "paged_severity", "told",
+	"round", "escalation", "due", "paged_severity", "told", "holds",
 }
 
 // lively are the incidents that something may still join or open again. $2 is the earliest time of a resolve.
@@ -42,7 +42,7 @@ func scanIncident(r row, i *incident.Incident) error {
 	err := r.Scan(&i.ID, &i.Project, &i.Cluster, (*string)(&i.State), severityInto{&i.Severity}, &i.Title, &i.Headline.Rule,
 		&i.Headline.Group, nestedInto{&i.Labels}, stampInto{&i.FirstEntry}, stampInto{&i.OpenedAt}, stampInto{&i.UpdatedAt}, &i.Revision,
 		nestedInto{&ack}, stampInto{&i.ResolvedAt}, &i.ResolvedBy, stampInto{&i.HeldUntil}, &i.MergedInto, nestedInto{&i.Receivers},
-		&i.Policy, &i.Round, nestedInto{&i.Escalation}, stampInto{&i.Due}, severityInto{&i.PagedSeverity}, &i.Told)
+		&i.Policy, &i.Round, nestedInto{&i.Escalation}, stampInto{&i.Due}, severityInto{&i.PagedSeverity}, &i.Told, nestedInto{&i.Holds})
 	if ack.By != "" || !ack.At.IsZero() {
 		i.Acknowledgement = &ack
 	}
@@ -154,13 +154,14 @@ func (tx *Tx) saveIncident(ctx context.Context, inc *incident.Incident) error {
 	ack, err2 := nested(inc.Acknowledgement, inc.Acknowledgement == nil)
 	receivers, err3 := nested(inc.Receivers, len(inc.Receivers) == 0)
 	esc, err4 := nested(inc.Escalation, inc.Escalation == incident.Escalation{})
-	if err := errors.Join(err1, err2, err3, err4); err != nil {
+	holds, err5 := nested(inc.Holds, len(inc.Holds) == 0)
+	if err := errors.Join(err1, err2, err3, err4, err5); err != nil {
 		return err
 	}
 	_, err := tx.exec(ctx, upsertIncident, inc.ID, inc.Project, inc.Cluster, string(inc.State), inc.Severity.String(), inc.Title,
 		inc.Headline.Rule, inc.Headline.Group, labels, stamp(inc.FirstEntry), stamp(inc.OpenedAt), stamp(inc.UpdatedAt), inc.Revision, ack,
 		stamp(inc.ResolvedAt), inc.ResolvedBy, stamp(inc.HeldUntil), inc.MergedInto, receivers, inc.Policy, inc.Round, esc, stamp(inc.Due),
-		inc.PagedSeverity.String(), inc.Told)
+		inc.PagedSeverity.String(), inc.Told, holds)
 	if err != nil {
 		return err
 	}
@@ -183,11 +184,18 @@ func (tx *Tx) DueIncidents(ctx context.Context, until time.Time, limit int) ([]i
 	return all, nil
 }
 
-// NextIncidentDue is when the next incident is due; zero when none waits.
+// NextIncidentDue is when the next incident is due, or the next silence: what the escalation step has to do. Zero when none waits.
 func (tx *Tx) NextIncidentDue(ctx context.Context) (time.Time, error) {
 	at, err := tx.least(ctx, selectNextIncident)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("read next due incident: %w", err)
+	}
+	silence, err := tx.least(ctx, selectNextSilence)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("read next due silence: %w", err)
+	}
+	if at.IsZero() || !silence.IsZero() && silence.Before(at) {
+		at = silence
 	}
 	return at, nil
 }

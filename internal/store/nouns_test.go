@@ -34,7 +34,8 @@ func fullIncident(id string) incident.Incident {
 		Revision: 7, Acknowledgement: &incident.Acknowledgement{By: "first", At: day, Covers: []incident.Key{{Rule: "r1", Group: "g"}}, Severity: incident.High},
 		ResolvedAt: day.Add(3), ResolvedBy: "second", HeldUntil: day.Add(4), MergedInto: "other", Receivers: []string{"testing-ops"},
 		Policy: "prow-oncall", Round: 3, Escalation: incident.Escalation{Start: day, Step: 1, Pass: 2, Exhausted: true, Next: day.Add(5), News: "n"},
-		Due: day.Add(6), PagedSeverity: incident.High, Told: 9, Alerts: []incident.Alert{fullAlert(id, "r1"), fullAlert(id, "r2")},
+		Due: day.Add(6), PagedSeverity: incident.High, Told: 9,
+		Holds: []incident.Holder{{By: "silence 3", Of: "ana", Why: nasty, Until: day.Add(7), Receivers: []string{"testing-ops"}, Policy: "prow-oncall"}}, Alerts: []incident.Alert{fullAlert(id, "r1"), fullAlert(id, "r2")},
 	}
 }
 
@@ -327,4 +328,58 @@ func TestTimesThatDoNotFitAreKeptAsTheEnd(t *testing.T) {
 			return err
 		})
 	}
+}
+
+func fullSilence() incident.Silence {
+	return incident.Silence{Matchers: []string{`rule="r"`, `x=~"` + nasty + `"`}, Starts: day, Ends: day.Add(time.Hour), Owner: "ana", Reason: nasty, UpTo: incident.High,
+		CreatedAt: day.Add(-1), EndedBy: "ben", WarnedAt: day.Add(2), Due: day.Add(3)}
+}
+
+func TestSilenceRoundTrip(t *testing.T) {
+	s := opened(t)
+	want, later := fullSilence(), fullSilence()
+	later.Starts, later.Due = later.Ends.Add(-1), time.Time{}
+	update(t, s, func(ctx context.Context, tx *Tx) error {
+		return errors.Join(tx.SaveSilence(ctx, &want), tx.SaveSilence(ctx, &later))
+	})
+	view(t, s, func(ctx context.Context, tx *Tx) error {
+		got, err := tx.Silence(ctx, want.ID)
+		if diff := cmp.Diff(want, got); diff != "" || want.ID == 0 || later.ID <= want.ID {
+			t.Errorf("read back (-saved +read), ids %d and %d:\n%s", want.ID, later.ID, diff)
+		}
+		return err
+	})
+	for _, c := range []struct {
+		at   time.Time
+		want []int64
+	}{{day.Add(-1), nil}, {day, []int64{want.ID}}, {want.Ends.Add(-1), []int64{want.ID, later.ID}}, {want.Ends, nil}} {
+		view(t, s, func(ctx context.Context, tx *Tx) error {
+			active, err := tx.ActiveSilences(ctx, c.at)
+			var ids []int64
+			for _, a := range active {
+				ids = append(ids, a.ID)
+			}
+			if diff := cmp.Diff(c.want, ids); diff != "" {
+				t.Errorf("in force at %s (-want +got):\n%s", c.at, diff)
+			}
+			return err
+		})
+	}
+	want.Due = day.Add(9)
+	update(t, s, func(ctx context.Context, tx *Tx) error {
+		if err := tx.SaveSilence(ctx, &want); err != nil {
+			return err
+		}
+		_, early, err1 := tx.DueSilence(ctx, day.Add(8))
+		due, found, err2 := tx.DueSilence(ctx, day.Add(9))
+		next, err3 := tx.NextIncidentDue(ctx)
+		if early || !found || due.ID != want.ID || !next.Equal(want.Due) {
+			t.Errorf("due early %t, then %t: %d; next %s", early, found, due.ID, next)
+		}
+		_, err4 := tx.Silence(ctx, 99)
+		if !errors.Is(err4, ErrNotFound) {
+			t.Errorf("silence 99: %v", err4)
+		}
+		return errors.Join(err1, err2, err3)
+	})
 }

@@ -134,17 +134,9 @@ func (s *server) getIncident(w http.ResponseWriter, r *http.Request) error {
 // deedByJSON does a deed that comes as a client.Deed and answers with the incident as it is then.
 func (s *server) deedByJSON(do deed) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		if err := checkType(r, "application/json"); err != nil {
-			return err
-		}
 		var body client.Deed
-		dec := json.NewDecoder(r.Body)
-		dec.DisallowUnknownFields()
-		if err := dec.Decode(&body); err != nil {
-			return unreadable(err)
-		}
-		if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-			return invalid(`the body holds more than one value: write {"by": "your name"}`)
+		if err := readJSON(r, &body, `{"by": "your name"}`); err != nil {
+			return err
 		}
 		id, err := s.done(r.Context(), do, r.PathValue("id"), body.By)
 		if err != nil {
@@ -157,6 +149,22 @@ func (s *server) deedByJSON(do deed) handler {
 		writeJSON(w, http.StatusOK, d)
 		return nil
 	}
+}
+
+// readJSON reads a body; example is one that is right.
+func readJSON(r *http.Request, into any, example string) error {
+	if err := checkType(r, "application/json"); err != nil {
+		return err
+	}
+	dec := json.NewDecoder(r.Body)
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(into); err != nil {
+		return unreadable(err, example)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return invalid("the body holds more than one value: write " + example)
+	}
+	return nil
 }
 
 func (s *server) getStatus(w http.ResponseWriter, r *http.Request) error {
@@ -245,10 +253,10 @@ func checkType(r *http.Request, want string) error {
 }
 
 // unreadable says what is wrong with a body.
-func unreadable(err error) error {
+func unreadable(err error, example string) error {
 	var long *http.MaxBytesError
 	if errors.As(err, &long) {
 		return &refusal{http.StatusRequestEntityTooLarge, client.Invalid, fmt.Sprintf("the body is longer than %d bytes", long.Limit)}
 	}
-	return invalid(`the body is not {"by": "your name"}: ` + clean(err.Error(), 200))
+	return invalid("the body is not " + example + ": " + clean(err.Error(), 200))
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"tocsin/internal/actions"
 	"tocsin/internal/incident"
 	"tocsin/internal/logs"
 	"tocsin/internal/store"
@@ -64,6 +65,33 @@ func (h hands) Resolve(ctx context.Context, id, by string, now time.Time) error 
 		inc.State, inc.ResolvedAt, inc.ResolvedBy = incident.Resolved, now, by
 		return nil
 	})
+}
+
+func (h hands) PreviewSilence(_ context.Context, s incident.Silence, now time.Time) (incident.Silence, []actions.Affected, error) {
+	if len(s.Matchers) == 0 {
+		return s, nil, fault{client.Invalid, "say what it is to hide"}
+	}
+	s.Starts, s.Ends, s.UpTo, s.CreatedAt = now, now.Add(time.Hour), incident.High, now
+	return s, []actions.Affected{{Incident: incident.Incident{ID: "01D1VX0000AAAAAAAABBBBBBBB", State: incident.Open, Title: "it"}, Why: "it is critical"}}, nil
+}
+
+func (h hands) AddSilence(ctx context.Context, s incident.Silence, now time.Time) (incident.Silence, []actions.Affected, error) {
+	s, affected, err := h.PreviewSilence(ctx, s, now)
+	if err == nil {
+		err = h.store.Update(ctx, func(tx *store.Tx) error { return tx.SaveSilence(ctx, &s) })
+	}
+	return s, affected, err
+}
+
+func (h hands) EndSilence(ctx context.Context, id int64, by string, now time.Time) (s incident.Silence, err error) {
+	err = h.store.Update(ctx, func(tx *store.Tx) error {
+		if s, err = tx.Silence(ctx, id); err != nil {
+			return err
+		}
+		s.Ends, s.EndedBy = now, by
+		return tx.SaveSilence(ctx, &s)
+	})
+	return s, err
 }
 
 // openStore makes an empty store in a file.

@@ -161,6 +161,9 @@ func facts(inc *incident.Incident, alerts []*incident.Alert, now time.Time) []fa
 	if inc.Policy != "" {
 		add("Escalation", clean(inc.Policy, titleLength))
 	}
+	for _, h := range inc.Holds {
+		add("Held", "by "+clean(h.String(), titleLength))
+	}
 	if ack := inc.Acknowledgement; ack != nil {
 		add("Taken", fmt.Sprintf("by %s at %s, at severity %s", clean(ack.By, titleLength), exactly(ack.At, now).Text, ack.Severity))
 	}

@@ -111,6 +111,12 @@ func next(inc *incident.Incident, now time.Time) string {
 		return ""
 	case inc.Escalation.Exhausted && step.IsZero():
 		return "nobody answered, and nobody is left to call"
+	case len(inc.Holds) > 0 && inc.Policy == "":
+		text := "held by " + clean(inc.Holds[0].By, titleLength)
+		if until := inc.Holds[0].Until; !until.IsZero() {
+			text += " until " + at(until, now).Text
+		}
+		return text
 	case step.IsZero() && inc.Policy == "":
 		return "calls nobody"
 	case step.IsZero():

@@ -14,15 +14,24 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"tocsin/internal/actions"
+	"tocsin/internal/incident"
 	"tocsin/internal/store"
 	"tocsin/internal/web/client"
 )
 
-// Actions is what a person can do about an incident. id is an incident's whole id, by the person; the errors carry a code
-// (see Coded).
+// Actions is what a person can do. id is an incident's whole id, by the person; the errors carry a code (see Coded).
 type Actions interface {
+	Silencer
 	Acknowledge(ctx context.Context, id, by string, now time.Time) error
 	Resolve(ctx context.Context, id, by string, now time.Time) error
+}
+
+// Silencer is what a person can do about silences; see actions.Actions.
+type Silencer interface {
+	PreviewSilence(ctx context.Context, s incident.Silence, now time.Time) (incident.Silence, []actions.Affected, error)
+	AddSilence(ctx context.Context, s incident.Silence, now time.Time) (incident.Silence, []actions.Affected, error)
+	EndSilence(ctx context.Context, id int64, by string, now time.Time) (incident.Silence, error)
 }
 
 // Status is how the service itself is. What Options.Status returns needs only StartedAt, Config, Rules, and each source's Name,
@@ -116,6 +125,9 @@ func (s *server) routes() []route {
 		{"GET", "/api/v1/incidents/{id}", s.api(s.getIncident)},
 		{"POST", "/api/v1/incidents/{id}/acknowledge", s.api(s.deedByJSON(s.Actions.Acknowledge))},
 		{"POST", "/api/v1/incidents/{id}/resolve", s.api(s.deedByJSON(s.Actions.Resolve))},
+		{"GET", "/api/v1/silences", s.api(s.listSilences)},
+		{"POST", "/api/v1/silences", s.api(s.makeSilence)},
+		{"POST", "/api/v1/silences/{id}/expire", s.api(s.expireSilence)},
 		{"GET", "/api/v1/status", s.api(s.getStatus)},
 
 		{"GET", "/healthz", probe(s.Healthy)},

@@ -158,7 +158,7 @@ func (s *server) deedByForm(do deed) handler {
 			return err
 		}
 		if err := r.ParseForm(); err != nil {
-			return unreadable(err)
+			return unreadable(err, "by=your+name")
 		}
 		id, err := s.done(r.Context(), do, r.PathValue("id"), r.PostForm.Get("by"))
 		if err == nil {

@@ -111,6 +111,39 @@ func (c *Client) deed(ctx context.Context, id, deed, by string) (Detail, error) 
 	return d, err
 }
 
+// Silence makes a silence, or says what it would hide.
+func (c *Client) Silence(ctx context.Context, wish SilenceWish) (SilenceMade, error) {
+	var made SilenceMade
+	body, err := json.Marshal(wish)
+	if err != nil {
+		return made, fmt.Errorf("encode request: %w", err)
+	}
+	err = c.call(ctx, http.MethodPost, []string{"silences"}, nil, body, &made)
+	return made, err
+}
+
+// Silences lists the silences; with all those of the last 30 days that have ended, too.
+func (c *Client) Silences(ctx context.Context, all bool) (SilenceList, error) {
+	query := url.Values{}
+	if all {
+		query.Set("all", "true")
+	}
+	var list SilenceList
+	err := c.call(ctx, http.MethodGet, []string{"silences"}, query, nil, &list)
+	return list, err
+}
+
+// ExpireSilence ends a silence now, and returns it as it is then.
+func (c *Client) ExpireSilence(ctx context.Context, id int64, by string) (incident.Silence, error) {
+	var s incident.Silence
+	body, err := json.Marshal(Deed{By: by})
+	if err != nil {
+		return s, fmt.Errorf("encode request: %w", err)
+	}
+	err = c.call(ctx, http.MethodPost, []string{"silences", strconv.FormatInt(id, 10), "expire"}, nil, body, &s)
+	return s, err
+}
+
 // Status is how the service itself is.
 func (c *Client) Status(ctx context.Context) (Status, error) {
 	var s Status

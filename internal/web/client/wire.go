@@ -35,6 +35,46 @@ type Deed struct {
 	By string `json:"by"`
 }
 
+// SilenceWish is the body of a POST that makes a silence, or with Try only says what it would hide.
+type SilenceWish struct {
+	// Matchers are Alertmanager's: rule="prow-config-load-error", cluster=~"build0[12]".
+	Matchers []string `json:"matchers"`
+	// Starts is now if left out, Ends two hours behind it.
+	Starts time.Time `json:"starts,omitzero"`
+	Ends   time.Time `json:"ends,omitzero"`
+	// By is who makes and owns it, Reason why.
+	By     string `json:"by"`
+	Reason string `json:"reason"`
+	// UpTo is the highest severity that it may hide; left out, that of what it matches.
+	UpTo incident.Severity `json:"up_to,omitempty"`
+	Try  bool              `json:"try,omitempty"`
+}
+
+// SilenceMade is the answer: the silence, its id 0 if it was only tried, and the incidents of which it matches something: those that
+// are open, then those of the last seven days.
+type SilenceMade struct {
+	Silence  incident.Silence `json:"silence"`
+	Affected []Affected       `json:"affected"`
+}
+
+// Affected is an incident some alert of which a silence matches. Hidden says that it hides the incident, or would have; else Why says
+// why not.
+type Affected struct {
+	ID       string            `json:"id"`
+	State    incident.State    `json:"state"`
+	Severity incident.Severity `json:"severity"`
+	Title    string            `json:"title"`
+	OpenedAt time.Time         `json:"opened_at"`
+	Hidden   bool              `json:"hidden"`
+	Why      string            `json:"why,omitempty"`
+}
+
+// SilenceList is the answer of GET /api/v1/silences: those that have not ended, and with ?all=true those of the last 30 days; the last to
+// end first.
+type SilenceList struct {
+	Silences []incident.Silence `json:"silences"`
+}
+
 // Failure is the body of every answer that is not a success.
 type Failure struct {
 	Error Problem `json:"error"`

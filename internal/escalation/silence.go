@@ -1,0 +1,62 @@
+package escalation
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"tocsin/internal/incident"
+	"tocsin/internal/routing"
+	"tocsin/internal/store"
+)
+
+// silence does what is due of a silence: at its beginning what it hides is held from then on, before its end the channel hears what
+// is about to be told. Its end needs nothing: each incident that it holds is due then itself.
+func (e *Escalation) silence(ctx context.Context, tx *store.Tx, s incident.Silence, now time.Time) error {
+	p := e.program()
+	if err := p.Desk.Reconsider(ctx, tx, now, ""); err != nil {
+		return err
+	}
+	if warn := s.Warn(); !now.Before(warn) && s.WarnedAt.IsZero() {
+		if err := warnOf(ctx, tx, p, &s, now); err != nil {
+			return err
+		}
+		s.WarnedAt = now
+	}
+	s.Schedule(now)
+	return tx.SaveSilence(ctx, &s)
+}
+
+// warnOf says in each channel that would hear it what still fires under a silence that is about to end: once, in the worst incident.
+func warnOf(ctx context.Context, tx *store.Tx, p Program, s *incident.Silence, now time.Time) error {
+	open, err := tx.Incidents(ctx, store.IncidentFilter{States: []incident.State{incident.Open, incident.Acknowledged}})
+	if err != nil {
+		return err
+	}
+	book := incident.NewBook(now, open)
+	worst := map[string]*incident.Incident{} // by receiver
+	count := map[string]int{}
+	var order []string
+	for i := range open {
+		inc := book.Get(open[i].ID)
+		for _, r := range inc.HeldAlone(routing.SilenceName(s.ID)) {
+			if worst[r] == nil {
+				order = append(order, r)
+			}
+			if worst[r] == nil || inc.Severity > worst[r].Severity || inc.Severity == worst[r].Severity && inc.ID < worst[r].ID {
+				worst[r] = inc
+			}
+			count[r]++
+		}
+	}
+	for _, r := range order {
+		more := ""
+		if count[r] > 1 {
+			more = fmt.Sprintf(" (and %d more)", count[r]-1)
+		}
+		text := fmt.Sprintf("silence %d of %s ends at %s while this still fires%s: then it is told. Another silence holds it longer: %s",
+			s.ID, s.Owner, s.Ends.UTC().Format("15:04 UTC"), more, worst[r].Title)
+		book.Warn(worst[r], []string{r}, []string{s.Owner}, text)
+	}
+	return p.Desk.Settle(ctx, tx, now, book)
+}
