@@ -12,6 +12,7 @@ import (
 	"tocsin/internal/app"
 	"tocsin/internal/config"
 	"tocsin/internal/escalation"
+	"tocsin/internal/heartbeat"
 	"tocsin/internal/routing"
 	"tocsin/internal/sources"
 	"tocsin/notifiers"
@@ -66,6 +67,7 @@ func TestConfigurationReference(t *testing.T) {
 	check("Routes", routing.Route{})
 	check("Escalation", escalation.Policy{})
 	check("steps", escalation.Step{})
+	check("Heartbeat", heartbeat.Settings{})
 }
 
 // TestConfigurationExamples holds that each whole configuration in the page is one.

@@ -21,6 +21,7 @@ import (
 	"tocsin/internal/config"
 	"tocsin/internal/engine"
 	"tocsin/internal/escalation"
+	"tocsin/internal/heartbeat"
 	"tocsin/internal/incident"
 	"tocsin/internal/logs"
 	"tocsin/internal/outbox"
@@ -73,6 +74,7 @@ type App struct {
 	reload   reloading
 	failing  trouble
 	stopping bool
+	watch    *watch
 }
 
 // generation is what one configuration put in force; a reload makes another.
@@ -81,6 +83,7 @@ type generation struct {
 	desk     *store.Desk
 	targets  map[string]outbox.Target
 	outbox   *outbox.Outbox
+	beat     *heartbeat.Beat // nil: nobody takes one
 	wake     map[string]bell // of the targets' loops
 	stop     context.CancelFunc
 	loops    *sync.WaitGroup
@@ -123,6 +126,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 		return nil, err
 	}
 	undo = append(undo, func() { a.store.Close() })
+	a.watch = a.newWatch()
 	if a.current, err = a.generation(plan); err != nil {
 		return nil, err
 	}
@@ -183,6 +187,7 @@ func (a *App) generation(plan *Plan) (generation, error) {
 	g := generation{plan: plan, desk: plan.desk(nil), targets: targets, wake: map[string]bell{}, loops: new(sync.WaitGroup), loadedAt: time.Now()}
 	g.outbox = outbox.New(a.store, outbox.Options{Targets: targets, People: plan.People, URL: plan.url, Fallback: plan.File.Fallback,
 		Failpoint: a.o.Failpoint, Told: a.o.Told, Log: a.o.Log})
+	g.beat = a.newBeat(plan)
 	for name := range targets {
 		g.wake[name] = newBell()
 	}
@@ -260,6 +265,7 @@ func (a *App) Run(ctx context.Context) error {
 	run(a.escalationLoop)
 	run(a.pollLoop)
 	run(a.presentLoop)
+	run(a.auditLoop)
 	a.mu.Lock()
 	a.reading, a.work = ctx, work
 	a.startOutbox(work)
@@ -272,6 +278,7 @@ func (a *App) Run(ctx context.Context) error {
 	var err error
 	select {
 	case <-ctx.Done():
+		a.announceStop(work)
 	case err = <-served:
 		err = fmt.Errorf("serve pages: %w", err)
 	}

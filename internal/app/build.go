@@ -13,6 +13,7 @@ import (
 	"tocsin/internal/config"
 	"tocsin/internal/engine"
 	"tocsin/internal/escalation"
+	"tocsin/internal/heartbeat"
 	"tocsin/internal/incident"
 	"tocsin/internal/logs"
 	"tocsin/internal/outbox"
@@ -38,6 +39,8 @@ type Plan struct {
 	Policies  map[string]*escalation.Plan
 	Rotas     map[string]*escalation.Rota
 	People    map[string]notifiers.Person
+	// Heartbeat says where it is told that tocsin lives; nil for nowhere.
+	Heartbeat *heartbeat.Settings
 	// Warnings are what is not wrong but probably not meant.
 	Warnings config.Errors
 }
@@ -69,7 +72,18 @@ func load(path string) (*Plan, config.Errors) {
 	l.people()
 	l.routes()
 	l.rules()
+	l.heartbeat()
 	return l.plan, l.errs.Sorted()
+}
+
+func (l *loading) heartbeat() {
+	if l.file.Heartbeat.IsZero() {
+		return
+	}
+	s := heartbeat.Defaults()
+	l.errs = append(l.errs, config.Decode(l.file.Heartbeat, &s)...)
+	l.resolve(&s)
+	l.plan.Heartbeat = &s
 }
 
 // loading collects a Plan and the mistakes on the way.

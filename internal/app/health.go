@@ -79,6 +79,9 @@ func (a *App) cannotWrite(ctx context.Context, g generation, since time.Time, ca
 
 // healthy says whether the process is worth keeping.
 func (a *App) healthy() error {
+	if stalled := a.watch.stalled(); len(stalled) > 0 {
+		return errors.New(stalled[0])
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for name, since := range a.failing.since {

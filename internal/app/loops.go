@@ -37,7 +37,9 @@ const backstop = time.Second
 func (a *App) every(ctx context.Context, name string, wake bell, step func(ctx context.Context, now time.Time) (time.Time, error), after func()) {
 	pause := backoff.NewExponentialBackOff()
 	pause.MaxInterval = 5 * time.Second
+	defer a.watch.ended(name)
 	for ctx.Err() == nil {
+		a.watch.stepped(name)
 		now := time.Now()
 		next, err := step(ctx, now)
 		wait := backstop
@@ -70,10 +72,16 @@ func (a *App) every(ctx context.Context, name string, wake bell, step func(ctx c
 
 // offer hands what the sources read to the engine.
 func (a *App) offer(ctx context.Context) {
+	const name = "taking in what was read"
+	defer a.watch.ended(name)
+	tick := time.NewTicker(backstop)
+	defer tick.Stop()
 	for {
+		a.watch.stepped(name)
 		select {
 		case <-ctx.Done():
 			return
+		case <-tick.C:
 		case b := <-a.batches:
 			for a.engine.Offer(ctx, b) != nil && ctx.Err() == nil {
 				a.o.Log.Error("cannot take a batch: trying again", "source", b.Source)
@@ -110,6 +118,9 @@ func (a *App) startOutbox(ctx context.Context) {
 			}, func() {})
 		})
 	}
+	if g.beat != nil {
+		g.loops.Go(func() { a.every(loops, "heartbeat", newBell(), g.beat.Step, func() {}) })
+	}
 }
 
 // presentEvery is how often it is looked whether the database is still where it was.
@@ -125,9 +136,12 @@ func (a *App) presentLoop(ctx context.Context) {
 // pollLoop asks the pagers through which people answer what they said: at once, because who took a page while nothing ran must not be
 // called again by the next step, then now and then.
 func (a *App) pollLoop(ctx context.Context) {
+	const name = "asking pagers"
+	defer a.watch.ended(name)
 	tick := time.NewTicker(a.o.PollEvery)
 	defer tick.Stop()
 	for {
+		a.watch.stepped(name)
 		if err := a.poll(ctx); err != nil && ctx.Err() == nil {
 			a.o.Log.Warn("cannot ask a pager for answers", "error", err)
 		}
@@ -183,6 +197,9 @@ type reader struct {
 	stop     context.CancelFunc
 	done     chan struct{}
 	err      error // why it cannot be read at present
+	// since is since when, at when it was said last; down says that it ended with it: what is read after that shows that it is over.
+	since, at, began time.Time
+	down             bool
 }
 
 // startSources starts the sources of the current plan: those that run with the same settings go on, the others end. a.mu is held.
@@ -206,7 +223,7 @@ func (a *App) startSources(ctx context.Context) {
 			continue
 		}
 		own, stop := context.WithCancel(ctx)
-		r := &reader{settings: string(plan.File.Sources[name].JSON()), stop: stop, done: make(chan struct{})}
+		r := &reader{settings: string(plan.File.Sources[name].JSON()), stop: stop, done: make(chan struct{}), began: time.Now()}
 		a.readers[name] = r
 		env := a.env(name)
 		go func() {
@@ -231,6 +248,11 @@ func (a *App) read(ctx context.Context, name string, spec sources.Spec, env sour
 		}
 		a.engine.Down(name)
 		a.sourceTrouble(name, err)
+		a.mu.Lock()
+		if r := a.readers[name]; r != nil {
+			r.down = true
+		}
+		a.mu.Unlock()
 		select {
 		case <-ctx.Done():
 		case <-time.After(pause.NextBackOff()):
@@ -260,7 +282,10 @@ func (a *App) sourceTrouble(name string, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if r := a.readers[name]; r != nil {
-		r.err = err
+		if r.err == nil {
+			r.since = time.Now()
+		}
+		r.err, r.at, r.down = err, time.Now(), false
 	}
 	if err != nil {
 		a.o.Log.Warn("source cannot be read", "source", name, "error", err)

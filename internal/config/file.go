@@ -52,6 +52,9 @@ type File struct {
 	// Store is the database file, relative to this file; if not said, this file's name with .db instead of its extension.
 	Store string `yaml:"store"`
 
+	// Heartbeat says where it is told that tocsin lives.
+	Heartbeat Node `yaml:"heartbeat"`
+
 	// Path is the file it was read from.
 	Path string `yaml:"-"`
 	// Root is the whole document, for the places of what is in it.

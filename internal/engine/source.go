@@ -16,8 +16,9 @@ type source struct {
 	stored          store.SourceState
 	// since is since when it has been seen without a gap: its clock when it had caught up first, after a start or blindness.
 	since time.Time
-	// heard says that it has spoken in this life, down that it is being started again.
+	// heard says that it has spoken in this life, down that it is being started again; spoke is when it did last.
 	heard, down bool
+	spoke       time.Time
 }
 
 func (e *Engine) source(ctx context.Context, name string) (*source, error) {
@@ -39,7 +40,7 @@ func (e *Engine) source(ctx context.Context, name string) (*source, error) {
 
 // saw takes a batch into what is known of its source.
 func (s *source) saw(b logs.Batch, p logs.Progress) {
-	s.heard, s.down = true, false
+	s.heard, s.down, s.spoke = true, false, b.Received
 	s.clock = later(s.clock, p.Clock)
 	s.caughtUp, s.blind = b.CaughtUp, b.Blind
 	switch {
@@ -57,6 +58,27 @@ func (e *Engine) Down(name string) {
 	if s := e.sources[name]; s != nil {
 		s.down, s.since = true, time.Time{}
 	}
+}
+
+// Seen is how well a source is seen.
+type Seen struct {
+	// Spoke is when its last batch was received, Clock up to when it has been seen, in its own time.
+	Spoke, Clock time.Time
+	// CaughtUp and Blind are what that batch said; Down says that it ended and is being started again.
+	CaughtUp, Blind, Down bool
+}
+
+// Seen is how well each source is seen that has spoken in this life, by name.
+func (e *Engine) Seen() map[string]Seen {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	out := make(map[string]Seen, len(e.sources))
+	for name, s := range e.sources {
+		if s.heard {
+			out[name] = Seen{Spoke: s.spoke, Clock: s.clock, CaughtUp: s.caughtUp, Blind: s.blind, Down: s.down}
+		}
+	}
+	return out
 }
 
 // Forget leaves a source out that the configuration no longer has.

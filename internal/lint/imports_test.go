@@ -27,6 +27,7 @@ var rooms = map[string][]string{
 	"engine":     {"logs", "incident", "lql", "detectors", "rules", "routing", "store"},
 	"escalation": {"incident", "routing", "setting", "store"},
 	"outbox":     {"incident", "notifiers", "store"},
+	"heartbeat":  {"incident", "setting", "store"},
 	"access":     {"incident", "store"},
 	"actions":    {"incident", "routing", "escalation", "access", "store"},
 	"web":        {"logs", "incident", "rules", "routing", "access", "actions", "store"},

@@ -1,6 +1,8 @@
 package sources
 
 import (
+	"time"
+
 	"tocsin/internal/setting"
 	"tocsin/internal/sources/cloudlog"
 )
@@ -20,3 +22,6 @@ func (s *CloudLogging) Validate() []setting.FieldError { return (*cloudlog.Setti
 func (s *CloudLogging) New(name string, env Env) (Source, error) {
 	return cloudlog.New(name, cloudlog.Settings(*s), env.Filter, env.tell), nil
 }
+
+// Speaks is how often it says at the least that it is well.
+func (s *CloudLogging) Speaks() time.Duration { return max(time.Minute, s.Every.Std()) }

@@ -1,6 +1,8 @@
 package sources
 
 import (
+	"time"
+
 	"tocsin/internal/setting"
 	"tocsin/internal/sources/probe"
 )
@@ -31,3 +33,6 @@ func (s *HTTPProbe) New(name string, env Env) (Source, error) {
 	}
 	return p, nil
 }
+
+// Speaks is how often it says at the least that it is well.
+func (s *HTTPProbe) Speaks() time.Duration { return s.Every.Std() + s.Timeout.Std() }

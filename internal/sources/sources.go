@@ -5,6 +5,7 @@ package sources
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"tocsin/internal/logs"
 	"tocsin/internal/setting"
@@ -25,6 +26,12 @@ type Spec interface {
 	Validate() []setting.FieldError
 	// New makes the source of that name.
 	New(name string, env Env) (Source, error)
+}
+
+// Speaker is a Spec whose sources are heard of now and then though there is nothing new: one that is not is stuck.
+type Speaker interface {
+	// Speaks is how often at the least.
+	Speaks() time.Duration
 }
 
 // Env is what a source is given by whoever wires it.

@@ -43,13 +43,18 @@ type phase struct {
 	took time.Duration
 }
 
+// Guarded is a transport that connects to no link-local or metadata address, whatever name leads there. Every request makes its own
+// connection: the way to the service is what is probed. No proxy, for the same reason.
+func Guarded() *http.Transport {
+	dialer := &net.Dialer{Control: control}
+	return &http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: true, DisableCompression: true,
+		ForceAttemptHTTP2: true, MaxResponseHeaderBytes: bodyBytes}
+}
+
 // newClient makes the client of a probe. transport nil means the network.
 func newClient(transport http.RoundTripper, follow bool) *http.Client {
 	if transport == nil {
-		dialer := &net.Dialer{Control: control}
-		// Every request makes its own connection: the way to the service is what is probed. No proxy, for the same reason.
-		transport = &http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: true, DisableCompression: true,
-			ForceAttemptHTTP2: true, MaxResponseHeaderBytes: bodyBytes}
+		transport = Guarded()
 	}
 	return &http.Client{Transport: transport, CheckRedirect: func(req *http.Request, via []*http.Request) error {
 		if !follow {
