@@ -49,6 +49,7 @@ receivers: {screen: {console: {}}}
 heartbeat: {url: "%s/ping/x", every: 1h, signals: healthchecks}
 `, outside.URL))
 	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
 	ended := make(chan error, 1)
 	go func() { ended <- a.Run(ctx) }()
 	for _, want := range []string{"POST /ping/x\n", "POST /ping/x/start\n"} {
