@@ -1,4 +1,5 @@
-# make test on a Debian machine that has Go and make: what else it needs (a C compiler, for the race detector) is installed.
+# make test on a Debian machine that has Go and make: what else it needs (a C compiler, for the race detector;
+# PostgreSQL, of which the tests start one of their own) is installed.
 
 GO       ?= go
 BIN      := $(CURDIR)/bin
@@ -11,12 +12,12 @@ GOLANGCI_VERSION := v2.15.0
 GOLANGCI         := $(BIN)/golangci-lint-$(GOLANGCI_VERSION)
 
 .DEFAULT_GOAL := build
-.PHONY: build test lint kill latency bench fuzz-short compiler
+.PHONY: build test lint kill latency bench fuzz-short compiler database
 
 build: ## the binary, static, in bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN)/tocsin ./cmd/tocsin
 
-test: compiler ## every test, under the race detector
+test: compiler database ## every test, under the race detector
 	$(GO) vet ./...
 	CGO_ENABLED=1 $(GO) test -race ./...
 
@@ -50,6 +51,12 @@ compiler:
 	  echo "installing gcc: the race detector needs a C compiler"; \
 	  as_root=; [ "$$(id -u)" = 0 ] || as_root=sudo; \
 	  $$as_root apt-get update -q && $$as_root apt-get install -y -q --no-install-recommends gcc libc6-dev; }
+
+database:
+	@command -v postgres >/dev/null || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || { \
+	  echo "installing postgresql: the store is tested on one of its own"; \
+	  as_root=; [ "$$(id -u)" = 0 ] || as_root=sudo; \
+	  $$as_root apt-get update -q && $$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends postgresql; }
 
 $(GOLANGCI):
 	@mkdir -p $(BIN)

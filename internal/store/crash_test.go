@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -55,34 +54,35 @@ func TestChild(t *testing.T) {
 }
 
 func TestSurvivesKill(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "tocsin.db")
-	for i, at := range []string{"begun 20", "first 21", "second 22", "third 23", "committed 24"} {
-		last := killChild(t, path, at)
-		s := open(t, path)
-		var n int
-		fmt.Sscan(fact(t, s, "n"), &n)
-		// The child was between two of its lines when it died: the commit behind the last one that it reported may be there.
-		if n != last && n != last+1 {
-			t.Errorf("killed at %s: %d is in the store, the child had committed %d", at, n, last)
-		}
-		view(t, s, func(ctx context.Context, tx *Tx) error {
-			counts, err := tx.CountNotifications(ctx)
-			if err != nil {
+	onEach(t, func(t *testing.T, path string) {
+		for i, at := range []string{"begun 20", "first 21", "second 22", "third 23", "committed 24"} {
+			last := killChild(t, path, at)
+			s := open(t, path)
+			var n int
+			fmt.Sscan(fact(t, s, "n"), &n)
+			// The child was between two of its lines when it died: the commit behind the last one that it reported may be there.
+			if n != last && n != last+1 {
+				t.Errorf("killed at %s: %d is in the store, the child had committed %d", at, n, last)
+			}
+			view(t, s, func(ctx context.Context, tx *Tx) error {
+				counts, err := tx.CountNotifications(ctx)
+				if err != nil {
+					return err
+				}
+				incidents, err := tx.CountIncidents(ctx)
+				if most := incidents[""]; counts[incident.Pending] != most || most < n {
+					t.Errorf("killed at %s: %d incidents, %d notifications for fact %d: they were written together", at, most, counts[incident.Pending], n)
+				}
 				return err
+			})
+			if want := int64(2*i + 2); s.Epoch() != want {
+				t.Errorf("killed at %s: epoch %d, want %d", at, s.Epoch(), want)
 			}
-			incidents, err := tx.CountIncidents(ctx)
-			if most := incidents[""]; counts[incident.Pending] != most || most < n {
-				t.Errorf("killed at %s: %d incidents, %d notifications for fact %d: they were written together", at, most, counts[incident.Pending], n)
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
 			}
-			return err
-		})
-		if want := int64(2*i + 2); s.Epoch() != want {
-			t.Errorf("killed at %s: epoch %d, want %d", at, s.Epoch(), want)
 		}
-		if err := s.Close(); err != nil {
-			t.Fatal(err)
-		}
-	}
+	})
 }
 
 // killChild runs TestChild until it says at, kills it, and returns the last transaction that it said was committed.

@@ -3,108 +3,89 @@ package store
 import (
 	"context"
 	"database/sql"
-	"errors"
-	"net/url"
+	"io"
+	"io/fs"
 	"strings"
+	"time"
 
 	"github.com/pressly/goose/v3"
-	"modernc.org/sqlite"
 )
 
 // dialect is all that differs between the databases; every other statement is the same text for all of them.
 type dialect struct {
-	// driver is database/sql's name of it, migrations goose's.
-	driver     string
+	// migrations is goose's name of it, schema what it makes of our migrations: nil leaves them as they are.
 	migrations goose.Dialect
-	// beginWrite and beginRead begin a transaction: one that will write, and one that sees a snapshot.
+	schema     func(sql string) string
+	// beginWrite and beginRead begin a transaction: one that will write, alone among all processes that do, and one that sees a
+	// snapshot.
 	beginWrite, beginRead string
-	// lock goes behind a select of a row that is then rewritten, lockFree behind one that takes rows which nobody else is
-	// working on. Both are empty where there is only one writer.
-	lock, lockFree string
-	// source is the data source name for a place to keep the data.
-	source func(path string, readOnly bool) string
+	// control runs a statement that begins or ends a transaction.
+	control func(ctx context.Context, c *conn, text string) error
+	// sound says why the transaction on a connection must not be committed, although nothing in it has said so.
+	sound func(c *conn) error
+	// open makes a pool of connections to a place.
+	open func(p place, readOnly bool) (*sql.DB, error)
 	// examine refuses a database that is damaged or that is not ours, before anything is written to it.
-	examine func(ctx context.Context, path string) error
-	// damaged says that an error means that the data cannot be read; over that the transaction has already been ended.
-	damaged, over func(error) bool
+	examine func(ctx context.Context, p place) error
+	// alone is a pool of connections on which one process at a time brings the schema to its version, until done is called; nil where
+	// the pool that writes will do.
+	alone func(ctx context.Context, p place) (db *sql.DB, done func(), err error)
+	// damaged says that an error means that the data cannot be read; over that the transaction has already been ended; again that it
+	// may be tried again, lost that the connection is gone.
+	damaged, over, again, lost func(error) bool
+	// value is what is written for an argument, dest what is read into a destination; nil where both are taken as they are.
+	value func(v any) any
+	dest  func(v any) any
+	// longest is how long a transaction may take, 0 for any time: a database at the other end of a network may be silent for ever.
+	longest time.Duration
 }
 
-// memory is the path of a database that lives with the process.
-const memory = ":memory:"
-
-// applicationID marks a SQLite file as ours, "tocs" in ASCII; the first migration writes it.
-const applicationID = 0x746f6373
-
-// sqliteDialect is SQLite by modernc.org/sqlite, which needs no cgo.
-var sqliteDialect = dialect{
-	driver:     "sqlite",
-	migrations: goose.DialectSQLite3,
-	beginWrite: "BEGIN IMMEDIATE",
-	beginRead:  "BEGIN",
-	source:     sqliteSource,
-	examine:    examineSQLite,
-	damaged: func(err error) bool {
-		const corrupt, notADatabase = 11, 26
-		code := sqliteCode(err)
-		return code == corrupt || code == notADatabase
-	},
-	// SQLite rolls back by itself on a full disk, an input/output error, an interrupt.
-	over: func(err error) bool { return strings.Contains(err.Error(), "no transaction is active") },
+// place is where a database is, and how to get in.
+type place struct {
+	// path is a file's, or memory, or a URL.
+	path string
+	Options
+	// patient says that what is asked of it may take any time.
+	patient bool
 }
 
-// sqliteSource is the file with the pragmas that a crash of the machine needs: a write-ahead log that is synced at each
-// commit.
-func sqliteSource(path string, readOnly bool) string {
-	if path == memory {
-		return "file::memory:?_pragma=foreign_keys(1)"
+// dialectOf is the dialect that speaks to a place.
+func dialectOf(path string) *dialect {
+	if strings.HasPrefix(path, "postgres://") || strings.HasPrefix(path, "postgresql://") {
+		return &postgresDialect
 	}
-	v := url.Values{"_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"}}
-	if readOnly {
-		v.Add("_pragma", "query_only(1)")
-	}
-	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + v.Encode()
+	return &sqliteDialect
 }
 
-// examineSQLite looks at the whole file, without the pragmas that would already change it.
-func examineSQLite(ctx context.Context, path string) error {
-	if path == memory {
-		return nil
-	}
-	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?_pragma=query_only(1)")
+// schemaFiles are our migrations as a dialect reads them.
+type schemaFiles struct {
+	fs.FS
+	schema func(sql string) string
+}
+
+// Open opens a migration.
+func (f schemaFiles) Open(name string) (fs.File, error) {
+	in, err := f.FS.Open(name)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer db.Close()
-	var verdict string
-	if err := db.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&verdict); err != nil {
-		return err
+	info, err := in.Stat()
+	if err != nil || info.IsDir() {
+		return in, err
 	}
-	if verdict != "ok" {
-		return errDamaged{verdict}
-	}
-	var id, tables int
-	if err := db.QueryRowContext(ctx, "PRAGMA application_id").Scan(&id); err != nil {
-		return err
-	}
-	if err := db.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_master WHERE name <> 'goose_db_version' AND type = 'table'").Scan(&tables); err != nil {
-		return err
-	}
-	if tables > 0 && id != applicationID {
-		return errors.New("it is a SQLite database of something else: give another --store")
-	}
-	return nil
+	defer in.Close() // nothing was written
+	text, err := io.ReadAll(in)
+	return &schemaFile{Reader: strings.NewReader(f.schema(string(text))), info: info}, err
 }
 
-// sqliteCode is SQLite's primary result code of an error, 0 if it is none of SQLite's.
-func sqliteCode(err error) int {
-	var e *sqlite.Error
-	if !errors.As(err, &e) {
-		return 0
-	}
-	return e.Code() & 0xff
+// schemaFile is one migration in a dialect's words.
+type schemaFile struct {
+	*strings.Reader
+	info fs.FileInfo
 }
 
-// errDamaged is what the database says of itself when it is not whole.
-type errDamaged struct{ verdict string }
+// Stat is that of the file before it was translated.
+func (f *schemaFile) Stat() (fs.FileInfo, error) { return f.info, nil }
 
-func (e errDamaged) Error() string { return e.verdict }
+// Close has nothing to give back.
+func (f *schemaFile) Close() error { return nil }

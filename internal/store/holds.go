@@ -35,11 +35,7 @@ func scanHold(r row, h *Hold) error {
 
 // Hold is what is kept under a name; the zero value of that name if nothing is.
 func (tx *Tx) Hold(ctx context.Context, name string) (Hold, error) {
-	lock := tx.s.dialect.lock
-	if !tx.write {
-		lock = ""
-	}
-	h, _, err := first(ctx, tx, scanHold, selectHold+lock, name)
+	h, _, err := first(ctx, tx, scanHold, selectHold, name)
 	h.Name = name
 	if err != nil {
 		return h, fmt.Errorf("read hold %s: %w", name, err)

@@ -51,7 +51,7 @@ func scanIncident(r row, i *incident.Incident) error {
 
 // Incident is the incident of that id, with its alerts, oldest first.
 func (tx *Tx) Incident(ctx context.Context, id string) (incident.Incident, error) {
-	all, err := tx.incidents(ctx, selectIncident+tx.s.dialect.lock, id)
+	all, err := tx.incidents(ctx, selectIncident, id)
 	if err == nil && len(all) == 0 {
 		err = ErrNotFound
 	}
@@ -101,7 +101,7 @@ func (tx *Tx) incidents(ctx context.Context, text string, args ...any) ([]incide
 // Related are the incidents of a project that an alert may join or open again: those that are open or acknowledged, and those
 // resolved at or after since; with their alerts, by the time of the first entry, then by id.
 func (tx *Tx) Related(ctx context.Context, project string, since time.Time) ([]incident.Incident, error) {
-	all, err := tx.incidents(ctx, selectRelated+tx.s.dialect.lock, project, bound(since, earliest))
+	all, err := tx.incidents(ctx, selectRelated, project, bound(since, earliest))
 	if err != nil {
 		return nil, fmt.Errorf("read incidents of project %s: %w", project, err)
 	}
@@ -115,7 +115,7 @@ func (tx *Tx) Near(ctx context.Context, a *incident.Alert, since time.Time) ([]i
 	if cluster == "" {
 		return tx.Related(ctx, project, since)
 	}
-	all, err := tx.incidents(ctx, selectNear+tx.s.dialect.lock, project, bound(since, earliest), cluster, a.Rule, a.Group)
+	all, err := tx.incidents(ctx, selectNear, project, bound(since, earliest), cluster, a.Rule, a.Group)
 	if err != nil {
 		return nil, fmt.Errorf("read incidents near rule %s: %w", a.Rule, err)
 	}
@@ -177,7 +177,7 @@ func (tx *Tx) saveIncident(ctx context.Context, inc *incident.Incident) error {
 
 // DueIncidents are at most limit incidents (0: all) for which something is due at until, the earliest first, then by id.
 func (tx *Tx) DueIncidents(ctx context.Context, until time.Time, limit int) ([]incident.Incident, error) {
-	all, err := tx.incidents(ctx, selectDueIncidents+tx.s.dialect.lockFree, stamp(until), most(limit))
+	all, err := tx.incidents(ctx, selectDueIncidents, stamp(until), most(limit))
 	if err != nil {
 		return nil, fmt.Errorf("read due incidents: %w", err)
 	}

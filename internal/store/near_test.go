@@ -14,39 +14,40 @@ import (
 
 // TestNearIsEnough: an alert does to the incidents that are near it what it would do among all of its project's.
 func TestNearIsEnough(t *testing.T) {
-	s := opened(t)
-	rapid.Check(t, func(t *rapid.T) {
-		have := someIncidents(t)
-		a := someAlert(t, "new")
-		since := day.Add(-incident.ReopenWithin)
-		err := s.Update(context.Background(), func(tx *Tx) error {
-			ctx := context.Background()
-			for _, table := range []string{"alerts", "incidents"} {
-				if _, err := tx.exec(ctx, "DELETE FROM "+table); err != nil {
+	onEachOpened(t, func(t *testing.T, s *Store) {
+		rapid.Check(t, func(t *rapid.T) {
+			have := someIncidents(t)
+			a := someAlert(t, "new")
+			since := day.Add(-incident.ReopenWithin)
+			err := s.Update(context.Background(), func(tx *Tx) error {
+				ctx := context.Background()
+				for _, table := range []string{"alerts", "incidents"} {
+					if _, err := tx.exec(ctx, "DELETE FROM "+table); err != nil {
+						return err
+					}
+				}
+				for i := range have {
+					if err := tx.SaveIncident(ctx, &have[i]); err != nil {
+						return err
+					}
+				}
+				all, err := tx.Related(ctx, a.Labels["project"], since)
+				if err != nil {
 					return err
 				}
-			}
-			for i := range have {
-				if err := tx.SaveIncident(ctx, &have[i]); err != nil {
+				near, err := tx.Near(ctx, &a, since)
+				if err != nil {
 					return err
 				}
-			}
-			all, err := tx.Related(ctx, a.Labels["project"], since)
+				if diff := cmp.Diff(after(all, a), after(near, a)); diff != "" {
+					t.Fatalf("among all, and among %d of %d that are near (-all +near):\n%s", len(near), len(all), diff)
+				}
+				return nil
+			})
 			if err != nil {
-				return err
+				t.Fatal(err)
 			}
-			near, err := tx.Near(ctx, &a, since)
-			if err != nil {
-				return err
-			}
-			if diff := cmp.Diff(after(all, a), after(near, a)); diff != "" {
-				t.Fatalf("among all, and among %d of %d that are near (-all +near):\n%s", len(near), len(all), diff)
-			}
-			return nil
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
 	})
 }
 

@@ -82,7 +82,7 @@ func (tx *Tx) Notifications(ctx context.Context, incidentID string) ([]incident.
 
 // Notification is the outbox row of that id.
 func (tx *Tx) Notification(ctx context.Context, id int64) (incident.Notification, error) {
-	n, ok, err := first(ctx, tx, scanNotification, selectNotification+tx.s.dialect.lock, id)
+	n, ok, err := first(ctx, tx, scanNotification, selectNotification, id)
 	if err == nil && !ok {
 		err = ErrNotFound
 	}
@@ -147,7 +147,7 @@ func (tx *Tx) DueNotifications(ctx context.Context, until time.Time, target stri
 	if target != "" {
 		text, args = selectDueTarget, append(args, target)
 	}
-	all, err := list(ctx, tx, scanNotification, text+tx.s.dialect.lockFree, args...)
+	all, err := list(ctx, tx, scanNotification, text, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read due notifications: %w", err)
 	}

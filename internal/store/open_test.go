@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"tocsin/internal/incident"
+	"tocsin/internal/store/pgtest"
 )
 
 // day is a moment that has nothing to do with the wall clock.
@@ -27,10 +28,38 @@ func open(t *testing.T, path string) *Store {
 	return s
 }
 
-// opened is a store that the end of the test closes.
+// databases are the kinds of database that a store may be in, each with how a test gets an empty one.
+var databases = []struct {
+	name  string
+	place func(t *testing.T) string
+}{
+	{"sqlite", func(t *testing.T) string { return filepath.Join(t.TempDir(), "tocsin.db") }},
+	{"postgres", func(t *testing.T) string { return pgtest.Database(t) }},
+}
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+// onEach runs a test on each kind of database, with the place of an empty one.
+func onEach(t *testing.T, test func(t *testing.T, place string)) {
+	for _, d := range databases {
+		t.Run(d.name, func(t *testing.T) { test(t, d.place(t)) })
+	}
+}
+
+// onEachOpened runs a test on each kind of database, with a store that the end of the test closes.
+func onEachOpened(t *testing.T, test func(t *testing.T, s *Store)) {
+	onEach(t, func(t *testing.T, place string) { test(t, openedAt(t, place)) })
+}
+
+// opened is a store in a file that the end of the test closes, for what is SQLite's alone.
 func opened(t *testing.T) *Store {
 	t.Helper()
-	s := open(t, filepath.Join(t.TempDir(), "tocsin.db"))
+	return openedAt(t, filepath.Join(t.TempDir(), "tocsin.db"))
+}
+
+func openedAt(t *testing.T, place string) *Store {
+	t.Helper()
+	s := open(t, place)
 	t.Cleanup(func() {
 		if err := s.Close(); err != nil {
 			t.Error(err)
@@ -200,7 +229,7 @@ func TestALockEndsWithItsStore(t *testing.T) {
 }
 
 func TestUpdateIsAllOrNothing(t *testing.T) {
-	for _, path := range []string{":memory:", filepath.Join(t.TempDir(), "tocsin.db")} {
+	test := func(t *testing.T, path string) {
 		s := open(t, path)
 		ctx := context.Background()
 		wrong := errors.New("wrong")
@@ -247,43 +276,46 @@ func TestUpdateIsAllOrNothing(t *testing.T) {
 		}
 		s.Close()
 	}
+	onEach(t, test)
+	t.Run("memory", func(t *testing.T) { test(t, ":memory:") })
 }
 
 func TestViewOnlyReadsAndDoesNotWait(t *testing.T) {
-	s := opened(t)
-	ctx := context.Background()
-	if err := s.View(ctx, func(tx *Tx) error { return tx.SetFact(ctx, "a", "1") }); err == nil {
-		t.Error("a View has written")
-	}
-	update(t, s, func(ctx context.Context, tx *Tx) error {
-		if err := tx.SetFact(ctx, "a", "new"); err != nil {
+	onEachOpened(t, func(t *testing.T, s *Store) {
+		ctx := context.Background()
+		if err := s.View(ctx, func(tx *Tx) error { return tx.SetFact(ctx, "a", "1") }); err == nil {
+			t.Error("a View has written")
+		}
+		update(t, s, func(ctx context.Context, tx *Tx) error {
+			if err := tx.SetFact(ctx, "a", "new"); err != nil {
+				return err
+			}
+			if got := fact(t, s, "a"); got != "" {
+				t.Errorf("a View saw %q before the commit", got)
+			}
+			return nil
+		})
+		view(t, s, func(ctx context.Context, tx *Tx) error {
+			before, err := tx.Fact(ctx, "a")
+			if err != nil {
+				return err
+			}
+			update(t, s, func(ctx context.Context, tx *Tx) error { return tx.SetFact(ctx, "a", "newer") })
+			after, err := tx.Fact(ctx, "a")
+			if before != "new" || after != before {
+				t.Errorf("within one View the fact was %q, then %q", before, after)
+			}
 			return err
+		})
+		var kept *Tx
+		update(t, s, func(_ context.Context, tx *Tx) error { kept = tx; return nil })
+		if err := kept.SetFact(ctx, "a", "late"); err == nil {
+			t.Error("a transaction that has ended has written")
 		}
-		if got := fact(t, s, "a"); got != "" {
-			t.Errorf("a View saw %q before the commit", got)
+		if _, err := kept.Fact(ctx, "a"); err == nil {
+			t.Error("a transaction that has ended has read")
 		}
-		return nil
 	})
-	view(t, s, func(ctx context.Context, tx *Tx) error {
-		before, err := tx.Fact(ctx, "a")
-		if err != nil {
-			return err
-		}
-		update(t, s, func(ctx context.Context, tx *Tx) error { return tx.SetFact(ctx, "a", "newer") })
-		after, err := tx.Fact(ctx, "a")
-		if before != "new" || after != before {
-			t.Errorf("within one View the fact was %q, then %q", before, after)
-		}
-		return err
-	})
-	var kept *Tx
-	update(t, s, func(_ context.Context, tx *Tx) error { kept = tx; return nil })
-	if err := kept.SetFact(ctx, "a", "late"); err == nil {
-		t.Error("a transaction that has ended has written")
-	}
-	if _, err := kept.Fact(ctx, "a"); err == nil {
-		t.Error("a transaction that has ended has read")
-	}
 }
 
 func TestWorksInABubble(t *testing.T) {

@@ -49,7 +49,7 @@ func (tx *Tx) SaveSilence(ctx context.Context, s *incident.Silence) error {
 
 // Silence is the silence of that id.
 func (tx *Tx) Silence(ctx context.Context, id int64) (incident.Silence, error) {
-	s, ok, err := first(ctx, tx, scanSilence, selectSilence+tx.s.dialect.lock, id)
+	s, ok, err := first(ctx, tx, scanSilence, selectSilence, id)
 	if err == nil && !ok {
 		err = ErrNotFound
 	}
@@ -79,7 +79,7 @@ func (tx *Tx) SilencesSince(ctx context.Context, at time.Time) ([]incident.Silen
 
 // DueSilence is the first silence of which something is due at until; false if there is none.
 func (tx *Tx) DueSilence(ctx context.Context, until time.Time) (incident.Silence, bool, error) {
-	s, ok, err := first(ctx, tx, scanSilence, selectDueSilences+tx.s.dialect.lockFree, stamp(until))
+	s, ok, err := first(ctx, tx, scanSilence, selectDueSilences, stamp(until))
 	if err != nil {
 		return s, false, fmt.Errorf("read due silence: %w", err)
 	}

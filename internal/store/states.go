@@ -38,7 +38,7 @@ func scanState(r row, s *GroupState) error {
 
 // State is the state of that (rule, group); false when there is none.
 func (tx *Tx) State(ctx context.Context, key incident.Key) (GroupState, bool, error) {
-	s, ok, err := first(ctx, tx, scanState, selectState+tx.s.dialect.lock, key.Rule, key.Group)
+	s, ok, err := first(ctx, tx, scanState, selectState, key.Rule, key.Group)
 	if err != nil {
 		return s, false, fmt.Errorf("read state of rule %s: %w", key.Rule, err)
 	}
@@ -47,7 +47,7 @@ func (tx *Tx) State(ctx context.Context, key incident.Key) (GroupState, bool, er
 
 // RuleStates are the states of all groups of a rule, by group.
 func (tx *Tx) RuleStates(ctx context.Context, rule string) ([]GroupState, error) {
-	all, err := list(ctx, tx, scanState, selectStates+" WHERE rule = $1 ORDER BY grp"+tx.s.dialect.lock, rule)
+	all, err := list(ctx, tx, scanState, selectStates+" WHERE rule = $1 ORDER BY grp", rule)
 	if err != nil {
 		return nil, fmt.Errorf("read states of rule %s: %w", rule, err)
 	}
@@ -72,7 +72,7 @@ func (tx *Tx) DeleteState(ctx context.Context, key incident.Key) error {
 
 // DueStates are at most limit states (0: all) that are due at until, the earliest first, then by rule and group.
 func (tx *Tx) DueStates(ctx context.Context, until time.Time, limit int) ([]GroupState, error) {
-	all, err := list(ctx, tx, scanState, selectDueStates+tx.s.dialect.lockFree, stamp(until), most(limit))
+	all, err := list(ctx, tx, scanState, selectDueStates, stamp(until), most(limit))
 	if err != nil {
 		return nil, fmt.Errorf("read due states: %w", err)
 	}

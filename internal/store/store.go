@@ -36,11 +36,15 @@ const readers = 4
 type Options struct {
 	// Now is for the stamps of Born only; nil: time.Now.
 	Now func() time.Time
+	// PasswordFile holds the password of a PostgreSQL database. It is read at each connection. Without it, PGPASSFILE and the other
+	// variables of PostgreSQL's own programs hold.
+	PasswordFile string
 }
 
 // Store is an open database. Its methods may be called from any goroutine; a Tx only from the function it was given to.
 type Store struct {
-	dialect dialect
+	dialect *dialect
+	place   place
 	lock    *os.File
 	writeDB *sql.DB
 	readDB  *sql.DB // nil in memory, where every transaction takes the one connection
@@ -49,22 +53,23 @@ type Store struct {
 	read  chan *conn
 	epoch int64
 	born  time.Time
-	// path and file are what was opened; path is empty in memory.
+	// path and file are what was opened; path is empty where the data is in no file.
 	path string
 	file os.FileInfo
 }
 
-// Open opens the SQLite database in the file at path, and creates it if it is not there; ":memory:" is one that lives with
-// the Store. It refuses a file that another process has open, one that is damaged, one that is of something else and one that a
-// later version of tocsin has written: each with what to do. It never replaces a file.
+// Open opens the SQLite database in the file at path, and creates it if it is not there; ":memory:" is one that lives with the
+// Store, and postgres://USER@HOST/DATABASE a PostgreSQL database, which several processes may have open. It refuses a file that
+// another process has open, a database that is damaged, one that is of something else and one that a later version of tocsin has
+// written: each with what to do. It never replaces a file.
 func Open(ctx context.Context, path string, o Options) (*Store, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s := &Store{dialect: sqliteDialect, write: make(chan *conn, 1), read: make(chan *conn, readers)}
-	if err := s.open(ctx, path, o.Now()); err != nil {
+	s := &Store{dialect: dialectOf(path), place: place{path: path, Options: o}, write: make(chan *conn, 1), read: make(chan *conn, readers)}
+	if err := s.open(ctx, o.Now()); err != nil {
 		_ = s.close() // what it was opened with is the error that matters
-		return nil, fmt.Errorf("open store: %w", s.mend(path, err))
+		return nil, fmt.Errorf("open store: %w", s.mend(err))
 	}
 	s.write <- nil
 	for range readers {
@@ -74,23 +79,23 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 }
 
 // open does what can fail; Open closes what it has opened when it does.
-func (s *Store) open(ctx context.Context, path string, now time.Time) error {
+func (s *Store) open(ctx context.Context, now time.Time) error {
 	var err error
-	if path != memory {
-		if path, err = s.claim(path); err != nil {
+	if s.inFile() {
+		if err = s.claim(); err != nil {
 			return err
 		}
 	}
-	if err := s.dialect.examine(ctx, path); err != nil {
+	if err := s.dialect.examine(ctx, s.place); err != nil {
 		return err
 	}
-	if s.writeDB, err = sql.Open(s.dialect.driver, s.dialect.source(path, false)); err != nil {
+	if s.writeDB, err = s.dialect.open(s.place, false); err != nil {
 		return err
 	}
 	s.writeDB.SetMaxOpenConns(1)
 	s.writeDB.SetMaxIdleConns(1) // in memory the connection is the database: it must not be closed between two uses
-	if path != memory {
-		if s.readDB, err = sql.Open(s.dialect.driver, s.dialect.source(path, true)); err != nil {
+	if s.place.path != memory {
+		if s.readDB, err = s.dialect.open(s.place, true); err != nil {
 			return err
 		}
 		s.readDB.SetMaxOpenConns(readers)
@@ -102,29 +107,31 @@ func (s *Store) open(ctx context.Context, path string, now time.Time) error {
 	return s.begin(ctx, now)
 }
 
-// claim locks the file and makes sure that it is there, readable by this user only: it holds lines of logs. It returns the
-// file's absolute path.
-func (s *Store) claim(path string) (string, error) {
-	path, err := filepath.Abs(path)
+// inFile says whether the data is in a file of this machine.
+func (s *Store) inFile() bool { return s.place.path != memory && !IsURL(s.place.path) }
+
+// claim locks the file and makes sure that it is there, readable by this user only: it holds lines of logs.
+func (s *Store) claim() error {
+	path, err := filepath.Abs(s.place.path)
 	if err != nil {
-		return "", err
+		return err
 	}
 	if _, err := os.Stat(filepath.Dir(path)); errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("there is no directory %s: create it or give another --store", filepath.Dir(path))
+		return fmt.Errorf("there is no directory %s: create it or give another --store", filepath.Dir(path))
 	}
 	if s.lock, err = takeLock(path); err != nil {
-		return "", err
+		return err
 	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return "", err
+		return err
 	}
-	s.path = path
+	s.path, s.place.path = path, path
 	if s.file, err = f.Stat(); err != nil {
 		f.Close()
-		return "", err
+		return err
 	}
-	return path, f.Close()
+	return f.Close()
 }
 
 // Present says whether the file that was opened is still the one at its path: what is written to a file that was deleted or replaced
@@ -149,8 +156,19 @@ func (s *Store) migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p, err := goose.NewProvider(s.dialect.migrations, s.writeDB, files,
-		goose.WithLogger(goose.NopLogger()), goose.WithDisableGlobalRegistry(true))
+	if s.dialect.schema != nil {
+		files = schemaFiles{files, s.dialect.schema}
+	}
+	db := s.writeDB
+	if s.dialect.alone != nil {
+		var done func()
+		if db, done, err = s.dialect.alone(ctx, s.place); err != nil {
+			return err
+		}
+		defer done()
+	}
+	p, err := goose.NewProvider(s.dialect.migrations, db, files,
+		goose.WithLogger(goose.NopLogger()), goose.WithDisableGlobalRegistry(true), goose.WithAllowOutofOrder(true))
 	if err != nil {
 		return fmt.Errorf("read migrations: %w", err)
 	}
@@ -161,9 +179,6 @@ func (s *Store) migrate(ctx context.Context) error {
 	if have > known {
 		return fmt.Errorf("it was written by a later tocsin (its schema is version %d, this one knows up to %d): "+
 			"run the version that wrote it or a later one, or give another --store", have, known)
-	}
-	if have == known {
-		return nil
 	}
 	if _, err := p.Up(ctx); err != nil {
 		return fmt.Errorf("bring schema from version %d to %d: %w", have, known, err)
@@ -183,14 +198,18 @@ func (s *Store) begin(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// mend adds to an error of opening path what to do about it, where the database itself is damaged.
-func (s *Store) mend(path string, err error) error {
+// mend adds to an error of opening the database where it is, and what to do about it where the database itself is damaged.
+func (s *Store) mend(err error) error {
+	at := s.place.path
 	var damaged errDamaged
-	if errors.As(err, &damaged) || s.dialect.damaged(err) {
+	switch {
+	case IsURL(at):
+		return fmt.Errorf("%s: %w", shown(at), err)
+	case errors.As(err, &damaged) || s.dialect.damaged(err):
 		return fmt.Errorf("%s is damaged or no database (%w): nothing was changed; restore it from a backup, or move it away "+
-			"together with %s-wal and %[1]s-shm and start with an empty one", path, err, path)
+			"together with %s-wal and %[1]s-shm and start with an empty one", at, err, at)
 	}
-	return fmt.Errorf("%s: %w", path, err)
+	return fmt.Errorf("%s: %w", at, err)
 }
 
 // Close waits for the transactions that run, and closes the database. After it no method may be called.

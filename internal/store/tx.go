@@ -19,13 +19,48 @@ type Tx struct {
 type conn struct {
 	sql        *sql.Conn
 	statements map[string]*sql.Stmt
+	dialect    *dialect
+	// until is when the transaction on it has taken too long; zero for never.
+	until time.Time
 }
 
-// Update runs do in a transaction that may write, one at a time. It is committed when do returns nil; when do returns an error
-// or panics, nothing of it remains. The end of ctx ends it before the commit, never in the middle of one. Within do, neither
-// Update nor View may be called.
+// limit bounds a statement by the end of its transaction.
+func (c *conn) limit(ctx context.Context) (context.Context, context.CancelFunc) {
+	if c.until.IsZero() {
+		return ctx, func() {}
+	}
+	return context.WithDeadline(ctx, c.until)
+}
+
+// values are arguments as the database takes them; args itself is changed.
+func (c *conn) values(args []any) []any {
+	if c.dialect.value != nil {
+		for i := range args {
+			args[i] = c.dialect.value(args[i])
+		}
+	}
+	return args
+}
+
+// tries is how often an Update is run that the database asks to be tried again.
+const tries = 5
+
+// Update runs do in a transaction that may write, one at a time among all processes. It is committed when do returns nil; when do
+// returns an error or panics, nothing of it remains. The end of ctx ends it before the commit, never in the middle of one. Where the
+// database asks for it do is run again: what it does beside the transaction counts only once Update has returned nil. Within do,
+// neither Update nor View may be called.
 func (s *Store) Update(ctx context.Context, do func(tx *Tx) error) error {
-	return s.run(ctx, s.writeDB, s.write, true, do)
+	for try := 1; ; try++ {
+		err := s.run(ctx, s.writeDB, s.write, true, do)
+		if err == nil || try == tries || !s.dialect.again(err) {
+			return err
+		}
+		select {
+		case <-time.After(time.Duration(try) * 10 * time.Millisecond):
+		case <-ctx.Done():
+			return err
+		}
+	}
 }
 
 // View runs do in a transaction that only reads. It sees what was committed when it began reading, and a writer does not
@@ -46,20 +81,9 @@ func (s *Store) run(ctx context.Context, db *sql.DB, free chan *conn, write bool
 		return ctx.Err()
 	}
 	defer func() { free <- c }()
-	if c == nil {
-		raw, err := db.Conn(ctx)
-		if err != nil {
-			return fmt.Errorf("connect to store: %w", err)
-		}
-		c = &conn{sql: raw, statements: map[string]*sql.Stmt{}}
-	}
-	begin := s.dialect.beginRead
-	if write {
-		begin = s.dialect.beginWrite
-	}
-	if _, err := c.exec(ctx, begin); err != nil {
-		c = s.discard(c)
-		return fmt.Errorf("begin transaction: %w", err)
+	c, err := s.begun(ctx, db, c, write)
+	if err != nil {
+		return err
 	}
 	ended := false
 	defer func() {
@@ -75,16 +99,57 @@ func (s *Store) run(ctx context.Context, db *sql.DB, free chan *conn, write bool
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if _, err := c.exec(context.WithoutCancel(ctx), "COMMIT"); err != nil {
+	if s.dialect.sound != nil {
+		if err := s.dialect.sound(c); err != nil {
+			return fmt.Errorf("commit: %w", err)
+		}
+	}
+	if err := s.control(context.WithoutCancel(ctx), c, "COMMIT"); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
 	ended = true
 	return nil
 }
 
+// begun is a connection with a transaction on it: c, or another where there is none or the server has ended it meanwhile. With an
+// error it is what is left to be kept.
+func (s *Store) begun(ctx context.Context, db *sql.DB, c *conn, write bool) (*conn, error) {
+	text := s.dialect.beginRead
+	if write {
+		text = s.dialect.beginWrite
+	}
+	for {
+		kept := c != nil
+		if !kept {
+			raw, err := db.Conn(ctx)
+			if err != nil {
+				return nil, fmt.Errorf("connect to store: %w", err)
+			}
+			c = &conn{sql: raw, statements: map[string]*sql.Stmt{}, dialect: s.dialect}
+		}
+		if s.dialect.longest > 0 {
+			c.until = time.Now().Add(s.dialect.longest)
+		}
+		err := s.control(ctx, c, text)
+		if err == nil {
+			return c, nil
+		}
+		if c = s.discard(c); !kept || c != nil || ctx.Err() != nil || !s.dialect.lost(err) {
+			return c, fmt.Errorf("begin transaction: %w", err)
+		}
+	}
+}
+
+// control begins or ends a transaction.
+func (s *Store) control(ctx context.Context, c *conn, text string) error {
+	ctx, cancel := c.limit(ctx)
+	defer cancel()
+	return s.dialect.control(ctx, c, text)
+}
+
 // rollback says whether the connection is fit for a next transaction.
 func (s *Store) rollback(ctx context.Context, c *conn) bool {
-	_, err := c.exec(context.WithoutCancel(ctx), "ROLLBACK")
+	err := s.control(context.WithoutCancel(ctx), c, "ROLLBACK")
 	return err == nil || s.dialect.over(err)
 }
 
@@ -108,11 +173,13 @@ func (c *conn) close() {
 
 // exec runs a statement without rows.
 func (c *conn) exec(ctx context.Context, text string, args ...any) (sql.Result, error) {
+	ctx, cancel := c.limit(ctx)
+	defer cancel()
 	st, err := c.prepare(ctx, text)
 	if err != nil {
 		return nil, err
 	}
-	return st.ExecContext(ctx, args...)
+	return st.ExecContext(ctx, c.values(args)...)
 }
 
 // prepare is the statement of that text, prepared once per connection.
@@ -120,7 +187,9 @@ func (c *conn) prepare(ctx context.Context, text string) (*sql.Stmt, error) {
 	if st := c.statements[text]; st != nil {
 		return st, nil
 	}
-	st, err := c.sql.PrepareContext(context.WithoutCancel(ctx), text)
+	ctx, cancel := c.limit(context.WithoutCancel(ctx))
+	defer cancel()
+	st, err := c.sql.PrepareContext(ctx, text)
 	if err != nil {
 		return nil, err
 	}
@@ -149,20 +218,39 @@ func (tx *Tx) exec(ctx context.Context, text string, args ...any) (int64, error)
 // row is what a row of columns is read from.
 type row interface{ Scan(dest ...any) error }
 
+// rowsOf are rows whose columns are read as the dialect has written them.
+type rowsOf struct {
+	*sql.Rows
+	dest func(v any) any
+}
+
+// Scan reads the columns of a row; dest itself is changed.
+func (r rowsOf) Scan(dest ...any) error {
+	if r.dest != nil {
+		for i := range dest {
+			dest[i] = r.dest(dest[i])
+		}
+	}
+	return r.Rows.Scan(dest...)
+}
+
 // list reads rows.
 func list[T any](ctx context.Context, tx *Tx, scan func(row, *T) error, text string, args ...any) ([]T, error) {
 	if tx.c == nil {
 		return nil, errEnded
 	}
+	ctx, cancel := tx.c.limit(ctx)
+	defer cancel()
 	st, err := tx.c.prepare(ctx, text)
 	if err != nil {
 		return nil, err
 	}
-	rows, err := st.QueryContext(ctx, args...)
+	found, err := st.QueryContext(ctx, tx.c.values(args)...)
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
+	defer found.Close()
+	rows := rowsOf{found, tx.c.dialect.dest}
 	var out []T
 	for rows.Next() {
 		out = append(out, *new(T))
