@@ -75,7 +75,7 @@ func postgresSchema(text string) string {
 const (
 	statementFor = 15 * time.Second
 	idleFor      = 4 * time.Second
-	connectFor   = 5 * time.Second
+	connectFor   = 10 * time.Second
 )
 
 // openPostgres makes a pool of connections to a server that can be written to.
