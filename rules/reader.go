@@ -72,8 +72,9 @@ func Read(name string, data []byte) ([]*Rule, config.Errors) {
 	var file fileSettings
 	errs = config.Decode(root, &file)
 	var list []*Rule
+	lines := linesOf(data)
 	for _, n := range file.Rules {
-		rd := &reader{node: n}
+		rd := &reader{node: n, lines: lines}
 		if r := rd.rule(); len(rd.errs) == 0 {
 			list = append(list, r)
 		}
@@ -110,8 +111,15 @@ func Together(list []*Rule) config.Errors {
 
 // reader reads one rule and collects what is wrong with it.
 type reader struct {
-	node config.Node
-	errs config.Errors
+	node    config.Node
+	lines   [][]byte // of the file
+	written []written
+	errs    config.Errors
+}
+
+// spot is where the text of that path stands.
+func (rd *reader) spot(path, text string) spot {
+	return spot{position: rd.node.At(path), lines: rd.lines, text: text}
 }
 
 func (rd *reader) fail(path, format string, args ...any) {
@@ -155,6 +163,7 @@ func (rd *reader) rule() *Rule {
 	if len(rd.errs) > 0 {
 		return nil
 	}
+	r.written = rd.written
 	r.Hash = hash(set.Filter, string(set.Detect.JSON()), groupText(set.GroupBy), set.For.String())
 	return r
 }
@@ -198,10 +207,11 @@ func (rd *reader) filter(path, text string) *lql.Filter {
 	f, err := lql.Parse(text)
 	if err != nil {
 		for _, e := range flatten(err) {
-			rd.fail(path, "%v", e)
+			rd.errs = append(rd.errs, config.Error{Position: rd.spot(path, text).near(e), Text: fmt.Sprintf("%s: %v", path, e)})
 		}
 		return nil
 	}
+	rd.written = append(rd.written, written{name: path, filter: f, at: rd.spot(path, text)})
 	return f
 }
 
@@ -237,6 +247,7 @@ func (rd *reader) detect(set *ruleSettings, r *Rule) {
 			continue
 		}
 		r.fields[name] = p
+		rd.written = append(rd.written, written{name: "detect", path: p, at: rd.spot("detect", "")})
 	}
 	if spec.Traits().Silence && r.For != 0 {
 		rd.fail("for", "an absence has no `for`: its `after` says how long")
@@ -260,12 +271,14 @@ func (rd *reader) groupBy(set *ruleSettings, r *Rule) {
 		g := groupLabel{name: name}
 		for _, item := range list {
 			text, _ := item.Scalar()
+			stands := spot{position: item.Position(), lines: rd.lines, text: text}
 			p, err := lql.ParsePath(text)
 			if err != nil {
-				rd.errs = append(rd.errs, item.Locate(setting.FieldError{Text: err.Error()})...)
+				rd.errs = append(rd.errs, config.Error{Position: stands.near(err), Text: err.Error()})
 				continue
 			}
 			g.paths = append(g.paths, p)
+			rd.written = append(rd.written, written{name: at, path: p, at: stands})
 		}
 		r.groupBy = append(r.groupBy, g)
 	}

@@ -47,6 +47,7 @@ type Rule struct {
 	groupBy     []groupLabel           // by label name
 	resolves    resolves
 	annotations map[string]*words.Annotation
+	written     []written // its filters and paths, where they stand
 }
 
 // groupLabel is a label of group_by, and the paths of which the first present gives its value.

@@ -102,7 +102,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 	if o.PollEvery == 0 {
 		o.PollEvery = 15 * time.Second
 	}
-	plan, errs := Load(o.Config)
+	plan, errs := LoadTimed(o.Config)
 	if len(errs) > 0 {
 		return nil, errs
 	}

@@ -45,9 +45,21 @@ type Plan struct {
 	Warnings config.Errors
 }
 
-// Load reads the configuration file and all that it names. All mistakes are returned at once.
+// Load reads the configuration file and all that it names. All mistakes are returned at once. No clock has a say in it.
 func Load(path string) (*Plan, config.Errors) {
 	plan, errs := load(path)
+	if len(errs) > 0 {
+		return nil, errs
+	}
+	return plan, nil
+}
+
+// LoadTimed is Load for what is to be put in force: it refuses rules with patterns that hostile text makes slow.
+func LoadTimed(path string) (*Plan, config.Errors) {
+	plan, errs := Load(path)
+	if len(errs) == 0 {
+		errs = rules.Slow(plan.Rules.Rules, cpuTime)
+	}
 	if len(errs) > 0 {
 		return nil, errs
 	}

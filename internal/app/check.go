@@ -12,14 +12,27 @@ import (
 func Check(path string) (summary string, warnings, errs config.Errors) {
 	if isRuleFile(path) {
 		list, _, errs := RulesOf(path)
-		errs = append(errs, twice(list)...).Sorted()
-		return fmt.Sprintf("%s, %s", plural(len(list), "rule"), plural(cases(list), "case")), nil, errs
+		errs = append(append(errs, twice(list)...), rules.Slow(list, cpuTime)...).Sorted()
+		return fmt.Sprintf("%s, %s", plural(len(list), "rule"), plural(cases(list), "case")), lints(list), errs
 	}
 	plan, errs := load(path)
+	if plan.Rules != nil {
+		plan.Warnings = append(plan.Warnings, lints(plan.Rules.Rules)...).Sorted()
+		errs = append(errs, rules.Slow(plan.Rules.Rules, cpuTime)...).Sorted()
+	}
 	if len(errs) > 0 {
 		return "", plan.Warnings, errs
 	}
 	return fmt.Sprintf("%s, %s, %s", plural(len(plan.configured()), "rule"), plural(len(plan.Sources), "source"), plural(len(plan.Receivers), "receiver")), plan.Warnings, nil
+}
+
+// lints are what the filters of rules say that is probably not meant.
+func lints(list []*rules.Rule) config.Errors {
+	var out config.Errors
+	for _, r := range list {
+		out = append(out, r.Lints()...)
+	}
+	return out
 }
 
 // twice says which names a rule file gives twice. The causes that its rules name may be in other files.

@@ -55,7 +55,7 @@ func (a *App) tryReload(ctx context.Context) error {
 	if a.isStopping() {
 		return errors.New("the service is stopping")
 	}
-	plan, errs := Load(a.o.Config)
+	plan, errs := LoadTimed(a.o.Config)
 	if len(errs) > 0 {
 		return errs
 	}

@@ -22,7 +22,12 @@ type Lint struct {
 
 // String is the lint as a line for people: its place, the term, what is wrong, what to write.
 func (l Lint) String() string {
-	s := fmt.Sprintf("line %d, column %d: %s: %s", l.At.Line, l.At.Column, shorten(l.Term), l.Text)
+	return fmt.Sprintf("line %d, column %d: %s", l.At.Line, l.At.Column, l.Said())
+}
+
+// Said is String without the place.
+func (l Lint) Said() string {
+	s := shorten(l.Term) + ": " + l.Text
 	if l.Mend != "" {
 		s += "; write " + l.Mend
 	}
