@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -327,6 +328,51 @@ func TestPagerDuty(t *testing.T) {
 		}
 		if s := fake.Snapshot(); len(s.Wrong) > 0 || len(s.Events) != 5 {
 			t.Errorf("events %+v, wrong %v", s.Events, s.Wrong)
+		}
+	}
+}
+
+// TestPagerDutyPollAsksOnceForAll: a storm's hundreds of pages must not be asked for one by one, every few seconds.
+func TestPagerDutyPollAsksOnceForAll(t *testing.T) {
+	for _, hide := range []bool{false, true} {
+		fake := fakes.NewPagerDuty()
+		fake.HideKeys = hide
+		var asked atomic.Int64
+		fake.Before = func(method string, _ *http.Request) fakes.Fault {
+			if method == "incidents" {
+				asked.Add(1)
+			}
+			return fakes.Fault{}
+		}
+		oncall := pagerDutyTo(t, fake)
+		var keys []string
+		for i := range 250 {
+			n := notice(fmt.Sprint("r", i), incident.Call, "")
+			n.Key = n.Notification.Incident
+			send(t, oncall, n)
+			keys = append(keys, n.Key)
+		}
+		poll := func(want string) int64 {
+			t.Helper()
+			asked.Store(0)
+			answers, err := oncall.(notifiers.Poller).Poll(t.Context(), keys)
+			var got []string
+			for _, a := range answers {
+				got = append(got, fmt.Sprint(slices.Index(keys, a.Key), " ", a.State))
+			}
+			if err != nil || strings.Join(got, ", ") != want {
+				t.Errorf("answers %v, %v; want %s", got, err, want)
+			}
+			return asked.Load()
+		}
+		poll("")
+		if n := poll(""); n != 3 {
+			t.Errorf("%d questions for 250 keys, want 3", n)
+		}
+		fake.Acknowledge(keys[7], "Ada")
+		fake.Resolve(keys[200], "Grace")
+		if n := poll("7 acknowledged, 200 resolved"); n != 4 {
+			t.Errorf("%d questions, want 3 and one for what is not open", n)
 		}
 	}
 }

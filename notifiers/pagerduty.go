@@ -2,15 +2,14 @@ package notifiers
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"tocsin/internal/incident"
@@ -91,6 +90,9 @@ type pagerDutyNotifier struct {
 	receiver    string
 	http        *http.Client
 	events, api string
+
+	mu   sync.Mutex
+	keys map[string][]string // of incidents that do not show theirs, by id
 }
 
 // Limits are PagerDuty's 120 events a minute for an integration key, which the burst and the rate together never exceed.
@@ -220,159 +222,4 @@ func pagerDutySeverity(s incident.Severity) string {
 		return "warning"
 	}
 	return "info"
-}
-
-// pagerDutyIncident is what the REST API says of an incident, as far as it matters.
-type pagerDutyIncident struct {
-	ID               string             `json:"id"`
-	Status           string             `json:"status"`
-	IncidentKey      string             `json:"incident_key"`
-	CreatedAt        time.Time          `json:"created_at"`
-	LastChange       time.Time          `json:"last_status_change_at"`
-	LastChangeBy     pagerDutyReference `json:"last_status_change_by"`
-	ResolvedAt       time.Time          `json:"resolved_at"`
-	Acknowledgements []struct {
-		At           time.Time          `json:"at"`
-		Acknowledger pagerDutyReference `json:"acknowledger"`
-	} `json:"acknowledgements"`
-}
-
-type pagerDutyReference struct {
-	Summary string `json:"summary"`
-}
-
-// Poll asks for each key's newest incident. Without a token_file it has no answers. On an error the answers so far come with it.
-func (p *pagerDutyNotifier) Poll(ctx context.Context, keys []string) ([]Answer, error) {
-	if p.settings.TokenFile == "" || len(keys) == 0 {
-		return nil, nil
-	}
-	var answers []Answer
-	for _, key := range keys {
-		// The API finds an incident by its alert's key too, where it does not show the key itself.
-		incidents, _, err := p.list(ctx, url.Values{"incident_key": {key}, "date_range": {"all"}, "sort_by": {"created_at:desc"}, "limit": {"10"}})
-		if err != nil {
-			return answers, err
-		}
-		var newest *pagerDutyIncident
-		for i := range incidents {
-			if in := &incidents[i]; (in.IncidentKey == "" || in.IncidentKey == key) && (newest == nil || in.CreatedAt.After(newest.CreatedAt)) {
-				newest = in
-			}
-		}
-		if newest == nil {
-			continue
-		}
-		a := Answer{Key: key, By: newest.LastChangeBy.Summary, At: newest.LastChange}
-		switch newest.Status {
-		case "acknowledged":
-			a.State = incident.Acknowledged
-			var latest time.Time // other changes of the status say nothing of when somebody took it
-			for _, ack := range newest.Acknowledgements {
-				if ack.At.After(latest) {
-					latest, a.At = ack.At, ack.At
-					a.By = cmp.Or(ack.Acknowledger.Summary, a.By)
-				}
-			}
-		case "resolved":
-			a.State = incident.Resolved
-			if a.At.IsZero() {
-				a.At = newest.ResolvedAt
-			}
-		default:
-			continue
-		}
-		if a.By = words.Clean(a.By, maxWho); a.By == "" {
-			a.By = "PagerDuty"
-		}
-		answers = append(answers, a)
-	}
-	return answers, nil
-}
-
-// Adopt looks among PagerDuty's open incidents for one whose key holds the hash; of several the newest. Without a token_file
-// it finds nothing.
-func (p *pagerDutyNotifier) Adopt(ctx context.Context, hash string) (string, string, bool, error) {
-	if p.settings.TokenFile == "" {
-		return "", "", false, nil
-	}
-	query := url.Values{"statuses[]": {"triggered", "acknowledged"}, "date_range": {"all"}, "sort_by": {"created_at:desc"}, "limit": {"100"}}
-	if p.settings.Service != "" {
-		query.Set("service_ids[]", p.settings.Service)
-	}
-	for page := range 20 {
-		query.Set("offset", fmt.Sprint(page*100))
-		incidents, more, err := p.list(ctx, query)
-		if err != nil {
-			return "", "", false, err
-		}
-		for i := range incidents {
-			keys := []string{incidents[i].IncidentKey}
-			if keys[0] == "" {
-				if keys, err = p.alertKeys(ctx, incidents[i].ID); err != nil {
-					return "", "", false, err
-				}
-			}
-			for _, key := range keys {
-				if ourKey.MatchString(key) && incident.HashOf(key) == hash {
-					return key, key, true, nil
-				}
-			}
-		}
-		if !more {
-			break
-		}
-	}
-	return "", "", false, nil
-}
-
-// list asks for incidents.
-func (p *pagerDutyNotifier) list(ctx context.Context, query url.Values) ([]pagerDutyIncident, bool, error) {
-	var answer struct {
-		Incidents []pagerDutyIncident `json:"incidents"`
-		More      bool                `json:"more"`
-	}
-	err := p.get(ctx, "/incidents?"+query.Encode(), &answer)
-	return answer.Incidents, answer.More, err
-}
-
-// alertKeys are the keys of an incident's alerts: where a service makes alerts, its incidents show no key of their own.
-func (p *pagerDutyNotifier) alertKeys(ctx context.Context, id string) ([]string, error) {
-	var answer struct {
-		Alerts []struct {
-			Key string `json:"alert_key"`
-		} `json:"alerts"`
-	}
-	if err := p.get(ctx, "/incidents/"+url.PathEscape(id)+"/alerts?limit=25", &answer); err != nil {
-		return nil, err
-	}
-	var keys []string
-	for _, a := range answer.Alerts {
-		keys = append(keys, a.Key)
-	}
-	return keys, nil
-}
-
-// get asks the REST API.
-func (p *pagerDutyNotifier) get(ctx context.Context, path string, into any) error {
-	token, err := setting.ReadSecret(p.settings.TokenFile)
-	if err != nil {
-		return fmt.Errorf("open token of receiver %s: %w", p.receiver, err)
-	}
-	header := http.Header{"Accept": {"application/vnd.pagerduty+json;version=2"}, "Authorization": {"Token token=" + token.Reveal()}, "User-Agent": {"tocsin"}}
-	resp, answer, err := exchange(ctx, p.http, http.MethodGet, p.api+path, header, nil)
-	if err != nil {
-		return fmt.Errorf("ask PagerDuty: %w", err)
-	}
-	switch {
-	case resp.StatusCode == http.StatusOK:
-		if err := json.Unmarshal(answer, into); err != nil {
-			return fmt.Errorf("read PagerDuty's answer: %w", err)
-		}
-		return nil
-	case resp.StatusCode == http.StatusTooManyRequests:
-		return Later{errors.New("ask PagerDuty: it is asked too often"), retryAfter(resp.Header, time.Now(), time.Minute)}
-	case resp.StatusCode == http.StatusUnauthorized, resp.StatusCode == http.StatusForbidden, resp.StatusCode == http.StatusPaymentRequired:
-		return Permanent{fmt.Errorf("ask PagerDuty: it refuses the token of receiver %s (%d): %s", p.receiver, resp.StatusCode, excerpt(answer, token))}
-	}
-	return fmt.Errorf("ask PagerDuty: it answers %d: %s", resp.StatusCode, excerpt(answer, token))
 }

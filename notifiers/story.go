@@ -290,7 +290,9 @@ func (s *story) plain(n *Notice) string {
 		if len(s.evidence) > 0 {
 			line(s.line)
 		}
-		line("In the thread of: " + s.title)
+		if n.Parent != "" || n.Reason != incident.ReasonResolved { // a digest is in no thread
+			line("In the thread of: " + s.title)
+		}
 	case n.Kind == incident.CallAcknowledge, n.Kind == incident.CallResolve:
 		line(s.icon + " " + s.title)
 		line(s.state)

@@ -70,7 +70,8 @@ type Notification struct {
 	SentRevision int64 `json:"sent_revision,omitempty"`
 
 	State NotificationState `json:"state"`
-	// Cause says why it was cancelled: acknowledged, resolved, superseded, merged, held, operator.
+	// Cause says why it was cancelled: acknowledged, resolved, superseded ("superseded by storm ID" of a page that a storm's stands for),
+	// merged, held, operator; of what is no page also refused, digest (told in a target's digest), or "rolled into ID" (the post that says it).
 	Cause     string    `json:"cause,omitempty"`
 	CreatedAt time.Time `json:"created_at"`
 	// Due is when it is to be tried (again).

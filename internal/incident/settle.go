@@ -230,9 +230,12 @@ func (s *settling) revised(row *Notification) {
 	if s.inc.State == Resolved {
 		row.Reason = ReasonResolved
 	}
-	if row.State == Sent {
+	switch {
+	case row.State == Sent:
 		row.State, row.Due = Pending, s.b.now.Add(EditDelay)
 		row.Attempts, row.Unclear = 0, false
+	case row.State == Cancelled && !s.over() && !s.inc.held(row.Target): // what was given up, or told in a digest, has something new to say
+		row.State, row.Cause, row.Due, row.Attempts = Pending, "", s.b.now, 0
 	}
 	s.out.Save = append(s.out.Save, row)
 }

@@ -20,6 +20,8 @@ type answer struct {
 	unclear bool
 	// found says that nothing was sent: an earlier attempt had arrived. adopted says that an earlier life had told.
 	found, adopted bool
+	// untold says that no attempt arrived, and that none was made now: a digest tells it.
+	untold bool
 }
 
 // call makes the attempt: it looks for what an earlier attempt, or an earlier life, has done, and sends what is left to do.
@@ -33,6 +35,8 @@ func (o *Outbox) call(ctx context.Context, a *attempt) answer {
 		switch {
 		case found:
 			return answer{receipt: receipt, found: true}
+		case err == nil && a.stale:
+			return answer{untold: true}
 		case err == nil:
 			out.unclear = false
 		case !page && !notifiers.IsPermanent(err):

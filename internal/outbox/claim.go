@@ -17,8 +17,9 @@ type attempt struct {
 	row    incident.Notification
 	target Target
 	notice notifiers.Notice
-	// look says that an earlier attempt may have arrived and must be looked for, adopt that an earlier life may have told.
-	look, adopt bool
+	// look says that an earlier attempt may have arrived and must be looked for, adopt that an earlier life may have told; stale that a
+	// message which did not arrive is left to a digest.
+	look, adopt, stale bool
 	// revision is the one that a message shows.
 	revision int64
 }
@@ -66,7 +67,12 @@ func (o *Outbox) secondPath(ctx context.Context, tx *store.Tx, now time.Time, ta
 		if why == "" {
 			why = "no answer yet"
 		}
-		_, err := tx.AddNotification(ctx, &incident.Notification{
+		err := tx.Report(ctx, store.Trouble{Kind: pageUnheard, At: now, Labels: map[string]string{"receiver": c.Target},
+			Text: fmt.Sprintf("no answer for %s: %s", waited.Truncate(time.Second), why)})
+		if err != nil {
+			return err
+		}
+		_, err = tx.AddNotification(ctx, &incident.Notification{
 			Incident: c.Incident, Target: o.o.Fallback, Kind: incident.Call, Round: c.Round, Key: c.Key, Reason: incident.ReasonEscalated, Rings: true,
 			Text:  fmt.Sprintf("the page to %s has not been accepted for %s: %s", c.Target, waited.Truncate(time.Second), why),
 			State: incident.Pending, CreatedAt: now, Due: now,
@@ -115,15 +121,8 @@ func (c *claimer) first(ctx context.Context, target string) (*attempt, error) {
 }
 
 func (c *claimer) considerID(ctx context.Context, incidentID string, id int64) (*attempt, error) {
-	if c.incidents[incidentID] == nil {
-		inc, err := c.tx.Incident(ctx, incidentID)
-		if err != nil {
-			return nil, err
-		}
-		if c.rows[incidentID], err = c.tx.Notifications(ctx, incidentID); err != nil {
-			return nil, err
-		}
-		c.incidents[incidentID] = &inc
+	if err := c.load(ctx, incidentID); err != nil {
+		return nil, err
 	}
 	for i := range c.rows[incidentID] {
 		if n := &c.rows[incidentID][i]; n.ID == id {
@@ -131,6 +130,22 @@ func (c *claimer) considerID(ctx context.Context, incidentID string, id int64) (
 		}
 	}
 	return nil, fmt.Errorf("notification %d: %w", id, store.ErrNotFound)
+}
+
+// load reads an incident and its rows, once.
+func (c *claimer) load(ctx context.Context, incidentID string) error {
+	if c.incidents[incidentID] != nil {
+		return nil
+	}
+	inc, err := c.tx.Incident(ctx, incidentID)
+	if err != nil {
+		return err
+	}
+	if c.rows[incidentID], err = c.tx.Notifications(ctx, incidentID); err != nil {
+		return err
+	}
+	c.incidents[incidentID] = &inc
+	return nil
 }
 
 // consider claims a row if it is due and may go out now. If not, it is left so that it is not due at now any more.
@@ -152,7 +167,7 @@ func (c *claimer) consider(ctx context.Context, n *incident.Notification) (*atte
 	if !known {
 		err := errors.New("there is no receiver of that name in the configuration any more")
 		n.Attempts++
-		if err := refused(ctx, c.tx, c.now, n, err); err != nil {
+		if err := c.o.refused(ctx, c.tx, c.now, n, err); err != nil {
 			return nil, err
 		}
 		return nil, c.tx.SaveNotification(ctx, n)
@@ -167,10 +182,13 @@ func (c *claimer) consider(ctx context.Context, n *incident.Notification) (*atte
 		return nil, c.tx.SaveNotification(ctx, n)
 	}
 	until, taken, err := c.wait(ctx, n)
-	if err != nil || taken != nil {
+	if err != nil || taken != nil || n.State == incident.Cancelled { // what it waited for has taken it along
 		return taken, err
 	}
 	if until.IsZero() {
+		if told, err := c.digested(ctx, n, target); err != nil || told {
+			return nil, err
+		}
 		g, err := c.gate(ctx, n.Target)
 		if err != nil {
 			return nil, err
@@ -273,6 +291,9 @@ func (c *claimer) waitUntil(n, other *incident.Notification) time.Time {
 
 // take claims a row that may go out.
 func (c *claimer) take(ctx context.Context, n *incident.Notification, target Target) (*attempt, error) {
+	if err := c.rollUp(ctx, n); err != nil {
+		return nil, err
+	}
 	inc := c.incidents[n.Incident]
 	n.State, n.Epoch = incident.InFlight, c.o.store.Epoch()
 	n.Attempts++
@@ -280,11 +301,13 @@ func (c *claimer) take(ctx context.Context, n *incident.Notification, target Tar
 	if err := c.tx.SaveNotification(ctx, n); err != nil {
 		return nil, err
 	}
-	a := &attempt{row: *n, target: target, revision: max(inc.Revision, n.Wanted), look: n.Unclear && n.Receipt == "" && target.finder(n) != nil}
+	a := &attempt{row: *n, target: target, revision: max(inc.Revision, n.Wanted), look: n.Unclear && n.Receipt == "" && target.finder(n) != nil,
+		stale: isStale(n, inc, target, c.now)}
 	first := n.Kind == incident.Message && n.Receipt == "" && n.SentAt.IsZero() || n.Kind == incident.Call && n.Round == 1 && target.Traits.Pages
 	_, adopter := target.Notifier.(notifiers.Adopter)
 	a.adopt = first && adopter && c.now.Sub(c.o.store.Born()) < young
 	a.notice = notifiers.Notice{Notification: *n, Incident: *inc, Now: c.now, Parent: c.parent(n, target)}
+	a.notice.Text = late(n, inc, c.now)
 	if n.Kind == incident.Message {
 		a.notice.Rings = a.notice.Parent == ""
 	}
@@ -302,7 +325,10 @@ func (c *claimer) take(ctx context.Context, n *incident.Notification, target Tar
 		return a, nil
 	}
 	var err error
-	a.notice.Event, err = c.tx.Event(ctx, n.Event)
+	var rolled bool
+	if a.notice.Event, rolled, err = said(ctx, c.tx, n, c.rows[n.Incident]); rolled {
+		a.notice.Text = a.notice.Event.Text
+	}
 	return a, err
 }
 

@@ -27,10 +27,19 @@ func (o *Outbox) mark(ctx context.Context, now time.Time, a *attempt, out answer
 		if n.Epoch != a.row.Epoch || n.Attempts != a.row.Attempts || n.State == incident.Sent {
 			return nil
 		}
-		if out.err != nil {
+		switch {
+		case out.untold:
+			n.Unclear, n.Due = false, now
+			if n.State != incident.Cancelled {
+				n.State = incident.Pending
+			}
+		case out.err != nil:
 			err = o.failed(ctx, tx, now, &n, a, out)
-		} else {
+		default:
 			err = o.accepted(ctx, tx, now, &n, a, out)
+		}
+		if err == nil {
+			err = o.verdict(ctx, tx, now, &n, a.row.RefusedAt, out)
 		}
 		if err != nil {
 			return fmt.Errorf("mark notification %d: %w", n.ID, err)
@@ -151,7 +160,7 @@ func (o *Outbox) failed(ctx context.Context, tx *store.Tx, now time.Time, n *inc
 		n.Due = until
 	case notifiers.IsPermanent(out.err):
 		again := n.RefusedAt.IsZero() && n.Kind == incident.Message && n.Receipt != ""
-		if err := refused(ctx, tx, now, n, out.err); err != nil {
+		if err := o.refused(ctx, tx, now, n, out.err); err != nil {
 			return err
 		}
 		if again { // the message that was to be edited may be gone: if it cannot be found, it is posted anew
@@ -169,10 +178,13 @@ func (o *Outbox) failed(ctx context.Context, tx *store.Tx, now time.Time, n *inc
 	return nil
 }
 
-// refused is for a row that was refused for good: the timeline tells it once, and it is tried again seldom; what is no page is
-// given up after a day.
-func refused(ctx context.Context, tx *store.Tx, now time.Time, n *incident.Notification, why error) error {
+// refused is for a row that was refused for good: the timeline tells it once, the fallback says what matters in its place, and it is
+// tried again seldom; what is no page is given up after a day.
+func (o *Outbox) refused(ctx context.Context, tx *store.Tx, now time.Time, n *incident.Notification, why error) error {
 	n.State, n.Due, n.LastError = incident.Pending, now.Add(refusedEvery), bounded(why.Error())
+	if err := o.instead(ctx, tx, now, n); err != nil {
+		return err
+	}
 	if n.RefusedAt.IsZero() {
 		n.RefusedAt = now
 		return tx.AppendEvent(ctx, &incident.Event{Incident: n.Incident, At: now, Kind: incident.EventFailed,

@@ -124,7 +124,7 @@ func isCall(n *incident.Notification) bool {
 
 // report says what came of an attempt.
 func (o *Outbox) report(now time.Time, a *attempt, answer answer, marked bool) {
-	silent := answer.found || answer.adopted && a.row.Kind == incident.Call // nothing was said by this attempt
+	silent := answer.found || answer.untold || answer.adopted && a.row.Kind == incident.Call // nothing was said by this attempt
 	switch {
 	case answer.err != nil:
 		o.o.Log.Warn("notification not accepted", "target", a.row.Target, "kind", string(a.row.Kind), "incident", a.row.Incident,

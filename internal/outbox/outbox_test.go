@@ -182,7 +182,7 @@ func TestAMessageThatIsGoneIsPostedAnew(t *testing.T) {
 	w.incident("a", incident.Open, 1)
 	w.add(message("a", "ops", 1))
 	w.run(1)
-	w.ops.taken, w.ops.receipts = nil, nil // somebody has deleted it
+	w.ops.taken, w.ops.receipts = nil, nil                                               // somebody has deleted it
 	w.ops.before = failing(2, notifiers.Permanent{Err: errors.New("message_not_found")}) // the post, then the edit
 	w.want("a", "ops", 2)
 	w.post("a", "ops", "under the new one")

@@ -42,6 +42,8 @@ var (
 	selectUnheard = selectNotifications + " WHERE state IN ('pending', 'inflight') AND kind = 'call' AND target <> $1 AND " +
 		"incident IN (SELECT id FROM incidents WHERE state = 'open') AND NOT EXISTS (SELECT 1 FROM notifications f WHERE " +
 		"f.incident = notifications.incident AND f.round = notifications.round AND f.kind = 'call' AND f.target = $1) ORDER BY created_at, id"
+	selectUntold = selectNotifications + " WHERE state = 'pending' AND target = $1 AND kind = 'message' AND receipt = '' AND sent_at IS NULL AND " +
+		"incident IN (SELECT id FROM incidents WHERE state = 'resolved') ORDER BY created_at, id"
 	insertNotification = "INSERT INTO notifications (" + notificationColumns.list() + ") VALUES (" + notificationColumns.values() +
 		") ON CONFLICT (incident, round, kind, target, event, key) DO NOTHING RETURNING id"
 	updateNotification = "UPDATE notifications SET " +
@@ -184,6 +186,40 @@ func (tx *Tx) DelayNotifications(ctx context.Context, target string, calls bool,
 		return fmt.Errorf("put off notifications for %s: %w", target, err)
 	}
 	return nil
+}
+
+// HastenNotifications lets what waits at a target after an attempt be tried at now, because the target takes again what it is sent;
+// what it refused for good only if refused is set. What may still be on its way waits until it cannot be.
+func (tx *Tx) HastenNotifications(ctx context.Context, target string, refused bool, now time.Time) error {
+	text := "UPDATE notifications SET due = $2 WHERE state = 'pending' AND target = $1 AND due > $2 AND attempts > 0 AND " +
+		"(NOT unclear OR deadline IS NULL OR deadline <= $2)"
+	if !refused {
+		text += " AND refused_at IS NULL"
+	}
+	if _, err := tx.exec(ctx, text, target, stamp(now)); err != nil {
+		return fmt.Errorf("hasten notifications for %s: %w", target, err)
+	}
+	return nil
+}
+
+// Refused says whether another row than that of id waits at a target because it was refused for good.
+func (tx *Tx) Refused(ctx context.Context, target string, id int64) (bool, error) {
+	_, found, err := first(ctx, tx, func(r row, id *int64) error { return r.Scan(id) },
+		"SELECT id FROM notifications WHERE state = 'pending' AND target = $1 AND refused_at IS NOT NULL AND id <> $2 LIMIT 1", target, id)
+	if err != nil {
+		return false, fmt.Errorf("read what %s refused: %w", target, err)
+	}
+	return found, nil
+}
+
+// UntoldMessages are the messages to a target of which none is known to have arrived, and whose incident is resolved meanwhile. Oldest
+// first.
+func (tx *Tx) UntoldMessages(ctx context.Context, target string) ([]incident.Notification, error) {
+	all, err := list(ctx, tx, scanNotification, selectUntold, target)
+	if err != nil {
+		return nil, fmt.Errorf("read untold messages for %s: %w", target, err)
+	}
+	return all, nil
 }
 
 // UnsettledCalls are the calls that were sent or may be on their way, of incidents that are open or acknowledged: what a pager
