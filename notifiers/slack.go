@@ -238,7 +238,7 @@ func (s *slackNotifier) channel() string {
 	if s.id != "" {
 		return s.id
 	}
-	if slackID.MatchString(s.settings.Channel) {
+	if slackID.MatchString(s.settings.Channel) || slackUser.MatchString(s.settings.Channel) {
 		return s.settings.Channel
 	}
 	return "#" + strings.TrimPrefix(s.settings.Channel, "#")

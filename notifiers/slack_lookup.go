@@ -130,6 +130,9 @@ func search(ctx context.Context, client *slack.Client, channel, ts, oldest strin
 // channelID is the channel's id: the setting, what an answer told, or by its name among the bot's own channels.
 func (s *slackNotifier) channelID(ctx context.Context, client *slack.Client) (string, error) {
 	name := s.channel()
+	if slackUser.MatchString(name) {
+		return s.direct(ctx, client, name)
+	}
 	if !strings.HasPrefix(name, "#") {
 		return name, nil
 	}

@@ -63,6 +63,8 @@ func TestConfigurationReference(t *testing.T) {
 	check("People", config.Person{})
 	check("Schedules", escalation.Schedule{})
 	check("overrides", escalation.Override{})
+	check("ical", escalation.ICal{})
+	check("prow_oncall", escalation.ProwOncall{})
 	check("Time intervals", routing.Interval{}, routing.TimeRange{})
 	check("Routes", routing.Route{})
 	check("Escalation", escalation.Policy{})

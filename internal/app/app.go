@@ -266,6 +266,7 @@ func (a *App) Run(ctx context.Context) error {
 	run(a.pollLoop)
 	run(a.presentLoop)
 	run(a.auditLoop)
+	run(a.importLoop)
 	a.mu.Lock()
 	a.reading, a.work = ctx, work
 	a.startOutbox(work)

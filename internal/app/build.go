@@ -41,6 +41,8 @@ type Plan struct {
 	People    map[string]notifiers.Person
 	// Heartbeat says where it is told that tocsin lives; nil for nowhere.
 	Heartbeat *heartbeat.Settings
+	// Direct are the ways to tell people directly, by the name of their target.
+	Direct map[string]Direct
 	// Warnings are what is not wrong but probably not meant.
 	Warnings config.Errors
 }
@@ -71,7 +73,7 @@ func load(path string) (*Plan, config.Errors) {
 	file, errs := config.Load(path)
 	l := &loading{file: file, errs: errs, plan: &Plan{File: file, Sources: map[string]sources.Spec{}, Kinds: map[string]string{},
 		Receivers: map[string]notifiers.Spec{}, Policies: map[string]*escalation.Plan{}, Rotas: map[string]*escalation.Rota{},
-		People: map[string]notifiers.Person{}, Holding: &routing.Holding{}}}
+		People: map[string]notifiers.Person{}, Direct: map[string]Direct{}, Holding: &routing.Holding{}}}
 	if len(errs) > 0 && file.Root.IsZero() {
 		return l.plan, errs
 	}
@@ -185,29 +187,13 @@ func (l *loading) templates() []string {
 	return texts
 }
 
-func (l *loading) people() {
-	var people []escalation.Person
-	for _, name := range slices.Sorted(maps.Keys(l.file.People)) {
-		p := l.file.People[name]
-		l.plan.People[name] = notifiers.Person{Name: name, Slack: p.Slack, PagerDuty: p.PagerDuty}
-		people = append(people, escalation.Person{Name: name, Aliases: []string{p.GitHub, p.Email}})
-	}
-	for name, n := range l.file.Schedules {
-		var s escalation.Schedule
-		mistakes := config.Decode(n, &s)
-		rota, errs := escalation.NewRota(s, people, l.intervals)
-		l.locate(n, mistakes, errs)
-		l.plan.Rotas[name] = rota
-	}
-}
-
 func (l *loading) routes() {
 	receivers := slices.Sorted(maps.Keys(l.file.Receivers))
-	intervals := l.intervals
+	intervals, known := l.intervals, l.callable(receivers)
 	for name, n := range l.file.Escalation {
 		var p escalation.Policy
 		mistakes := config.Decode(n, &p)
-		plan, errs := escalation.NewPlan(p, escalation.Known{Receivers: receivers, Schedules: slices.Sorted(maps.Keys(l.file.Schedules)), Intervals: intervals})
+		plan, errs := escalation.NewPlan(p, known)
 		l.locate(n, mistakes, errs)
 		l.plan.Policies[name] = plan
 	}
@@ -336,7 +322,7 @@ func filesOf(f *config.File, pattern string, builtin fs.FS) ([]namedFile, error)
 // traits are those of the receivers, as incidents need them.
 func (p *Plan) traits() map[string]incident.Traits {
 	out := map[string]incident.Traits{}
-	for name, spec := range p.Receivers {
+	for name, spec := range p.specs() {
 		out[name] = incident.Traits(spec.Traits())
 	}
 	return out
@@ -370,7 +356,7 @@ func (p *Plan) escalation(desk *store.Desk) escalation.Program {
 // targets makes the notifiers of the receivers.
 func (p *Plan) targets() (map[string]outbox.Target, error) {
 	out := map[string]outbox.Target{}
-	for name, spec := range p.Receivers {
+	for name, spec := range p.specs() {
 		n, err := spec.New(name)
 		if err != nil {
 			return nil, fmt.Errorf("make receiver %s: %w", name, err)

@@ -184,6 +184,9 @@ func (p *Plan) url(id string) string {
 
 // kindOf is a receiver's kind of notifier.
 func (p *Plan) kindOf(receiver string) string {
+	if direct, ok := p.Direct[receiver]; ok {
+		receiver = direct.Via
+	}
 	if m := p.File.Receivers[receiver].Members(); len(m) > 0 {
 		return m[0].Key
 	}

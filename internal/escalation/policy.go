@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"tocsin/internal/incident"
@@ -18,18 +19,56 @@ type Policy struct {
 	// Repeat is how many more times all steps are run, each time Every after the time before.
 	Repeat int              `yaml:"repeat"`
 	Every  setting.Duration `yaml:"every"`
+	// Escalates says who calls on until somebody has it: tocsin, if left out, or the pager, which is then rung once and goes on by
+	// its own rules.
+	Escalates Escalates `yaml:"escalates"`
+	// Gap is what happens to a step while there is nobody to call, in place of what the schedules say; given, it holds for steps
+	// outside of their during too.
+	Gap Gap `yaml:"gap"`
 }
+
+// Escalates says who calls on until somebody has it.
+type Escalates string
+
+// ByTocsin is what policies are for; ByPager leaves it to the pager.
+const (
+	ByTocsin Escalates = "tocsin"
+	ByPager  Escalates = "pager"
+)
 
 // Step is one step of a policy.
 type Step struct {
 	// After counts from the policy's start, in a repetition from the repetition's.
 	After setting.Duration `yaml:"after"`
-	// Notify names the receivers that are told.
+	// Notify names the receivers that are told. schedule:NAME is whoever is on call, person:NAME one of people: each is told directly.
 	Notify []string `yaml:"notify"`
 	// Mention names a schedule: who is on call is mentioned in the incident's thread.
 	Mention string `yaml:"mention"`
 	// During names time intervals: outside of all of them the step waits until one begins. It holds up no other step.
 	During []string `yaml:"during"`
+}
+
+// What begins a name in notify that is no receiver's.
+const (
+	schedulePrefix = "schedule:"
+	personPrefix   = "person:"
+)
+
+// PersonTarget is the name of the target by which a person is told directly.
+func PersonTarget(name string) string { return personPrefix + name }
+
+// Schedules are those whose people the step calls or mentions, each once.
+func (s *Step) Schedules() []string {
+	var out []string
+	for _, name := range s.Notify {
+		if schedule, ok := strings.CutPrefix(name, schedulePrefix); ok && !slices.Contains(out, schedule) {
+			out = append(out, schedule)
+		}
+	}
+	if s.Mention != "" && !slices.Contains(out, s.Mention) {
+		out = append(out, s.Mention)
+	}
+	return out
 }
 
 // What is not worth a setting.
@@ -69,6 +108,10 @@ func (p *Policy) Validate() []setting.FieldError {
 		}
 		last = max(last, s.After)
 	}
+	if text, ok := p.Gap.check(); !ok {
+		wrong("gap", "%s", text)
+	}
+	errs = append(errs, p.byPager()...)
 	switch {
 	case p.Repeat < 0 || p.Repeat > mostRepeats:
 		wrong("repeat", "%d is not between 0 and %d", p.Repeat, mostRepeats)
@@ -84,11 +127,72 @@ func (p *Policy) Validate() []setting.FieldError {
 	return errs
 }
 
+// byPager says what is wrong with who escalates.
+func (p *Policy) byPager() []setting.FieldError {
+	switch p.Escalates {
+	case "", ByTocsin:
+		return nil
+	case ByPager:
+	default:
+		return []setting.FieldError{{Path: "escalates", Text: fmt.Sprintf("%q is not known: write tocsin or pager", string(p.Escalates))}}
+	}
+	var errs []setting.FieldError
+	if p.Repeat != 0 {
+		errs = append(errs, setting.FieldError{Path: "repeat", Text: "has no meaning where the pager escalates: it is rung once; remove it, or escalates"})
+	}
+	var rung []string
+	for i, s := range p.Steps {
+		for j, name := range s.Notify {
+			if slices.Contains(rung, name) {
+				errs = append(errs, setting.FieldError{Path: fmt.Sprintf("steps.%d.notify.%d", i, j),
+					Text: fmt.Sprintf("%s is rung by a step above it already, and once is all where the pager escalates: remove it, or escalates", name)})
+			}
+			rung = append(rung, name)
+		}
+	}
+	return errs
+}
+
 // Known holds what a policy may name.
 type Known struct {
 	Receivers []string
 	Schedules []string
 	Intervals map[string]routing.Intervals
+	// Pagers are those of the receivers that ring until somebody answers.
+	Pagers []string
+	// People are those who may be told directly, with why they cannot be; "" says that they can.
+	People map[string]string
+	// Crews are the people whom each schedule may have on call, as far as its settings say.
+	Crews map[string][]string
+}
+
+// notified says what is wrong with a name in notify; "" if nothing is.
+func (k *Known) notified(name string) string {
+	if schedule, ok := strings.CutPrefix(name, schedulePrefix); ok {
+		if !slices.Contains(k.Schedules, schedule) {
+			return setting.Unknown("schedule", schedule, k.Schedules)
+		}
+		for _, person := range k.Crews[schedule] {
+			if why := k.People[person]; why != "" {
+				return fmt.Sprintf("%s, of schedule %s, cannot be called: %s", person, schedule, why)
+			}
+		}
+		return ""
+	}
+	if person, ok := strings.CutPrefix(name, personPrefix); ok {
+		why, ok := k.People[person]
+		switch {
+		case !ok:
+			return setting.Unknown("person", person, slices.Collect(maps.Keys(k.People)))
+		case why != "":
+			return fmt.Sprintf("%s cannot be called: %s", person, why)
+		}
+		return ""
+	}
+	if !slices.Contains(k.Receivers, name) {
+		return setting.Unknown("receiver", name, k.Receivers)
+	}
+	return ""
 }
 
 // Plan is a policy that is ready to be asked what is due. It does not change.
@@ -107,9 +211,13 @@ func NewPlan(p Policy, known Known) (*Plan, []setting.FieldError) {
 		}
 	}
 	plan := &Plan{policy: p, during: make([][]routing.Intervals, len(p.Steps))}
+	rings := false
 	for i, s := range p.Steps {
 		for j, name := range s.Notify {
-			check(fmt.Sprintf("steps.%d.notify.%d", i, j), "receiver", name, known.Receivers)
+			if text := known.notified(name); text != "" {
+				errs = append(errs, setting.FieldError{Path: fmt.Sprintf("steps.%d.notify.%d", i, j), Text: text})
+			}
+			rings = rings || slices.Contains(known.Pagers, name)
 		}
 		if s.Mention != "" {
 			check(fmt.Sprintf("steps.%d.mention", i), "schedule", s.Mention, known.Schedules)
@@ -119,10 +227,21 @@ func NewPlan(p Policy, known Known) (*Plan, []setting.FieldError) {
 			plan.during[i] = append(plan.during[i], known.Intervals[name])
 		}
 	}
+	if p.Escalates == ByPager && !rings && len(errs) == 0 {
+		errs = append(errs, setting.FieldError{Path: "escalates", Text: "no step notifies a receiver that pages: name one, or remove escalates"})
+	}
 	if len(errs) > 0 {
 		return nil, errs
 	}
 	return plan, nil
+}
+
+// Escalates says who calls on until somebody has it.
+func (p *Plan) Escalates() Escalates {
+	if p.policy.Escalates == "" {
+		return ByTocsin
+	}
+	return p.policy.Escalates
 }
 
 // Steps are the policy's steps.
@@ -138,7 +257,7 @@ type Due struct {
 	// Pass is how often all steps were run before this; Again says that nobody has answered and the first step is run once more.
 	Pass  int
 	Again bool
-	// Fallback says that all steps have been run and nobody answered: the fallback is to be told.
+	// Fallback says that all steps have been run and nobody answered: the fallback is to be told; with Again, once more.
 	Fallback bool
 }
 
@@ -178,7 +297,7 @@ func (p *Plan) Advance(e incident.Escalation, now time.Time) incident.Escalation
 		// What was missed while nothing ran is not made up for: one call an hour, at the minute that was meant.
 		missed := int64(max(now.Sub(due.At), 0) / again)
 		e.Exhausted, e.Step, e.Pass = true, 0, p.policy.Repeat+1
-		e.Next = p.opens(0, due.At.Add(time.Duration(missed+1)*again))
+		e.Next = p.again(due.At.Add(time.Duration(missed+1) * again))
 		return e
 	}
 	e.Step, e.Pass, e.Next = then.step, then.pass, then.at
@@ -196,8 +315,11 @@ func (p *Plan) next(e incident.Escalation) (Due, call) {
 	if e.Start.IsZero() || e.Next.IsZero() || len(p.policy.Steps) == 0 {
 		return Due{}, call{}
 	}
+	if e.Exhausted && p.policy.Escalates == ByPager {
+		return Due{At: e.Next, Pass: e.Pass, Again: true, Fallback: true}, call{}
+	}
 	if e.Exhausted {
-		return Due{At: p.opens(0, e.Next), Step: &p.policy.Steps[0], Pass: e.Pass, Again: true}, call{}
+		return Due{At: p.again(e.Next), Step: &p.policy.Steps[0], Pass: e.Pass, Again: true}, call{}
 	}
 	calls := p.calls(e)
 	i := 0
@@ -228,7 +350,10 @@ func (p *Plan) calls(e incident.Escalation) []call {
 			case at.Before(held[step]): // it waits already, from a pass before: once is enough
 				continue
 			}
-			held[step] = p.opens(step, at)
+			held[step] = at
+			if p.policy.Gap == "" {
+				held[step] = p.opens(step, at)
+			}
 			calls = append(calls, call{at: held[step], pass: pass, step: step})
 		}
 	}
@@ -244,7 +369,18 @@ func (p *Plan) calls(e incident.Escalation) []call {
 			nobody = further
 		}
 	}
+	if nobody.Before(e.Grace) {
+		nobody = e.Grace
+	}
 	return append(calls, call{at: nobody, pass: p.policy.Repeat + 1})
+}
+
+// again is when the first step is run once more, if it is meant for a time. A gap is told when the step is run.
+func (p *Plan) again(at time.Time) time.Time {
+	if p.policy.Gap != "" || p.policy.Escalates == ByPager {
+		return at
+	}
+	return p.opens(0, at)
 }
 
 // opens is the first instant from at on when the step may be run. A step whose times never come again is not held: better a call

@@ -28,7 +28,9 @@ type Rota struct {
 	// imported are the turns of a calendar, with the name of a person each; published is who oncall.json says is on call.
 	imported  []span
 	published string
-	// Problems say what an import holds that nobody could make sense of.
+	// first is what a file held when the configuration was read.
+	first string
+	// problems say what an import holds that nobody could make sense of.
 	problems []string
 }
 

@@ -16,13 +16,13 @@ type Schedule struct {
 	// Layers are further rotations, each above those before it.
 	Layers []Layer `yaml:"layers"`
 	// ICal takes turns from a calendar: an event's summary is the name of who is on call while it lasts.
-	ICal *ICal `yaml:"-"`
+	ICal *ICal `yaml:"ical"`
 	// ProwOncall takes who is on call now from the oncall.json that Prow's tools publish.
-	ProwOncall *ProwOncall `yaml:"-"`
+	ProwOncall *ProwOncall `yaml:"prow_oncall"`
 	// Overrides put somebody else on call for a while; of two that overlap the later in the list decides.
 	Overrides []Override `yaml:"overrides"`
 	// Gap is what happens to a step that calls this schedule while nobody is on call: fallback, if left out, or hold_until_next.
-	Gap Gap `yaml:"-"`
+	Gap Gap `yaml:"gap"`
 }
 
 // Layer is people who take turns.

@@ -98,39 +98,12 @@ func (e *Escalation) wake(ctx context.Context, tx *store.Tx, due incident.Incide
 		if err != nil {
 			return err
 		}
-		e.climb(book, inc, p, direct(inc), rows, now)
+		c := climbing{ctx: ctx, tx: tx, p: p, book: book, inc: inc, now: now}
+		if err := c.climb(direct(inc), rows); err != nil {
+			return err
+		}
 	}
 	return p.Desk.Settle(ctx, tx, now, book)
-}
-
-// climb takes the next step of an open incident's policy, if it is due.
-func (e *Escalation) climb(book *incident.Book, inc *incident.Incident, p Program, d incident.Direction, rows []incident.Notification, now time.Time) {
-	if d.Policy != inc.Policy { // something holds it now, or the route has changed: settling sees to it
-		book.Progress(inc, inc.Escalation)
-		return
-	}
-	plan := p.Plans[inc.Policy]
-	if plan == nil { // the policy is gone: routing anew finds another, or none
-		esc := inc.Escalation
-		esc.Next = time.Time{}
-		book.Progress(inc, esc)
-		return
-	}
-	esc, held := unheard(inc, rows, now)
-	if held {
-		book.Progress(inc, esc)
-		return
-	}
-	inc.Escalation = esc
-	due := plan.Due(inc.Escalation)
-	if due.At.IsZero() || due.At.After(now) {
-		book.Progress(inc, plan.Aim(inc.Escalation))
-		return
-	}
-	if r, ok := ringing(inc, due, p, now); ok {
-		book.Ring(inc, r)
-	}
-	book.Progress(inc, plan.Advance(inc.Escalation, now))
 }
 
 // The steps of a policy count from the first call of the round before that somebody's provider accepted: who was not rung cannot
@@ -171,36 +144,6 @@ func unheard(inc *incident.Incident, rows []incident.Notification, now time.Time
 		return esc, true
 	}
 	return esc, false
-}
-
-// ringing is what a step rings, and the words for it.
-func ringing(inc *incident.Incident, due Due, p Program, now time.Time) (incident.Ringing, bool) {
-	r := incident.Ringing{Reason: incident.ReasonEscalated, Kind: incident.EventEscalated}
-	waited := now.Sub(inc.Escalation.Start).Round(time.Second)
-	if due.Fallback {
-		r.Kind = incident.EventNobody
-		r.Text = fmt.Sprintf("nobody answered: all steps of %s have been taken, %s after its start", inc.Policy, shortly(waited))
-		if p.Fallback == "" {
-			return r, false
-		}
-		r.Targets = []string{p.Fallback}
-		return r, true
-	}
-	if due.Pass > 0 || due.Again {
-		r.Reason = incident.ReasonRepeated
-	}
-	r.Targets = slices.Clone(due.Step.Notify)
-	if rota := p.Rotas[due.Step.Mention]; rota != nil {
-		r.Mention = rota.OnCall(now)
-	}
-	r.Who = strings.Join(append(slices.Clone(r.Targets), r.Mention...), ", ")
-	switch {
-	case inc.Escalation.News != "":
-		r.Text = inc.Escalation.News
-	case waited > 0:
-		r.Text = "nobody has acknowledged for " + shortly(waited)
-	}
-	return r, true
 }
 
 // shortly is a duration without the zeros at its end: 1h, 30m, 1h30m.

@@ -49,8 +49,8 @@ type SlackEvent struct {
 }
 
 // Slack is a stand-in of Slack's Web API, an http.Handler for the address that a client takes for https://slack.com/api/: it
-// knows auth.test, chat.postMessage, chat.update, conversations.history, conversations.replies and users.conversations, form
-// encoded, and keeps every message. A channel exists as soon as its name is used. It is safe for concurrent use; its fields are
+// knows auth.test, chat.postMessage, chat.update, conversations.history, conversations.open, conversations.replies and
+// users.conversations, form encoded, and keeps every message. A channel exists as soon as its name is used. It is safe for concurrent use; its fields are
 // set before the first request.
 type Slack struct {
 	// Token, if set, is the only one that is let in.
@@ -200,6 +200,13 @@ func (s *Slack) do(method string, r *http.Request, answer map[string]any) (*Slac
 		return nil, s.history(r, answer)
 	case "conversations.replies":
 		return nil, s.replies(r, answer)
+	case "conversations.open":
+		id := s.channel(r.Form.Get("users"))
+		if !strings.HasPrefix(id, "D") {
+			return nil, "user_not_found"
+		}
+		answer["channel"] = map[string]any{"id": id, "is_im": true, "user": r.Form.Get("users")}
+		return nil, ""
 	case "users.conversations":
 		var list []map[string]any
 		for name, id := range s.channels {
@@ -225,6 +232,11 @@ func (s *Slack) channel(name string) string {
 	}
 	if name == "" {
 		return ""
+	}
+	if isSlackID("D"+name[1:]) && (name[0] == 'U' || name[0] == 'W') { // a user: the direct messages with them
+		id := "D" + name[1:]
+		s.channels["@"+name] = id
+		return id
 	}
 	if isSlackID(name) {
 		s.channels[strings.ToLower(name)] = name

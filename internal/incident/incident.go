@@ -241,6 +241,21 @@ type Escalation struct {
 	Counted int `json:"counted,omitempty"`
 	// News names what is new where an acknowledge was taken back; said by the next step.
 	News string `json:"news,omitempty"`
+	// Held are steps that wait because there is nobody to call, and were told to.
+	Held []HeldStep `json:"held,omitempty"`
+	// Grace is until when it is not said that nobody answered, because somebody was called late: by a step that was held.
+	Grace time.Time `json:"grace,omitzero"`
+}
+
+// HeldStep is a step of a policy that waits for somebody to call.
+type HeldStep struct {
+	Step int `json:"step"`
+	Pass int `json:"pass"`
+	// Schedule is that on which nobody is on call; empty if it is the step's own times that it waits for.
+	Schedule string `json:"schedule,omitempty"`
+	// Since is when it was held, Look when it is looked at again.
+	Since time.Time `json:"since"`
+	Look  time.Time `json:"look"`
 }
 
 // EventKind says what happened in a timeline.
@@ -258,6 +273,7 @@ const (
 	EventAckTakenBack EventKind = "acknowledge_taken_back"
 	EventEscalated    EventKind = "escalated"
 	EventNobody       EventKind = "nobody_answered"
+	EventGap          EventKind = "nobody_on_call"
 	EventResolved     EventKind = "resolved"
 	EventReopened     EventKind = "reopened"
 	EventMerged       EventKind = "merged"

@@ -70,9 +70,11 @@ type Ringing struct {
 	Targets []string
 	// Mention holds people to mention in the thread of the incident's message.
 	Mention []string
+	// Aloud says that it speaks in the threads whomever it rings and mentions.
+	Aloud bool
 	// Reason is escalated or repeated.
 	Reason Reason
-	// Kind is EventEscalated or EventNobody.
+	// Kind is EventEscalated, EventNobody or EventGap.
 	Kind EventKind
 	// Who names whom it rings, for the timeline; Text says why.
 	Who, Text string
@@ -118,12 +120,16 @@ func (inc *Incident) schedule() {
 	}
 }
 
-// Waits are the times at which something of the incident is due: the next step of its policy while it is open, the end of an
-// acknowledge, the end of a hold.
+// Waits are the times at which something of the incident is due: the next step of its policy while it is open and those that are
+// held, the end of an acknowledge, the end of a hold.
 func (inc *Incident) Waits() []time.Time {
 	switch inc.State {
 	case Open:
-		return []time.Time{inc.Escalation.Next, inc.Escalation.Recheck}
+		waits := []time.Time{inc.Escalation.Next, inc.Escalation.Recheck}
+		for _, h := range inc.Escalation.Held {
+			waits = append(waits, h.Look)
+		}
+		return waits
 	case Acknowledged:
 		return []time.Time{inc.Acknowledgement.At.Add(Rearm), inc.Escalation.Recheck}
 	case Resolved:

@@ -103,7 +103,7 @@ func (s *settling) over() bool { return s.inc.State == Resolved || s.inc.State =
 func (s *settling) route() {
 	inc := s.inc
 	if s.over() {
-		inc.Escalation.Next, inc.Escalation.Recheck = time.Time{}, time.Time{}
+		inc.Escalation.Next, inc.Escalation.Recheck, inc.Escalation.Held = time.Time{}, time.Time{}, nil
 		inc.Holds = nil // nothing holds the end
 		return
 	}
@@ -129,7 +129,7 @@ func (s *settling) route() {
 	}
 	inc.Escalation.Recheck = d.Recheck
 	if inc.Policy == "" || inc.State == Acknowledged {
-		inc.Escalation.Next = time.Time{}
+		inc.Escalation.Next, inc.Escalation.Held = time.Time{}, nil
 	}
 }
 
@@ -251,7 +251,7 @@ func (s *settling) ringAll() {
 		for _, t := range r.Targets {
 			s.ring(r, t)
 		}
-		if len(r.Mention) == 0 {
+		if len(r.Mention) == 0 && !r.Aloud {
 			continue
 		}
 		for _, t := range s.inc.Receivers { // a mention speaks in the incident's threads, whomever else the step tells
@@ -276,7 +276,7 @@ func (s *settling) ring(r ring, t string) {
 		if s.row(Message, t) == nil {
 			s.addMessage(t, r.Reason)
 			s.told = append(s.told, t)
-			if r.Kind == EventEscalated && len(r.Mention) == 0 {
+			if r.Kind == EventEscalated && len(r.Mention) == 0 && !r.Aloud {
 				return
 			}
 		}

@@ -13,7 +13,7 @@ import (
 var (
 	pureRooms = []string{"lql", "detectors", "incident", "routing", "words"}
 	pureFiles = []string{"rules/evaluator.go", "rules/state.go", "rules/identity.go", "internal/escalation/policy.go", "internal/escalation/schedule.go",
-		"internal/escalation/rota.go"}
+		"internal/escalation/rota.go", "internal/escalation/ical.go", "internal/escalation/import.go"}
 )
 
 var (

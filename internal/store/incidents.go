@@ -153,7 +153,7 @@ func (tx *Tx) saveIncident(ctx context.Context, inc *incident.Incident) error {
 	labels, err1 := nested(inc.Labels, len(inc.Labels) == 0)
 	ack, err2 := nested(inc.Acknowledgement, inc.Acknowledgement == nil)
 	receivers, err3 := nested(inc.Receivers, len(inc.Receivers) == 0)
-	esc, err4 := nested(inc.Escalation, inc.Escalation == incident.Escalation{})
+	esc, err4 := nested(inc.Escalation, false)
 	holds, err5 := nested(inc.Holds, len(inc.Holds) == 0)
 	if err := errors.Join(err1, err2, err3, err4, err5); err != nil {
 		return err

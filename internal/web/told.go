@@ -83,6 +83,7 @@ var eventWords = map[incident.EventKind]struct{ word, tone string }{
 	incident.EventAckTakenBack: {"taken back", "bad"},
 	incident.EventEscalated:    {"escalated", "bad"},
 	incident.EventNobody:       {"nobody answered", "bad"},
+	incident.EventGap:          {"nobody on call", "bad"},
 	incident.EventResolved:     {"resolved", "good"},
 	incident.EventReopened:     {"reopened", "bad"},
 	incident.EventMerged:       {"merged", "plain"},

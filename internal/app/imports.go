@@ -1,0 +1,132 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"time"
+
+	"tocsin/internal/escalation"
+	"tocsin/internal/setting"
+	"tocsin/internal/store"
+)
+
+// maxImport bounds what is read of a calendar, importWithin how long it may take.
+const (
+	maxImport    = 4 << 20
+	importWithin = 20 * time.Second
+)
+
+// importLook is how often it is looked whether a schedule is due to be read: a reload may bring a new one.
+const importLook = 15 * time.Second
+
+// importLoop reads the schedules that are kept elsewhere, each in its time, and keeps copies in the store.
+func (a *App) importLoop(ctx context.Context) {
+	client := &http.Client{Timeout: importWithin}
+	tick := time.NewTicker(importLook)
+	defer tick.Stop()
+	for {
+		plan := a.generationNow().plan
+		for name, rota := range plan.Rotas {
+			if err := a.importSchedule(ctx, client, plan, name, rota, time.Now()); err != nil && ctx.Err() == nil {
+				a.o.Log.Error("the copy of a schedule cannot be kept: trying again", "schedule", name, "error", err)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// importSchedule reads one schedule if it is kept elsewhere and due. An error is the store's.
+func (a *App) importSchedule(ctx context.Context, client *http.Client, plan *Plan, name string, rota *escalation.Rota, now time.Time) error {
+	from, ok := rota.Import()
+	if !ok {
+		return nil
+	}
+	var have escalation.Copy
+	err := a.store.View(ctx, func(tx *store.Tx) (err error) {
+		have, err = escalation.ReadCopy(ctx, tx, name, from.Place())
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	last := have.FetchedAt
+	if have.FailedAt.After(last) {
+		last = have.FailedAt
+	}
+	// A clock that was set back does not keep a copy fresh for longer.
+	if now.Before(last.Add(from.Every)) && !last.After(now) {
+		return nil
+	}
+	got := have
+	got.Of = from.Place()
+	body, err := plan.fetch(ctx, client, from)
+	if err == nil {
+		_, err = rota.Reading(body, now)
+	}
+	if err != nil {
+		got.Error, got.FailedAt = err.Error(), now
+		if have.Error != got.Error {
+			a.o.Log.Warn("a schedule cannot be imported: the last good copy stays in force", "schedule", name, "copied", have.FetchedAt, "error", err)
+		}
+	} else {
+		got.Body, got.FetchedAt, got.Error, got.FailedAt = string(body), now, "", time.Time{}
+	}
+	return a.store.Update(ctx, func(tx *store.Tx) error { return escalation.SaveCopy(ctx, tx, name, got) })
+}
+
+// fetch reads what is at a place. Its errors do not tell the address, which may be a secret.
+func (p *Plan) fetch(ctx context.Context, client *http.Client, from escalation.Import) ([]byte, error) {
+	if from.File != "" {
+		f, err := os.Open(p.File.Resolve(from.File))
+		if err != nil {
+			return nil, fmt.Errorf("read the calendar: %w", err)
+		}
+		defer f.Close() // nothing was written
+		return bounded(f)
+	}
+	address := setting.Secret(from.URL)
+	if from.URLFile != "" {
+		var err error
+		if address, err = setting.ReadSecret(p.File.Resolve(from.URLFile)); err != nil {
+			return nil, err
+		}
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address.Reveal(), nil)
+	if err != nil || request.URL.Host == "" {
+		return nil, errors.New("its address is no URL")
+	}
+	request.Header.Set("User-Agent", "tocsin")
+	answer, err := client.Do(request)
+	if err != nil {
+		var of *url.Error
+		if errors.As(err, &of) {
+			err = of.Err
+		}
+		return nil, fmt.Errorf("ask for it: %w", err)
+	}
+	defer answer.Body.Close() // it is read or given up
+	if answer.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("ask for it: the answer is %d", answer.StatusCode)
+	}
+	return bounded(answer.Body)
+}
+
+func bounded(r io.Reader) ([]byte, error) {
+	body, err := io.ReadAll(io.LimitReader(r, maxImport+1))
+	if err != nil {
+		return nil, fmt.Errorf("read it: %w", err)
+	}
+	if len(body) > maxImport {
+		return nil, fmt.Errorf("it is longer than %d MiB", maxImport>>20)
+	}
+	return body, nil
+}

@@ -1,0 +1,129 @@
+package app
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"tocsin/internal/config"
+	"tocsin/internal/escalation"
+	"tocsin/notifiers"
+)
+
+// Direct is a way to tell one person: that of the receiver Via, whose account it uses.
+type Direct struct {
+	Via  string
+	Spec notifiers.Spec
+}
+
+// people reads who can be called, how each can be told directly, and the schedules.
+func (l *loading) people() {
+	var people []escalation.Person
+	for _, name := range slices.Sorted(maps.Keys(l.file.People)) {
+		p := l.file.People[name]
+		person := notifiers.Person{Name: name, Slack: p.Slack, PagerDuty: p.PagerDuty}
+		l.plan.People[name] = person
+		people = append(people, escalation.Person{Name: name, Aliases: []string{p.GitHub, p.Email}})
+		for _, receiver := range slices.Sorted(maps.Keys(l.plan.Receivers)) {
+			if via, ok := l.plan.Receivers[receiver].(notifiers.Personal); ok {
+				if spec, ok := via.To(person); ok {
+					l.plan.Direct[escalation.PersonTarget(name)] = Direct{Via: receiver, Spec: spec}
+					break
+				}
+			}
+		}
+	}
+	for name, n := range l.file.Schedules {
+		var s escalation.Schedule
+		mistakes := config.Decode(n, &s)
+		rota, errs := escalation.NewRota(s, people, l.intervals)
+		l.locate(n, mistakes, errs)
+		if rota != nil {
+			rota = l.imported(n, rota)
+		}
+		l.plan.Rotas[name] = rota
+	}
+}
+
+// imported reads the calendar of a schedule that is a file: what is wrong with it is found with the rest. What is read from elsewhere is
+// read by who serves.
+func (l *loading) imported(n config.Node, rota *escalation.Rota) *escalation.Rota {
+	from, ok := rota.Import()
+	if !ok || from.File == "" {
+		return rota
+	}
+	path, at := l.file.Resolve(from.File), n.At("ical.file")
+	body, err := os.ReadFile(path)
+	if err != nil {
+		l.errs = append(l.errs, at.Errorf("read the calendar: %v", err))
+		return rota
+	}
+	with, err := rota.Reading(body, time.Now())
+	if err != nil {
+		l.errs = append(l.errs, placed(path, err))
+		return rota
+	}
+	for _, problem := range with.Problems() {
+		l.plan.Warnings = append(l.plan.Warnings, at.Errorf("%s", problem))
+	}
+	return rota.StartingWith(body)
+}
+
+var atLine = regexp.MustCompile(`^line ([0-9]+): `)
+
+// placed gives an error that begins with its line the place in its file.
+func placed(path string, err error) config.Error {
+	text, line := err.Error(), 1
+	if m := atLine.FindStringSubmatch(text); m != nil {
+		line, _ = strconv.Atoi(m[1]) // digits, and few
+		text = strings.TrimPrefix(text, m[0])
+	}
+	return config.Position{File: path, Line: line, Column: 1}.Errorf("%s", text)
+}
+
+// callable is what policies may name, with what would keep somebody from being called.
+func (l *loading) callable(receivers []string) escalation.Known {
+	known := escalation.Known{Receivers: receivers, Schedules: slices.Sorted(maps.Keys(l.file.Schedules)), Intervals: l.intervals,
+		People: map[string]string{}, Crews: map[string][]string{}}
+	for name, spec := range l.plan.Receivers {
+		if spec.Traits().Pages {
+			known.Pagers = append(known.Pagers, name)
+		}
+	}
+	for name := range l.plan.People {
+		known.People[name] = ""
+		if _, ok := l.plan.Direct[escalation.PersonTarget(name)]; !ok {
+			known.People[name] = l.unreachable(name)
+		}
+	}
+	for name, rota := range l.plan.Rotas {
+		if rota != nil && !rota.Imports() {
+			known.Crews[name] = rota.Names()
+		}
+	}
+	return known
+}
+
+// unreachable says why somebody cannot be told directly, and the mend.
+func (l *loading) unreachable(name string) string {
+	for _, spec := range l.plan.Receivers {
+		if _, ok := spec.(notifiers.Personal); ok {
+			return fmt.Sprintf("no receiver can tell one person by what people has for them; give %s slack, their user's id (U...)", name)
+		}
+	}
+	return "no receiver can tell one person: slack can; or call a receiver"
+}
+
+// specs are the receivers and the ways to tell people directly.
+func (p *Plan) specs() map[string]notifiers.Spec {
+	out := maps.Clone(p.Receivers)
+	for name, direct := range p.Direct {
+		out[name] = direct.Spec
+	}
+	return out
+}

@@ -1,0 +1,201 @@
+package escalation
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"tocsin/internal/incident"
+	"tocsin/internal/store"
+)
+
+// climbing is what is due in the policy of one open incident, within one transaction.
+type climbing struct {
+	ctx  context.Context
+	tx   *store.Tx
+	p    Program
+	book *incident.Book
+	inc  *incident.Incident
+	now  time.Time
+	plan *Plan
+}
+
+// climb takes the next step of the policy, or one that was held, if it is due.
+func (c *climbing) climb(d incident.Direction, rows []incident.Notification) error {
+	inc, now := c.inc, c.now
+	if d.Policy != inc.Policy { // something holds it now, or the route has changed: settling sees to it
+		c.book.Progress(inc, inc.Escalation)
+		return nil
+	}
+	if c.plan = c.p.Plans[inc.Policy]; c.plan == nil { // the policy is gone: routing anew finds another, or none
+		esc := inc.Escalation
+		esc.Next, esc.Held = time.Time{}, nil
+		c.book.Progress(inc, esc)
+		return nil
+	}
+	esc, held := unheard(inc, rows, now)
+	if held {
+		c.book.Progress(inc, esc)
+		return nil
+	}
+	inc.Escalation = esc
+	for _, h := range esc.Held {
+		if !h.Look.After(now) {
+			return c.release(h)
+		}
+	}
+	due := c.plan.Due(inc.Escalation)
+	switch {
+	case due.At.IsZero() || due.At.After(now):
+		c.book.Progress(inc, c.plan.Aim(inc.Escalation))
+		return nil
+	case due.Fallback && len(esc.Held) > 0: // nobody was called yet by the steps that are held
+		esc.Next = firstLook(esc.Held)
+		c.book.Progress(inc, esc)
+		return nil
+	}
+	return c.take(due)
+}
+
+func firstLook(held []incident.HeldStep) time.Time {
+	least := held[0].Look
+	for _, h := range held {
+		if h.Look.Before(least) {
+			least = h.Look
+		}
+	}
+	return least
+}
+
+// take does what is due.
+func (c *climbing) take(due Due) error {
+	inc := c.inc
+	next := c.plan.Advance(inc.Escalation, c.now)
+	if due.Fallback {
+		if c.p.Fallback != "" {
+			c.book.Ring(inc, c.nobody(due))
+		}
+		c.book.Progress(inc, next)
+		return nil
+	}
+	r := incident.Ringing{Reason: incident.ReasonEscalated, Kind: incident.EventEscalated}
+	if due.Pass > 0 || due.Again {
+		r.Reason = incident.ReasonRepeated
+	}
+	why := c.why()
+	if inc.Escalation.News != "" {
+		why = inc.Escalation.News
+	}
+	calls, err := c.calls(due.Index, all)
+	if err != nil {
+		return err
+	}
+	next.Held = c.hold(next.Held, due.Index, due.Pass, calls.gaps)
+	c.ring(r, why, calls)
+	c.book.Progress(inc, next)
+	return nil
+}
+
+// release looks at a step that was held: if somebody is there to call now, it is taken.
+func (c *climbing) release(h incident.HeldStep) error {
+	esc := c.inc.Escalation
+	esc.Held = slices.DeleteFunc(slices.Clone(esc.Held), func(other incident.HeldStep) bool { return other == h })
+	if h.Step >= len(c.plan.policy.Steps) { // another policy of the same name has no such step
+		c.book.Progress(c.inc, esc)
+		return nil
+	}
+	part := all
+	if h.Schedule != "" {
+		part = h.Schedule
+	}
+	calls, err := c.calls(h.Step, part)
+	if err != nil {
+		return err
+	}
+	if len(calls.gaps) > 0 && calls.empty() && calls.gaps[0].schedule == h.Schedule {
+		switch g := &calls.gaps[0]; {
+		case g.hold && g.schedule != "" && g.next.IsZero() && c.now.Sub(h.Since) >= longestUnknown:
+			g.hold = false // it was said that it is not known for how long; this is long enough
+		case g.hold || g.schedule == "":
+			h.Look = look(c.now, *g)
+			esc.Held = append(esc.Held, h)
+			c.book.Progress(c.inc, esc)
+			return nil
+		}
+	}
+	esc.Held = c.hold(esc.Held, h.Step, h.Pass, calls.gaps)
+	esc.Grace = c.now.Add(patience)
+	c.ring(incident.Ringing{Reason: incident.ReasonEscalated, Kind: incident.EventEscalated}, c.why(), calls)
+	c.book.Progress(c.inc, c.plan.Aim(esc))
+	return nil
+}
+
+// why is the ordinary reason of a call.
+func (c *climbing) why() string {
+	if waited := c.waited(); waited > 0 {
+		return "nobody has acknowledged for " + shortly(waited)
+	}
+	return ""
+}
+
+func (c *climbing) waited() time.Duration {
+	return c.now.Sub(c.inc.Escalation.Start).Round(time.Second)
+}
+
+// nobody is the word that nobody answered.
+func (c *climbing) nobody(due Due) incident.Ringing {
+	r := incident.Ringing{Reason: incident.ReasonEscalated, Kind: incident.EventNobody, Targets: []string{c.p.Fallback}}
+	r.Text = fmt.Sprintf("nobody answered: all steps of %s have been taken, %s after its start", c.inc.Policy, shortly(c.waited()))
+	if c.plan.Escalates() == ByPager {
+		r.Text = fmt.Sprintf("nobody answered: the page was sent, and nobody has acknowledged it %s after the start of %s", shortly(c.waited()), c.inc.Policy)
+	}
+	if due.Again {
+		r.Reason = incident.ReasonRepeated
+	}
+	return r
+}
+
+// ring rings what a step calls, and says what it cannot call.
+func (c *climbing) ring(r incident.Ringing, why string, calls called) {
+	var notes []string
+	for _, g := range calls.gaps {
+		if g.known {
+			continue
+		}
+		notes = append(notes, g.text(c.p.Fallback))
+		r.Aloud = true
+		if !g.hold || len(c.inc.Receivers) == 0 { // no channel to say it in
+			calls.add(c.p.Fallback)
+		}
+	}
+	if calls.empty() && len(notes) == 0 {
+		return
+	}
+	r.Targets, r.Mention = calls.targets, calls.mention
+	r.Who = strings.Join(append(slices.Clone(r.Targets), r.Mention...), ", ")
+	switch {
+	case calls.empty():
+		r.Kind, r.Text = incident.EventGap, strings.Join(notes, "; ")
+	case why != "":
+		r.Text = strings.Join(append([]string{why}, notes...), "; ")
+	default:
+		r.Text = strings.Join(notes, "; ")
+	}
+	c.book.Ring(c.inc, r)
+}
+
+// hold adds to the steps that wait one for each gap that is to be waited for, and marks those of which it was said before.
+func (c *climbing) hold(held []incident.HeldStep, step, pass int, gaps []gap) []incident.HeldStep {
+	held = slices.Clone(held)
+	for i := range gaps {
+		g := &gaps[i]
+		same := slices.ContainsFunc(held, func(h incident.HeldStep) bool { return h.Step == step && h.Schedule == g.schedule })
+		if g.known = same; same || !g.hold && g.schedule != "" {
+			continue
+		}
+		held = append(held, incident.HeldStep{Step: step, Pass: pass, Schedule: g.schedule, Since: c.now, Look: look(c.now, *g)})
+	}
+	return held
+}
