@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 	"unicode/utf8"
 )
 
@@ -45,6 +46,8 @@ type decoder struct {
 	escapes   bool
 	respelled bool
 	top       topNames
+	odd       bool         // of a message: see Picker.Message
+	stamps    [2]time.Time // its timestamp and receiveTimestamp
 
 	members []Member // stacks of what is being built
 	items   []Value

@@ -119,12 +119,7 @@ func (d *decoder) wireField(f *Field, typ protowire.Type, b []byte) (Value, erro
 		return Value{Kind: String, Str: wireText(b)}, nil
 	case Int64Type:
 		n, _ := protowire.ConsumeVarint(b)
-		v := Value{Kind: String, Str: strconv.FormatInt(int64(n), 10)} // int64 is a string in JSON
-		switch f.Name {
-		case "status", "index", "totalSplits": // int32 is a number
-			v.Kind = Number
-		}
-		return v, nil
+		return Value{Kind: f.numberKind(), Str: strconv.FormatInt(int64(n), 10)}, nil
 	case BoolType:
 		n, _ := protowire.ConsumeVarint(b)
 		return Value{Kind: Bool, Bool: n != 0}, nil
@@ -144,6 +139,15 @@ func (d *decoder) wireField(f *Field, typ protowire.Type, b []byte) (Value, erro
 		return d.wireAny(b)
 	}
 	return d.wire(f, b)
+}
+
+// numberKind is what JSON has for a number of the field: int64 is a string, int32 and what an enum has no name for a number.
+func (f *Field) numberKind() Kind {
+	switch f.Name {
+	case "status", "index", "totalSplits", "severity":
+		return Number
+	}
+	return String
 }
 
 func wireText(b []byte) string { return strings.ToValidUTF8(string(b), "\uFFFD") }

@@ -55,6 +55,10 @@ func TestProtoAsJSON(t *testing.T) {
 			t.Errorf("%s\ngot  %v\nwant %v", texts[i], got[i], want[i])
 		}
 	}
+	Batch{Form: Proto, Data: data.Bytes()}.Entries(time.Time{}, func(e *Entry) bool {
+		checkMessage(t, new(Picker), e)
+		return true
+	})
 	if p.Entries != len(texts) || p.Broken != 0 || !p.Clock.Equal(time.Date(2019, 1, 23, 12, 0, 1, 0, time.UTC)) {
 		t.Errorf("progress %+v", p)
 	}
@@ -102,11 +106,33 @@ func FuzzProto(f *testing.F) {
 		f.Add(append([]byte{byte(len(b))}, b...))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
+		var p Picker
 		Batch{Form: Proto, Data: data}.Entries(time.Time{}, func(e *Entry) bool {
+			checkMessage(t, &p, e)
 			if _, err := ParseJSON(e.Root.AppendJSON(nil)); err != nil {
 				t.Fatalf("%x: %v", data, err)
 			}
 			return true
 		})
 	})
+}
+
+// checkMessage reads parts of an entry's message and holds them against the whole.
+func checkMessage(t *testing.T, p *Picker, e *Entry) {
+	t.Helper()
+	paths := [][]string{{"logName"}, {"severity"}, {"timestamp"}, {"textPayload"}, {"jsonPayload", "s"}, {"jsonPayload", "l"}, {"jsonPayload", "l", "a"}, {"resource", "labels", "a"}, {"httpRequest"}, {"labels"}, {"traceSampled"},
+		{"protoPayload", "x"}, {"jsonPayload"}, {"split", "index"}}
+	for i := range paths {
+		w := NewWant(paths[i], paths[(i+1)%len(paths)])
+		got, odd := p.Message(e.Raw, w)
+		if got.Broken != e.Broken || !got.Timestamp.Equal(e.Timestamp) || !got.ReceiveTimestamp.Equal(e.ReceiveTimestamp) || e.Broken && !odd {
+			t.Fatalf("%x: broken %v, odd %v, times %v, %v; whole %v, %v, %v", e.Raw, got.Broken, odd, got.Timestamp, got.ReceiveTimestamp, e.Broken, e.Timestamp, e.ReceiveTimestamp)
+		}
+		if a, b := string(at(got.Root, paths[i]).AppendJSON(nil)), string(at(e.Root, paths[i]).AppendJSON(nil)); a != b {
+			t.Fatalf("%x: %v is %s, whole %s", e.Raw, paths[i], a, b)
+		}
+		if text := e.Root.AppendJSON(nil); !odd && wide(text) {
+			t.Fatalf("%x is not odd, but holds %s", e.Raw, text)
+		}
+	}
 }

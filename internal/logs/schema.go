@@ -32,7 +32,8 @@ type Field struct {
 	// Fields are those of a message.
 	Fields []Field
 
-	byName map[string]*Field
+	byName  map[string]*Field
+	numbers []*Field // by Number
 }
 
 // Field is the field of that name, in any case and as snake_case too, or nil.
@@ -120,6 +121,12 @@ func index(f *Field) *Field {
 		g := index(&f.Fields[i])
 		f.byName[g.Name] = g
 		f.byName[foldName(g.Name)] = g
+		if g.Number > 0 {
+			if g.Number >= len(f.numbers) {
+				f.numbers = append(f.numbers, make([]*Field, g.Number+1-len(f.numbers))...)
+			}
+			f.numbers[g.Number] = g
+		}
 	}
 	return f
 }

@@ -6,6 +6,10 @@ import (
 	"testing"
 	"time"
 
+	"cloud.google.com/go/logging/apiv2/loggingpb"
+	"google.golang.org/protobuf/encoding/protodelim"
+	"google.golang.org/protobuf/encoding/protojson"
+
 	"tocsin/internal/logs"
 	"tocsin/internal/scenario/corpus"
 )
@@ -63,6 +67,51 @@ func BenchmarkCorpus(b *testing.B) {
 	})
 }
 
+// wireCorpus is a corpus as protocol buffers, and how many entries it has.
+func wireCorpus(t testing.TB, size int64) ([]byte, int) {
+	var data, wire bytes.Buffer
+	if err := corpus.Write(&data, 1, size); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for line := range bytes.Lines(data.Bytes()) {
+		line = bytes.Replace(line, []byte(`"@type"`), []byte(`"type"`), 1) // protojson has it for an Any only
+		var m loggingpb.LogEntry
+		if err := protojson.Unmarshal(line, &m); err != nil {
+			t.Fatalf("%s: %v", line, err)
+		}
+		if _, err := protodelim.MarshalTo(&wire, &m); err != nil {
+			t.Fatal(err)
+		}
+		n++
+	}
+	return wire.Bytes(), n
+}
+
+// BenchmarkWire asks sets of entries as a tail brings them.
+func BenchmarkWire(b *testing.B) {
+	data, n := wireCorpus(b, 4<<20)
+	for _, rules := range [][]corpus.Rule{corpus.Rules(10), corpus.Rules(10_000), append(corpus.Rules(990), corpus.Unselective(10)...)} {
+		filters := make([]*Filter, len(rules))
+		for i, r := range rules {
+			f, err := Parse(r.Filter)
+			if err != nil {
+				b.Fatal(err)
+			}
+			filters[i] = f
+		}
+		s := Compile(filters)
+		b.Run(fmt.Sprint(len(rules)), func(b *testing.B) {
+			b.SetBytes(int64(len(data)))
+			b.ReportAllocs()
+			for b.Loop() {
+				_, _ = s.Scan(logs.Batch{Form: logs.Proto, Data: data}, time.Time{}, func(*logs.Entry, []int) {})
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/entry")
+		})
+	}
+}
+
 // TestFindAllocatesNothing reads lines that match nothing, among them lines that must be parsed to know.
 func TestFindAllocatesNothing(t *testing.T) {
 	var data bytes.Buffer
@@ -86,5 +135,11 @@ func TestFindAllocatesNothing(t *testing.T) {
 	// The race detector, and a collection of garbage, may take the scanner away: about a thousand lines share the few that it costs.
 	if n := testing.AllocsPerRun(20, find); n > 20 {
 		t.Errorf("%v allocations for a thousand lines that match nothing", n)
+	}
+	wire, _ := wireCorpus(t, 1<<20)
+	batch = logs.Batch{Form: logs.Proto, Data: wire}
+	find()
+	if n := testing.AllocsPerRun(20, find); n > 20 {
+		t.Errorf("%v allocations for a thousand messages that match nothing", n)
 	}
 }

@@ -30,14 +30,17 @@ const (
 	payloadRank = 64
 )
 
-// needlesOf is the needles of which each entry that matches n holds at least one; false if there are none, or none that is
-// worth looking for.
-func needlesOf(n Node) ([]needle, bool) {
+// needlesOf is the needles of which each entry that matches n holds at least one, written as a line; false if there are none, or
+// none that is worth looking for.
+func needlesOf(n Node) ([]needle, bool) { return joinNeedles(n, lineNeedles) }
+
+// joinNeedles is the needles of a tree by those of its terms.
+func joinNeedles(n Node, ofTerm func(Node) ([]needle, bool)) ([]needle, bool) {
 	switch n := n.(type) {
 	case *And:
 		var best []needle
 		for _, item := range n.Items {
-			if found, ok := needlesOf(item); ok && (best == nil || rankOf(found) > rankOf(best)) {
+			if found, ok := joinNeedles(item, ofTerm); ok && (best == nil || rankOf(found) > rankOf(best)) {
 				best = found
 			}
 		}
@@ -45,13 +48,22 @@ func needlesOf(n Node) ([]needle, bool) {
 	case *Or:
 		var all []needle
 		for _, item := range n.Items {
-			found, ok := needlesOf(item)
+			found, ok := joinNeedles(item, ofTerm)
 			if !ok || len(all)+len(found) > mostNeedles {
 				return nil, false
 			}
 			all = append(all, found...)
 		}
 		return all, true
+	case *Not:
+		return nil, false
+	}
+	return ofTerm(n)
+}
+
+// lineNeedles is the needles of a term in a line.
+func lineNeedles(n Node) ([]needle, bool) {
+	switch n := n.(type) {
 	case *Compare:
 		return compareNeedles(n)
 	case *Global:
@@ -124,27 +136,37 @@ func compareNeedles(c *Compare) ([]needle, bool) {
 	if c.Other != nil {
 		return nil, false
 	}
+	if found, ok := fieldNeedles(c, f); ok {
+		return found, true
+	}
+	return nameNeedles(c, f, f.isTyped())
+}
+
+// isTyped says whether the schema knows the type of what is in the field, and that it is no message.
+func (f *Field) isTyped() bool {
+	return f.known == len(f.Path) && f.leaf.Type != logs.MessageType && !free(f.leaf.Type)
+}
+
+// fieldNeedles is the text that a field must hold for a comparison with it.
+func fieldNeedles(c *Compare, f *Field) ([]needle, bool) {
+	typed := f.isTyped()
+	if typed && f.leaf.Type != logs.StringType || c.Any {
+		return nil, false
+	}
 	rank := 0
 	switch f.Path[0] {
 	case "jsonPayload", "textPayload", "protoPayload":
 		rank = payloadRank
 	}
-	typed := f.known == len(f.Path) && f.leaf.Type != logs.MessageType && !free(f.leaf.Type)
-	if (!typed || f.leaf.Type == logs.StringType) && !c.Any {
-		switch c.Op {
-		case Equal, Has:
-			if found, ok := textNeedle(c, f, typed, rank); ok {
-				return found, true
-			}
-		case Matches:
-			if tree, err := syntax.Parse(c.Value.Text, syntax.Perl); err == nil {
-				if found, ok := patternNeedles(tree, rank); ok {
-					return found, true
-				}
-			}
+	switch c.Op {
+	case Equal, Has:
+		return textNeedle(c, f, typed, rank)
+	case Matches:
+		if tree, err := syntax.Parse(c.Value.Text, syntax.Perl); err == nil {
+			return patternNeedles(tree, rank)
 		}
 	}
-	return nameNeedles(c, f, typed)
+	return nil, false
 }
 
 // textNeedle is the needle of a comparison with text for equality, or for being contained.
@@ -299,4 +321,31 @@ func callNeedles(c *Call) ([]needle, bool) {
 		return best, best != nil
 	}
 	return nil, false
+}
+
+// wireNeedlesOf is needlesOf for what came as a protocol buffer: its strings stand there as they are, nothing has a name, and numbers,
+// times and severities are no text. What a protoPayload holds is looked for otherwise: see logs.Picker.Message.
+func wireNeedlesOf(n Node) ([]needle, bool) { return joinNeedles(n, wireNeedles) }
+
+func wireNeedles(n Node) (found []needle, ok bool) {
+	switch n := n.(type) {
+	case *Compare:
+		if f, plain := n.Left.(*Field); plain && n.Other == nil {
+			found, ok = fieldNeedles(n, f)
+		} else if x, isExtract := n.Left.(*Extract); isExtract {
+			if f, plain := x.Of.(*Field); plain && (!f.isTyped() || f.leaf.Type == logs.StringType) {
+				found, ok = operandNeedles(x)
+			}
+		}
+	default:
+		found, ok = lineNeedles(n)
+	}
+	for i := range found {
+		// A JSON string's quotes are not there; and what is no number to JSON is a number here.
+		text := strings.Trim(found[i].text, `"`)
+		if found[i].text = text; len(text) < shortestNeedle || strings.Contains("-infinity", text) {
+			return nil, false
+		}
+	}
+	return found, ok
 }

@@ -51,6 +51,19 @@ func TestProtoAsJSON(t *testing.T) {
 		if _, err := Compile(filters).Scan(logs.Batch{Form: logs.Proto, Data: wire.Bytes()}, time.Time{}, func(_ *logs.Entry, matched []int) { n += len(matched) }); err != nil {
 			t.Fatal(err)
 		}
+		for _, f := range filters[:10] {
+			found, want := 0, 0
+			alone := Compile([]*Filter{f}) // so that it need not be asked of all entries because of others
+			alone.Find(logs.Batch{Form: logs.Proto, Data: wire.Bytes()}, func([]byte, []int) { found++ })
+			for _, e := range asProto {
+				if f.Match(e) {
+					want++
+				}
+			}
+			if found != want {
+				t.Fatalf("%s: Find finds %d on the wire, Match %d", f.Source(), found, want)
+			}
+		}
 		for i := range asJSON {
 			for _, f := range filters {
 				a, b := f.Match(asJSON[i]), f.Match(asProto[i])

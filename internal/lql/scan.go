@@ -16,21 +16,20 @@ import (
 // For the clock and the counts every line is read, if only its times; Find does not do that.
 func (s *Set) Scan(b logs.Batch, clock time.Time, yield func(e *logs.Entry, matched []int)) (logs.Progress, error) {
 	sc := s.scanners.Get().(*scanner)
-	if b.Form != logs.Lines {
-		p := b.Walk(clock, func(e *logs.Entry) bool {
-			sc.begin()
-			sc.asked = s.index.candidates(sc, e, sc.asked[:0])
+	p := logs.Progress{Clock: clock}
+	if b.Form == logs.Proto {
+		sc.messages(b, func(message []byte, offset int, e *logs.Entry) {
+			p.Observe(e, b.Received)
+			at := e.Clock
 			if sc.judge(e, sc.asked); len(sc.matched) > 0 {
-				kept := e.Own()
-				kept.Raw = bytes.Clone(e.Raw)
+				kept := sc.picker.KeepMessage(message)
+				kept.Source, kept.File, kept.Offset, kept.Clock = b.Source, b.File, b.Offset+int64(offset), at
 				yield(kept, slices.Clone(sc.matched))
 			}
-			return true
 		})
 		s.scanners.Put(sc) // not if yield panics: it may be in the middle of something
 		return p, nil
 	}
-	p := logs.Progress{Clock: clock}
 	sc.lines(b.Data, true, func(start, end int, hits []hit) {
 		line := b.Data[start:end:end]
 		e := sc.read(line, hits, true)
@@ -51,17 +50,14 @@ func (s *Set) Scan(b logs.Batch, clock time.Time, yield func(e *logs.Entry, matc
 // cannot match is not read at all. It returns how many of the entries that it did read were broken.
 func (s *Set) Find(b logs.Batch, yield func(raw []byte, matched []int)) (broken int) {
 	sc := s.scanners.Get().(*scanner)
-	if b.Form != logs.Lines {
-		b.Walk(time.Time{}, func(e *logs.Entry) bool {
+	if b.Form == logs.Proto {
+		sc.messages(b, func(message []byte, _ int, e *logs.Entry) {
 			if e.Broken {
 				broken++
 			}
-			sc.begin()
-			sc.asked = s.index.candidates(sc, e, sc.asked[:0])
 			if sc.judge(e, sc.asked); len(sc.matched) > 0 {
-				yield(e.Raw, sc.matched)
+				yield(message, sc.matched)
 			}
-			return true
 		})
 		s.scanners.Put(sc)
 		return broken
@@ -83,6 +79,7 @@ func (s *Set) Find(b logs.Batch, yield func(raw []byte, matched []int)) (broken 
 // scanner is what one scan at a time needs beside the set.
 type scanner struct {
 	*Set
+	*plan   // the one for the batch's form
 	picker  logs.Picker
 	hits    []hit
 	asked   []int // the filters that may match the line
@@ -96,7 +93,7 @@ type scanner struct {
 }
 
 func newScanner(s *Set) *scanner {
-	return &scanner{Set: s, known: make([]uint32, len(s.leaves)), isAsked: make([]bool, len(s.roots))}
+	return &scanner{Set: s, plan: s.plan, known: make([]uint32, len(s.leaves)), isAsked: make([]bool, len(s.roots))}
 }
 
 const (
@@ -197,6 +194,13 @@ func (sc *scanner) read(line []byte, hits []hit, times bool) *logs.Entry {
 	if hidden {
 		sc.askHidden(e)
 	}
+	sc.settle(e)
+	return e
+}
+
+// settle leaves in asked, ascending, the filters that are to be asked of the entry: of those whose needles were found the ones that
+// may match, and of the others too.
+func (sc *scanner) settle(e *logs.Entry) {
 	for _, i := range sc.asked {
 		sc.isAsked[i] = false
 	}
@@ -210,7 +214,6 @@ func (sc *scanner) read(line []byte, hits []hit, times bool) *logs.Entry {
 	} else {
 		slices.Sort(sc.asked)
 	}
-	return e
 }
 
 // askHidden asks the filters whose needles stand in the entry's decoded texts.

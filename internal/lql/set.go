@@ -2,7 +2,6 @@ package lql
 
 import (
 	"slices"
-	"strings"
 	"sync"
 
 	"tocsin/internal/logs"
@@ -18,18 +17,9 @@ type Set struct {
 	leaves []*leaf
 	index  *index
 
-	needles []needle
-	grams   []*grams
-	pointed []int // the filters that have needles
-
-	rest      []int // those that have none
-	restIndex *index
-
-	// What is to be read of a line: for the filters without needles, for all, and both with the times that move the clock.
-	restWant, want, restTimes, times *logs.Want
-	// whole says of each filter whether it looks through all of an entry.
-	whole     []bool
-	restWhole bool
+	// plan is for lines, wire for what came as protocol buffers.
+	*plan
+	wire func() *plan
 
 	scanners sync.Pool
 }
@@ -59,110 +49,26 @@ const (
 func Compile(filters []*Filter) *Set {
 	s := &Set{}
 	shared := sharing{byText: map[string]int{}, byNode: map[Node]int{}}
-	found := make([][]needle, len(filters))
-	every := false // some filter must be asked of every line
-	for i, f := range filters {
-		if f == nil {
-			continue
-		}
-		if f.Root != nil {
+	for _, f := range filters {
+		if f != nil && f.Root != nil {
 			s.share(f.Root, &shared)
-			found[i], _ = needlesOf(f.Root)
 		}
-		every = every || found[i] == nil
 	}
-	rest := make([]*Filter, len(filters))
-	byNeedle := map[string]int{}
-	for i, f := range filters {
+	for _, f := range filters {
 		switch {
 		case f == nil:
 			s.roots = append(s.roots, step{kind: never})
-			continue
 		case f.Root == nil:
 			s.roots = append(s.roots, step{kind: always})
 		default:
 			s.roots = append(s.roots, s.compile(f.Root, &shared))
-			if found[i] != nil && !(every && isCommon(f, found[i])) {
-				s.point(i, found[i], byNeedle)
-				continue
-			}
 		}
-		rest[i] = f
-		s.rest = append(s.rest, i)
 	}
-	s.index, s.restIndex = newIndex(filters, &shared), newIndex(rest, &shared)
-	s.grams = newGrams(s.needles)
-	s.wants(filters, rest)
+	s.index = newIndex(filters, &shared)
+	s.plan = newPlan(filters, &shared, needlesOf)
+	s.wire = sync.OnceValue(func() *plan { return newPlan(filters, &shared, wireNeedlesOf) })
 	s.scanners.New = func() any { return newScanner(s) }
 	return s
-}
-
-// isCommon says whether a filter's needles are in so many lines that it is cheaper to ask for its values, once all lines are
-// read anyway.
-func isCommon(f *Filter, found []needle) bool {
-	rank := rankOf(found)
-	if rank < 0 || rank >= payloadRank {
-		return rank < 0
-	}
-	_, ok := bestGuard(f)
-	return ok
-}
-
-// point notes the needles of a filter; those that are alike are looked for once.
-func (s *Set) point(filter int, found []needle, byNeedle map[string]int) {
-	s.pointed = append(s.pointed, filter)
-	for _, n := range found {
-		key := n.text
-		if n.holds != nil {
-			key += "\x00" + derived(n.holds.node).src
-		}
-		at, ok := byNeedle[key]
-		if !ok {
-			at = len(s.needles)
-			byNeedle[key] = at
-			s.needles = append(s.needles, n)
-		}
-		rules := &s.needles[at].rules
-		if !slices.Contains(*rules, int32(filter)) {
-			*rules = append(*rules, int32(filter))
-		}
-	}
-}
-
-// wants works out what is to be read of lines.
-func (s *Set) wants(filters, rest []*Filter) {
-	clock := [][]string{{"timestamp"}, {"receiveTimestamp"}}
-	const inAll, inRest = 1, 2
-	seen := map[string]int{} // paths, once each: filters ask for the same few
-	var all, ofRest [][]string
-	s.whole = make([]bool, len(filters))
-	for i, f := range filters {
-		if f == nil || f.Root == nil {
-			continue
-		}
-		eachPath(f.Root, func(path []string) {
-			if path == nil {
-				s.whole[i] = true
-				s.restWhole = s.restWhole || rest[i] != nil
-				return
-			}
-			key := strings.Join(path, "\x00")
-			was := seen[key]
-			if was&inAll == 0 {
-				all = append(all, path)
-				seen[key] |= inAll
-			}
-			if rest[i] != nil && was&inRest == 0 {
-				ofRest = append(ofRest, path)
-				seen[key] |= inRest
-			}
-		})
-	}
-	s.want, s.restWant = logs.NewWant(all...), logs.NewWant(ofRest...)
-	s.times, s.restTimes = logs.NewWant(append(all, clock...)...), logs.NewWant(append(ofRest, clock...)...)
-	if s.restWhole {
-		s.want, s.restWant, s.times, s.restTimes = everything, everything, everything, everything
-	}
 }
 
 // sharing is which terms of the filters are the same, while a set is compiled.
