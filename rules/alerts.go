@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -27,10 +28,11 @@ func (s *stepping) fire(r *Rule, st *State, e *logs.Entry, at time.Time) {
 			a.Labels[k] = v
 		}
 	}
-	a.Annotations = r.annotate(&a, e)
+	var spoiled string
+	a.Annotations, spoiled = r.annotate(&a, e)
 	st.Alert = &a
 	st.AliveAt, st.QuietPassed = time.Time{}, false
-	s.changed(Change{Kind: Fired, Rule: r, Alert: a, At: at})
+	s.changed(Change{Kind: Fired, Rule: r, Alert: a, At: at, Spoiled: spoiled})
 }
 
 // count takes an entry into the alert that fires.
@@ -94,19 +96,23 @@ func (r *Rule) values(e *logs.Entry) map[string]string {
 	return values
 }
 
-// annotate renders the rule's annotations for an alert. e is the entry that let it fire; nil for an absence.
-func (r *Rule) annotate(a *incident.Alert, e *logs.Entry) map[string]string {
+// annotate renders the rule's annotations for an alert, and says what is wrong with one that cannot be. e is the entry that let it
+// fire; nil for an absence.
+func (r *Rule) annotate(a *incident.Alert, e *logs.Entry) (out map[string]string, spoiled string) {
 	data := words.AnnotationData{Labels: a.Labels, Count: a.Count, List: a.List, First: a.First, Last: a.Last}
 	if e != nil {
 		data.Entry = words.FieldsOf(e.Root)
 	}
-	out := make(map[string]string, len(r.annotations))
-	for name, tmpl := range r.annotations {
-		text, err := tmpl.Render(data)
-		if err != nil && text == "" {
-			text = r.Name // the words failed: the page must go out all the same
+	out = make(map[string]string, len(r.annotations))
+	for _, name := range sortedKeys(r.annotations) {
+		text, err := r.annotations[name].Render(data)
+		if err != nil {
+			spoiled = fmt.Sprintf("annotation %s: %v", name, err)
+			if text == "" {
+				text = r.Name // the words failed: the page must go out all the same
+			}
 		}
 		out[name] = strings.TrimSpace(text)
 	}
-	return out
+	return out, spoiled
 }

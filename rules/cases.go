@@ -96,6 +96,9 @@ func (r *Rule) Prove(c Case) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("play case %q: %w", c.Name, err)
 	}
+	if why, aside := set.Aside()[r.Name]; aside {
+		return nil, fmt.Errorf("play case %q: the rule panicked: %s", c.Name, why.Why)
+	}
 	var fired, resolved []Wanted
 	for _, ch := range changes {
 		switch ch.Kind {

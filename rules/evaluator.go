@@ -39,6 +39,8 @@ type Change struct {
 	At time.Time
 	// How says why it resolved.
 	How string
+	// Spoiled says, with Fired, what is wrong with the rule's annotations; "" if nothing is.
+	Spoiled string
 	// Added is, with Counted, how many entries came.
 	Added int64
 	// Doubled says, with Counted, that the count has doubled since it was said last.
@@ -91,17 +93,40 @@ type Outcome struct {
 }
 
 // Step does what hits and timers ask for, in the order of their times, up to and with the first instant at which an alert fires or
-// resolves; the rest is left for the next step. Hits come before timers of the same instant.
+// resolves; the rest is left for the next step. Hits come before timers of the same instant. A rule that panics is put aside (see
+// Set.Aside): its hits and timers do nothing from then on.
 func (e *Evaluator) Step(in Slice) (Outcome, error) {
-	run := &stepping{Evaluator: e, Slice: in, out: Outcome{States: map[incident.Key]*State{}, Late: map[string]int{}}}
 	for {
-		at, what := run.next()
-		if what == nil || !run.stopped.IsZero() && at.After(run.stopped) {
-			return run.out, nil
+		in.Due = slices.DeleteFunc(slices.Clone(in.Due), func(w Waiting) bool { return e.Set.IsAside(w.Key.Rule) })
+		run := &stepping{Evaluator: e, Slice: in, out: Outcome{States: map[incident.Key]*State{}, Late: map[string]int{}}}
+		culprit, why, err := run.run()
+		if culprit == "" {
+			return run.out, err
+		}
+		e.Set.putAside(culprit, why) // and all of it is done again without that rule
+	}
+}
+
+// run does the step. A panic in a rule's own part of it names the rule.
+func (s *stepping) run() (culprit string, why Aside, err error) {
+	defer func() {
+		if s.rule == "" || s.outside {
+			return // a panic of somebody else's
+		}
+		if p := recover(); p != nil {
+			culprit, why = s.rule, caught(p)
+		}
+	}()
+	for {
+		at, what := s.next()
+		if what == nil || !s.stopped.IsZero() && at.After(s.stopped) {
+			return "", why, nil
 		}
 		if err := what(at); err != nil {
-			return Outcome{}, err
+			s.out = Outcome{}
+			return "", why, err
 		}
+		s.rule = ""
 	}
 }
 
@@ -112,6 +137,9 @@ type stepping struct {
 	out Outcome
 	// timers are those of the states that were looked at; of a state that has changed since, the older ones mean nothing.
 	timers timers
+	// rule is the one that something is being done for, outside says that whoever gave the slice is doing it.
+	rule    string
+	outside bool
 	// stopped is the instant at which something visible happened; zero before.
 	stopped time.Time
 }
@@ -124,6 +152,9 @@ func (s *stepping) next() (time.Time, func(at time.Time) error) {
 		if (s.Until.IsZero() || !h.Entry.Clock.After(s.Until)) && (!waiting || !timer.At.Before(h.Entry.Clock)) {
 			return h.Entry.Clock, func(time.Time) error {
 				s.out.Used++
+				if s.rule = h.Rule.Name; s.Set.IsAside(s.rule) {
+					return nil
+				}
 				err := s.observe(h)
 				s.set(h.Key)
 				return err
@@ -134,6 +165,7 @@ func (s *stepping) next() (time.Time, func(at time.Time) error) {
 		return time.Time{}, nil
 	}
 	return timer.At, func(at time.Time) error {
+		s.rule = timer.Key.Rule
 		if err := s.tick(timer.Key, at); err != nil {
 			return err
 		}
@@ -180,7 +212,9 @@ func (s *stepping) state(r *Rule, key incident.Key, group incident.Labels) (*Sta
 	if st := s.out.States[key]; st != nil {
 		return st, nil
 	}
+	s.outside = true
 	st, err := s.Load(key)
+	s.outside = false
 	if err != nil {
 		return nil, fmt.Errorf("load state of %s %s: %w", key.Rule, key.Group, err)
 	}
@@ -270,7 +304,9 @@ func (s *stepping) tick(key incident.Key, at time.Time) error {
 	now := at.Add(-s.Lateness)
 	silence := r.detect.Traits().Silence
 	if silence && st.Alert == nil {
+		s.outside = true
 		since, ok := s.Sight(st.Source)
+		s.outside = false
 		if !ok {
 			st.detector.Observe(detectors.Match{Time: now}) // unknown, not absent: its time begins anew
 			st.forget(now, r.window())

@@ -5,6 +5,7 @@ package rules
 
 import (
 	"embed"
+	"errors"
 	"slices"
 	"time"
 
@@ -94,6 +95,7 @@ type Set struct {
 	living []*Rule
 	asking *lql.Set
 	askers []asked
+	aside  map[string]Aside
 }
 
 // asked says what the filter of that index in a compiled set is for.
@@ -178,8 +180,18 @@ type Hit struct {
 func (h *Hit) Sign() bool { return h.Role == roleAlive }
 
 // Scan asks all rules once of a batch. clock is the source's clock before it. firing are the names of rules that have, or in this
-// batch may come to have, alerts that fire: only they are asked who is alive. Hits come in the order of the entries, then of the rules.
+// batch may come to have, alerts that fire: only they are asked who is alive. Hits come in the order of the entries, then of the rules. A rule
+// that makes the scan panic is put aside (see Aside), and the others are asked again.
 func (s *Set) Scan(b logs.Batch, clock time.Time, firing func(rule string) bool) ([]Hit, logs.Progress, error) {
+	for {
+		hits, progress, err := s.scan(b, clock, firing)
+		if p := (*panicked)(nil); !errors.As(err, &p) || s.blame(b, clock) == 0 {
+			return hits, progress, err
+		}
+	}
+}
+
+func (s *Set) scan(b logs.Batch, clock time.Time, firing func(rule string) bool) ([]Hit, logs.Progress, error) {
 	hits, progress, err := s.ask(b, clock, s.watch, s.watchers)
 	if err != nil {
 		return nil, progress, err
@@ -190,7 +202,7 @@ func (s *Set) Scan(b logs.Batch, clock time.Time, firing func(rule string) bool)
 	}
 	var living []*Rule
 	for _, r := range s.Rules {
-		if r.resolves.alive != nil && (wanted[r] || firing(r.Name)) {
+		if r.resolves.alive != nil && !s.IsAside(r.Name) && (wanted[r] || firing(r.Name)) {
 			living = append(living, r)
 		}
 	}
@@ -208,10 +220,14 @@ func (s *Set) Scan(b logs.Batch, clock time.Time, firing func(rule string) bool)
 	return s.ask(b, clock, s.asking, s.askers)
 }
 
-// ask scans a batch with one compiled set.
-func (s *Set) ask(b logs.Batch, clock time.Time, set *lql.Set, watchers []asked) ([]Hit, logs.Progress, error) {
-	var hits []Hit
-	progress, err := set.Scan(b, clock, func(e *logs.Entry, matched []int) {
+// ask scans a batch with one compiled set. A panic comes back as an error.
+func (s *Set) ask(b logs.Batch, clock time.Time, set *lql.Set, watchers []asked) (hits []Hit, progress logs.Progress, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			hits, err = nil, &panicked{caught(p)}
+		}
+	}()
+	progress, err = set.Scan(b, clock, func(e *logs.Entry, matched []int) {
 		for _, i := range matched {
 			w := watchers[i]
 			if !w.rule.from(b.Source) {

@@ -45,12 +45,14 @@ func (s *stepping) set(key incident.Key) {
 func (s *stepping) nextTimer() (first Waiting, ok bool) {
 	for len(s.timers) > 0 {
 		first = s.timers[0]
+		s.rule = first.Key.Rule
 		if s.NextDue(s.Set.byName[first.Key.Rule], s.out.States[first.Key]).Equal(first.At) {
 			ok = true
 			break
 		}
 		heap.Pop(&s.timers)
 	}
+	s.rule = ""
 	for len(s.Due) > 0 && s.out.States[s.Due[0].Key] != nil {
 		s.Due = s.Due[1:]
 	}

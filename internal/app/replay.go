@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"time"
 
 	"tocsin/internal/engine"
@@ -205,6 +207,9 @@ func (r *Replay) Remarks() []string {
 	}
 	if c.Future > 0 {
 		out = append(out, fmt.Sprintf("%d entries are dated more than a day ahead", c.Future))
+	}
+	for _, rule := range slices.Sorted(maps.Keys(r.Plan.Rules.Aside())) {
+		out = append(out, fmt.Sprintf("the rule %s panicked and was asked no further: %s", rule, r.Plan.Rules.Aside()[rule].Why))
 	}
 	if c.Late > 0 {
 		out = append(out, fmt.Sprintf("%d entries that matched came too late to count: lines must be in the order they were received, oldest first (an array that gcloud writes is turned, lines are not)", c.Late))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -217,6 +218,9 @@ func (a *App) ailments(time.Time) []string {
 	a.mu.Lock()
 	failure := a.reload.failure
 	a.mu.Unlock()
+	if aside := a.engine.Aside(); len(aside) > 0 {
+		out = append(out, "rules are put aside because they panicked: "+strings.Join(aside, ", "))
+	}
 	if failure != "" {
 		out = append(out, "the configuration that should be in force was refused")
 	}

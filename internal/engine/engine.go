@@ -7,6 +7,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -47,7 +49,9 @@ type Engine struct {
 	queue   []rules.Hit // of all offered batches, in order
 	offered []*offered
 	sources map[string]*source
-	firing  map[string]int // rules with alerts that fire
+	firing  map[string]int  // rules with alerts that fire
+	settled bool            // the program's own troubles of before have been ended
+	aside   map[string]bool // rules that were put aside and reported
 	counts  Counts
 	room    chan struct{} // one token for each batch that may wait
 }
@@ -170,6 +174,13 @@ func (e *Engine) Step(ctx context.Context, now time.Time) (next time.Time, err e
 		}
 	}
 	e.counts.Late += done.late
+	e.settled = true
+	for rule, why := range e.o.Program.Evaluator.Set.Aside() {
+		if !e.aside[rule] {
+			e.o.Log.Error("a rule panicked and is put aside", "rule", rule, "panic", why.Why, "stack", why.Stack)
+			e.aside[rule] = true
+		}
+	}
 	for name, st := range done.sources {
 		e.sources[name].stored = st
 	}
@@ -246,6 +257,13 @@ func (e *Engine) Firing(rule string) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.firing[rule] > 0
+}
+
+// Aside are the rules that were put aside because they panicked, by name.
+func (e *Engine) Aside() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Sorted(maps.Keys(e.o.Program.Evaluator.Set.Aside()))
 }
 
 // Backlog is how many batches wait for their commit.

@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"tocsin/internal/incident"
@@ -49,9 +51,42 @@ func (e *Engine) settleIn(ctx context.Context) error {
 		return nil
 	})
 	if err == nil { // else the program of before stays in force, with what it knows
-		e.firing = firing
+		e.firing, e.settled, e.aside = firing, false, map[string]bool{}
 	}
 	return err
+}
+
+// ownTroubles reports the rules that were put aside, and ends what was reported of those of another program: this one tries them
+// again.
+func (e *Engine) ownTroubles(ctx context.Context, tx *store.Tx, now time.Time) error {
+	if e.o.Virtual {
+		return nil
+	}
+	aside := e.o.Program.Evaluator.Set.Aside()
+	if !e.settled {
+		all, err := tx.Standing(ctx)
+		if err != nil {
+			return err
+		}
+		for _, t := range all {
+			rule := t.Labels["rule"]
+			if _, still := aside[rule]; still || t.Kind != "rule_quarantined" && (t.Kind != "template_failed" || e.o.Program.Evaluator.Set.Rule(rule) != nil) {
+				continue
+			}
+			if err := tx.Report(ctx, store.Trouble{Kind: t.Kind, Labels: t.Labels, At: now, Over: true, Text: "the rules were loaded anew"}); err != nil {
+				return err
+			}
+		}
+	}
+	for _, rule := range slices.Sorted(maps.Keys(aside)) {
+		if e.aside[rule] {
+			continue
+		}
+		if err := tx.Report(ctx, store.Trouble{Kind: "rule_quarantined", Labels: map[string]string{"rule": rule}, At: now, Text: aside[rule].Why}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // awaitOrphan lets the state of an alert whose rule is gone wait for its end.

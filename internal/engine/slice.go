@@ -49,6 +49,9 @@ func (e *Engine) slice(ctx context.Context, tx *store.Tx, now time.Time) (slice,
 	if err != nil {
 		return done, err
 	}
+	if err := e.ownTroubles(ctx, tx, now); err != nil {
+		return done, err
+	}
 	for _, err := range out.Afresh {
 		e.o.Log.Error("a state of detection cannot be read: its group begins anew", "error", err)
 	}
@@ -86,6 +89,13 @@ func (e *Engine) due(ctx context.Context, tx *store.Tx, mark, now time.Time, don
 	}
 	var list []rules.Waiting
 	for _, s := range states {
+		if e.o.Program.Evaluator.Set.IsAside(s.Key.Rule) { // else it would be due for ever
+			s.Due = now.Add(time.Minute)
+			if err := tx.SaveState(ctx, s); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		if e.o.Program.Evaluator.Set.Rule(s.Key.Rule) != nil {
 			list = append(list, rules.Waiting{Key: s.Key, At: s.Due})
 			continue
@@ -209,6 +219,15 @@ func (e *Engine) apply(ctx context.Context, tx *store.Tx, c *rules.Change, done 
 		done.fired[a.Rule]--
 	}
 	if c.Kind == rules.Fired {
+		if !e.o.Virtual {
+			t := store.Trouble{Kind: "template_failed", At: c.At, Severity: "WARNING", Labels: map[string]string{"rule": a.Rule}, Text: c.Spoiled}
+			if t.Over = c.Spoiled == ""; t.Over {
+				t.Severity = ""
+			}
+			if err := tx.Report(ctx, t); err != nil {
+				return err
+			}
+		}
 		return e.fired(ctx, tx, c, a)
 	}
 	cur, ok, err := tx.FiringAlert(ctx, a.Key)
