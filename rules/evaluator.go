@@ -75,6 +75,9 @@ type Slice struct {
 	// Gone, if set, says that a source is not read at present: what it has still to tell may be of any time since, so that nothing that
 	// it fed is forgotten or ended for want of entries.
 	Gone func(source string) bool
+	// Clock, if set, is a source's clock. What is read again begins an Overlap before it, however long ago that is by the watermark: until
+	// it moves, what has been seen must not be forgotten. Zero is for a source that nobody reads any more.
+	Clock func(source string) (time.Time, error)
 }
 
 // goneFor is how long a source that is not read is waited for.
@@ -192,9 +195,9 @@ func (e *Evaluator) NextDue(r *Rule, st *State) time.Time {
 	}
 	switch {
 	case len(st.Runs) > 0:
-		add(st.Runs[0].To.Add(r.window() + Overlap + time.Second))
+		add(later(st.Runs[0].To.Add(r.window()+Overlap+time.Second), st.Kept))
 	case st.Alert == nil && len(st.Seen) > 0: // all that is seen is of before the end
-		add(st.Cleared.Add(r.window() + Overlap + time.Second))
+		add(later(st.Cleared.Add(r.window()+Overlap+time.Second), st.Kept))
 	}
 	if !due.IsZero() {
 		due = later(due.Add(e.Lateness), st.Later)
@@ -309,8 +312,7 @@ func (s *stepping) tick(key incident.Key, at time.Time) error {
 		s.outside = false
 		if !ok {
 			st.detector.Observe(detectors.Match{Time: now}) // unknown, not absent: its time begins anew
-			st.forget(now, r.window())
-			return nil
+			return s.forget(r, st, at)
 		}
 		if since.After(now.Add(-r.window())) {
 			st.detector.Observe(detectors.Match{Time: since})
@@ -323,11 +325,32 @@ func (s *stepping) tick(key incident.Key, at time.Time) error {
 	}
 	st.Later = time.Time{}
 	st.detector.Advance(now)
-	st.forget(now, r.window())
+	if err := s.forget(r, st, at); err != nil {
+		return err
+	}
 	if silence && st.Alert == nil && st.detector.Holds() {
 		s.fire(r, st, nil, at)
 	}
 	s.tryQuiet(r, st, at)
+	return nil
+}
+
+// keptFor is how long to wait before looking again whether a source's clock has moved.
+const keptFor = 10 * time.Minute
+
+// forget drops what nothing can need any more: neither what is late, nor what is read again.
+func (s *stepping) forget(r *Rule, st *State, at time.Time) error {
+	now := at.Add(-s.Lateness)
+	if s.Clock != nil {
+		clock, err := s.Clock(st.Source)
+		if err != nil {
+			return fmt.Errorf("read clock of source %s: %w", st.Source, err)
+		}
+		if !clock.IsZero() && clock.Before(now) {
+			now, st.Kept = clock, later(at, s.Watermark).Add(keptFor)
+		}
+	}
+	st.forget(now, r.window())
 	return nil
 }
 

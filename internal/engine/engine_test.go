@@ -214,6 +214,63 @@ func TestCountsOutliveAnOutageOfTheSource(t *testing.T) {
 	}
 }
 
+// A source that was idle for long reads the last minutes of its own clock once more, whose identities have been forgotten by the wall
+// clock's.
+func TestWhatIsReadAgainAfterAnIdleTimeIsNotCountedTwice(t *testing.T) {
+	l := begin(t, ":memory:", ruleFile)
+	l.offer(batch(4*time.Minute, "5", true, fives(0, 5)...))
+	l.step(day.Add(5 * time.Minute))
+	l.step(day.Add(40 * time.Minute))
+	l.offer(batch(40*time.Minute, "5", true, fives(0, 5)...))
+	l.step(day.Add(40 * time.Minute))
+	wantStory(t, l, "firing", "count 5")
+	l.offer(batch(41*time.Minute, "6", true, fives(41, 1)...))
+	l.step(day.Add(41 * time.Minute))
+	wantStory(t, l, "firing", "count 6")
+	// Nor does it fire again once it is over.
+	l.offer(batch(52*time.Minute, "7", true, line(52*time.Minute, "a1", "INFO", "hook", "well")))
+	l.step(day.Add(58 * time.Minute))
+	l.offer(batch(58*time.Minute, "8", true, line(57*time.Minute+30*time.Second, "a2", "INFO", "hook", "well")))
+	l.step(day.Add(59 * time.Minute))
+	over := l.story()
+	wantStory(t, l, "resolved critical")
+	for range 30 {
+		l.step(day.Add(2 * time.Hour))
+	}
+	l.offer(batch(2*time.Hour, "8", true, append(fives(41, 1), line(57*time.Minute+30*time.Second, "a2", "INFO", "hook", "well"))...))
+	l.step(day.Add(2 * time.Hour))
+	wantStory(t, l, over)
+}
+
+// A restart reads the last minutes of an idle source again, hours after what it tells of was over.
+func TestWhatIsReadAgainAfterAnIdleTimeDoesNotFireAgain(t *testing.T) {
+	down := []string{line(0, "d1", "ERROR", "hook", "down"), line(30*time.Second, "d2", "ERROR", "hook", "down"), line(time.Minute, "u1", "INFO", "hook", "up")}
+	l := begin(t, filepath.Join(t.TempDir(), "db"), `
+rules:
+  - name: down
+    filter: resource.labels.cluster_name="prow" resource.labels.namespace_name="default" jsonPayload.msg="down"
+    group_by: {cluster: resource.labels.cluster_name}
+    detect: {threshold: {count: 1, window: 5m}}
+    resolves: {on_clear: 'resource.labels.cluster_name="prow" jsonPayload.msg="up"'}
+    severity: critical
+    mode: page
+`)
+	l.offer(batch(time.Minute, "2", true, down...))
+	l.step(day.Add(time.Minute))
+	for at := 2 * time.Minute; at < 5*time.Hour; at += time.Minute {
+		l.step(day.Add(at))
+	}
+	over := l.story()
+	wantStory(t, l, "resolved critical")
+	l.crash()
+	l.step(day.Add(5 * time.Hour)) // before the source has said a word
+	l.offer(batch(5*time.Hour, "2", true, down[1:]...))
+	l.step(day.Add(5 * time.Hour))
+	if again := l.story(); again != over {
+		t.Errorf("it was:\n%s\nit is:\n%s", over, again)
+	}
+}
+
 // Quiet is not healthy: an alert does not end at a start because nothing has been read yet.
 func TestQuietAtAStartIsNoEnd(t *testing.T) {
 	l := begin(t, filepath.Join(t.TempDir(), "db"), ruleFile)

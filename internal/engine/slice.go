@@ -34,6 +34,7 @@ func (e *Engine) slice(ctx context.Context, tx *store.Tx, now time.Time) (slice,
 		in.Until = now
 	} else {
 		in.Gone = e.gone
+		in.Clock = func(name string) (time.Time, error) { return e.clockOf(ctx, tx, name, now) }
 	}
 	if len(in.Hits) > maxSlice {
 		in.Hits = in.Hits[:maxSlice]

@@ -129,6 +129,19 @@ func (e *Engine) gone(name string) bool {
 	return s == nil || !s.heard || s.down || s.blind
 }
 
+// clockOf is a source's clock. One that has not spoken since the start has the clock that is stored, for a day; after that it is
+// nobody's any more, and its clock zero.
+func (e *Engine) clockOf(ctx context.Context, tx *store.Tx, name string, now time.Time) (time.Time, error) {
+	if s := e.sources[name]; s != nil {
+		return s.clock, nil
+	}
+	st, err := tx.Source(ctx, name)
+	if err != nil || st.Clock.Before(now.Add(-orphanQuiet)) {
+		return time.Time{}, err
+	}
+	return st.Clock, nil
+}
+
 // Clock is the latest clock of what was offered: in virtual time nothing up to it, itself left out, is still to come.
 func (e *Engine) Clock() time.Time {
 	e.mu.Lock()

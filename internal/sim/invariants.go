@@ -1,0 +1,199 @@
+package sim
+
+import (
+	"slices"
+	"time"
+
+	"tocsin/internal/incident"
+)
+
+// The invariants, by their numbers, and where a world checks them. What is not named here needs real processes, real HTTP or people
+// with rights, and is proven there.
+//
+//	I1  no entry at or below a cursor is lost          accounts: what is counted is what was read (judge)
+//	I2  a cursor never goes back                       model.cursor
+//	I3  an entry opens one incident at most            transition: the id of an alert's first entry
+//	I4  one open incident for a (rule, group)          sweep
+//	I5  what is open and may page has its page         standing.paged
+//	I6  what is sent is in the provider's ledger       transition.sent
+//	I7  a page ends as sent or for a reason            transition.ended
+//	I8  a page rings once, a message is there once     provider.page, provider.post
+//	I9  a key stands for one round                     provider.page, transition.ended
+//	I10 no trigger behind a resolve                    provider.page
+//	I11 an acknowledge holds for what it covers        model.claimed, transition.acknowledges
+//	I12 a forgotten acknowledge is taken back          standing
+//	I13 what is open has its next step                 standing
+//	I14 epochs rise                                    model.started
+//	I16 what people do is in the timeline, once        judge
+//	I24 when the faults stop, everything drains        judge, standing: what is stuck
+//	I25 what was detected is what a calm world detects Result.Story
+
+// The times within which things happen in a service that runs and whose providers take what comes.
+const (
+	stuckAfter     = 7 * time.Minute // a permanent refusal is tried again after five
+	overdueAfter   = 2 * time.Minute
+	secondPathTime = time.Minute
+)
+
+// transition holds an incident against what it was when it was looked at last.
+func (w *World) transition(k *known, inc *incident.Incident, rows []incident.Notification) {
+	have := map[int64]bool{}
+	for i := range rows {
+		n := &rows[i]
+		have[n.ID] = true
+		w.ended(k, inc, n, rows)
+		if n.State == incident.Sent && !w.providers[n.Target].has(n) {
+			w.fail("I6", "%s is sent, and %s never had it", describe(n), n.Target)
+		}
+		if before, ok := k.rows[n.ID]; ok && before.Key != n.Key && !w.weather.young {
+			w.fail("I9", "the key of row %d was %s and is %s", n.ID, before.Key, n.Key)
+		}
+		if n.Kind == incident.Call && n.Key != inc.CallKey(n.Round) && !w.weather.young {
+			w.fail("I9", "%s is of round %d", describe(n), n.Round)
+		}
+	}
+	for id, n := range k.rows {
+		if !have[id] {
+			w.fail("I7", "%s is gone", describe(&n))
+		}
+	}
+	w.acknowledges(k, inc, rows)
+}
+
+// ended checks why a row that rings ended.
+func (w *World) ended(k *known, inc *incident.Incident, n *incident.Notification, rows []incident.Notification) {
+	if n.Kind != incident.Call || n.State != incident.Cancelled {
+		return
+	}
+	holds := false
+	switch n.Cause {
+	case "acknowledged":
+		holds = k.acknowledged || inc.State == incident.Acknowledged || inc.Acknowledgement != nil || inc.Escalation.Retaken.After(n.CreatedAt)
+	case "resolved":
+		holds = k.over || inc.State == incident.Resolved || inc.Escalation.Retaken.After(n.CreatedAt)
+	case "merged":
+		holds = inc.State == incident.Merged
+	case "superseded":
+		holds = inc.State == incident.Merged || slices.ContainsFunc(rows, func(o incident.Notification) bool {
+			return o.Kind == incident.Call && o.Target == n.Target && o.Round > n.Round
+		})
+	}
+	if !holds {
+		w.fail("I7", "%s has ended, the incident is %s", describe(n), inc.State)
+	}
+}
+
+// acknowledges checks that an acknowledge holds as long as it has to, and no longer.
+func (w *World) acknowledges(k *known, inc *incident.Incident, rows []incident.Notification) {
+	if ack := inc.Acknowledgement; inc.State == incident.Acknowledged {
+		for i := range inc.Alerts {
+			a := &inc.Alerts[i]
+			if a.State == incident.Firing && (a.Severity > ack.Severity || a.Severity >= incident.High && !covered(inc, ack, a)) {
+				w.fail("I11", "%s is acknowledged by %s, who did not know of %s %s", inc.ID, ack.By, a.Rule, a.Group)
+			}
+		}
+		for i := range rows {
+			n := &rows[i]
+			if _, old := k.rows[n.ID]; !old && n.Kind == incident.Call && n.CreatedAt.After(ack.At) {
+				w.fail("I11", "%s was made at %s, %s acknowledged at %s", describe(n), n.CreatedAt, ack.By, ack.At)
+			}
+		}
+	}
+	if !k.seen || k.inc.State != incident.Acknowledged || inc.State != incident.Open {
+		return
+	}
+	ack := k.inc.Acknowledgement
+	due := inc.Escalation.Retaken.Sub(ack.At) >= incident.Rearm
+	for i := range inc.Alerts {
+		a := &inc.Alerts[i]
+		due = due || a.State == incident.Firing && (a.Severity > ack.Severity || a.Severity >= incident.High && !covered(&k.inc, ack, a))
+	}
+	if !due && !inc.Escalation.Retaken.After(ack.At) {
+		w.fail("I11", "%s had %s, and has it no more: nobody took it back", ack.By, inc.ID)
+	}
+}
+
+// covered says whether an acknowledge covers an alert: it fired then, or is a symptom of what did.
+func covered(inc *incident.Incident, ack *incident.Acknowledgement, a *incident.Alert) bool {
+	return slices.ContainsFunc(ack.Covers, func(key incident.Key) bool {
+		cause := inc.Alert(key)
+		return key == a.Key || cause != nil && slices.Contains(a.SymptomOf, key.Rule) &&
+			(cause.Service() == "" || a.Service() == "" || cause.Service() == a.Service())
+	})
+}
+
+// running is for how long the service has run and this provider has taken what came; "" asks of the service alone.
+func (w *World) running(target string) time.Duration {
+	if w.life == nil || w.now.Before(w.frozen) {
+		return 0
+	}
+	since := later(w.aliveSince, w.frozen)
+	if p := w.providers[target]; p != nil {
+		if p.trouble != "" || w.now.Before(p.hold) {
+			return 0
+		}
+		since = later(since, later(p.well, p.hold))
+	}
+	return w.now.Sub(since)
+}
+
+// standing checks an incident that is open or acknowledged by itself.
+func (w *World) standing(inc *incident.Incident, rows []incident.Notification) {
+	now, up := w.wall(), w.running("")
+	if up < overdueAfter {
+		return
+	}
+	if !inc.Due.IsZero() && now.Sub(inc.Due) > overdueAfter {
+		w.fail("I13", "%s is due since %s", inc.ID, now.Sub(inc.Due))
+	}
+	switch {
+	case inc.State == incident.Acknowledged:
+		if now.Sub(inc.Acknowledgement.At) > incident.Rearm+overdueAfter {
+			w.fail("I12", "%s is acknowledged since %s", inc.ID, now.Sub(inc.Acknowledgement.At))
+		}
+		return
+	case inc.Policy != "" && inc.Escalation.Next.IsZero():
+		w.fail("I13", "%s is open, its policy %s has no next step", inc.ID, inc.Policy)
+	}
+	w.paged(inc, rows, now)
+	for i := range rows {
+		w.waiting(inc, &rows[i], rows, now)
+	}
+}
+
+// paged checks that somebody is called for what is critical.
+func (w *World) paged(inc *incident.Incident, rows []incident.Notification, now time.Time) {
+	if inc.Policy != "now" || !inc.MayPage() {
+		return
+	}
+	since := later(inc.OpenedAt, inc.Escalation.Retaken)
+	if now.Sub(since) < overdueAfter || inc.Escalation.Fell {
+		return
+	}
+	for i := range rows {
+		n := &rows[i]
+		if n.Kind == incident.Call && w.providers[n.Target].traits.Pages && !n.CreatedAt.Before(since) && n.State != incident.Cancelled {
+			return
+		}
+	}
+	w.fail("I5", "%s is %s since %s and nobody is called", inc.ID, inc.Severity, now.Sub(since))
+}
+
+// waiting checks a row that is on its way.
+func (w *World) waiting(inc *incident.Incident, n *incident.Notification, rows []incident.Notification, now time.Time) {
+	if n.State != incident.Pending && n.State != incident.InFlight {
+		return
+	}
+	age := now.Sub(n.CreatedAt)
+	if n.Kind == incident.Call && min(age, w.running(n.Target)) > stuckAfter {
+		w.fail("I24", "%s waits since %s, due %s, although %s takes what comes since %s", describe(n), age, n.Due.Sub(now), n.Target, w.running(n.Target))
+	}
+	if n.Kind != incident.Call || n.Target == fallback || inc.State != incident.Open || min(age, w.running("")) < secondPathTime+overdueAfter {
+		return
+	}
+	if !slices.ContainsFunc(rows, func(o incident.Notification) bool {
+		return o.Kind == incident.Call && o.Target == fallback && o.Round == n.Round
+	}) {
+		w.fail("I5", "%s is not accepted since %s, and %s was not asked to call", describe(n), age, fallback)
+	}
+}

@@ -1,0 +1,88 @@
+package sim
+
+import (
+	"context"
+	"sync"
+)
+
+// Many plays worlds of the seeds first, first+1, ... on several goroutines until they have done so many steps in all, or so many
+// worlds, whichever comes first (0: no bound), and adds up what happened. done, if set, is called with each world's result, in the
+// order of the seeds: so what is printed does not depend on which goroutine was faster.
+func Many(ctx context.Context, first uint64, steps, worlds, workers int, one Settings, done func(seed uint64, r Result) bool) (Tally, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	type outcome struct {
+		seed uint64
+		r    Result
+		err  error
+	}
+	seeds, results := make(chan uint64), make(chan outcome)
+	var pool sync.WaitGroup
+	for range max(workers, 1) {
+		pool.Go(func() {
+			stage, err := NewStage()
+			for seed := range seeds {
+				o := outcome{seed: seed, err: err}
+				if err == nil {
+					s := one
+					s.Seed = seed
+					o.r, o.err = Run(ctx, stage, s)
+				}
+				select {
+				case results <- o:
+				case <-ctx.Done():
+					return
+				}
+			}
+		})
+	}
+	go func() {
+		defer close(seeds)
+		for n := 0; worlds == 0 || n < worlds; n++ {
+			select {
+			case seeds <- first + uint64(n):
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	go func() {
+		pool.Wait()
+		close(results)
+	}()
+	var sum Tally
+	early := map[uint64]outcome{}
+	next := first
+	for o := range results {
+		early[o.seed] = o
+		for {
+			o, ok := early[next]
+			if !ok {
+				break
+			}
+			delete(early, next)
+			next++
+			if o.err != nil {
+				return sum, o.err
+			}
+			sum.add(o.r.Tally)
+			if done != nil && !done(o.seed, o.r) || steps > 0 && sum.Steps >= steps {
+				return sum, nil
+			}
+		}
+	}
+	return sum, ctx.Err()
+}
+
+func (t *Tally) add(o Tally) {
+	for _, x := range []struct{ to, from *int }{
+		{&t.Steps, &o.Steps}, {&t.Commits, &o.Commits}, {&t.Calls, &o.Calls}, {&t.Crashes, &o.Crashes}, {&t.Landed, &o.Landed},
+		{&t.LostAnswers, &o.LostAnswers}, {&t.LateAnswers, &o.LateAnswers}, {&t.Refused, &o.Refused}, {&t.Freezes, &o.Freezes},
+		{&t.Outages, &o.Outages}, {&t.Reloads, &o.Reloads}, {&t.ClockSteps, &o.ClockSteps}, {&t.DiskErrors, &o.DiskErrors},
+		{&t.Rings, &o.Rings}, {&t.Messages, &o.Messages}, {&t.Incidents, &o.Incidents}, {&t.Acknowledges, &o.Acknowledges},
+		{&t.Entries, &o.Entries}, {&t.Again, &o.Again}, {&t.Worlds, &o.Worlds},
+	} {
+		*x.to += *x.from
+	}
+	t.Span += o.Span
+}
