@@ -4,6 +4,8 @@
 GO       ?= go
 BIN      := $(CURDIR)/bin
 N        ?= 100
+STEPS    ?= 300000
+SEED     ?= 1
 FUZZTIME ?= 10s
 BYTES    ?= 1000000000
 OPEN     ?= 10000
@@ -12,7 +14,7 @@ GOLANGCI_VERSION := v2.15.0
 GOLANGCI         := $(BIN)/golangci-lint-$(GOLANGCI_VERSION)
 
 .DEFAULT_GOAL := build
-.PHONY: build test lint kill latency bench fuzz-short compiler database
+.PHONY: build test lint kill sim latency bench fuzz-short compiler database
 
 build: ## the binary, static, in bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN)/tocsin ./cmd/tocsin
@@ -30,6 +32,9 @@ kill: compiler ## serve killed N times at failpoints and at random; pages lost a
 latency: ## from an entry's arrival to the accepted page, with OPEN incidents open; and what a flood of lines of one incident costs
 	$(GO) run ./internal/sim/latency -open $(OPEN)
 	$(GO) run ./internal/sim/latency -flood 100000 -for 1m
+
+sim: ## worlds of trouble on a virtual clock, STEPS steps from SEED on: no invariant may be violated
+	$(GO) run ./internal/sim/simulate -steps $(STEPS) -seed $(SEED)
 
 bench: ## how fast filters are asked, beside grep, ripgrep, mtail, sec and jq, on a corpus of BYTES
 	@missing=; for tool in rg:ripgrep mtail:mtail sec:sec jq:jq; do command -v $${tool%%:*} >/dev/null || missing="$$missing $${tool##*:}"; done; \

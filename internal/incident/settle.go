@@ -316,10 +316,10 @@ func (s *settling) calls() {
 	}
 	for i := range s.have {
 		n := &s.have[i]
-		if n.Kind != Call || n.State == Cancelled {
+		if n.Kind != Call || n.State == Cancelled && kind != CallResolve {
 			continue
 		}
-		came := arrived(n)
+		came := arrived(n) || !n.SentAt.IsZero() // one that was cancelled on its way may have come all the same
 		if n.State == Pending {
 			s.cancel(n, cause)
 		}

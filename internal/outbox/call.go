@@ -39,11 +39,12 @@ func (o *Outbox) call(ctx context.Context, a *attempt) answer {
 			return answer{untold: true}
 		case err == nil:
 			out.unclear = false
-		case !page && !notifiers.IsPermanent(err):
+		case !page && (!notifiers.IsPermanent(err) || !a.row.RefusedAt.IsZero()):
 			out.err = fmt.Errorf("look for an earlier attempt: %w", err)
 			return out
 		}
-		// A page is rather said twice than not at all, and so is what can never be looked for.
+		// A page is rather said twice than not at all, and so is what can never be looked for, unless it is refused itself: what has
+		// a token revoked may take it back between the look and the sending.
 	}
 	if a.adopt {
 		key, receipt, found, err := o.adopt(ctx, a)

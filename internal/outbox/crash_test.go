@@ -153,6 +153,27 @@ func TestAMessageThatCannotBeEditedIsNotFoundForEver(t *testing.T) {
 	w.equal("tries", w.ops.triesAt(), "0 10 10 310 610 910")
 }
 
+// TestWhatIsRefusedIsNotPostedAnewUnlooked: a token that was revoked refuses edits and looks alike, and may work again between the two.
+func TestWhatIsRefusedIsNotPostedAnewUnlooked(t *testing.T) {
+	w := newWorld(t)
+	w.incident("a", incident.Open, 1)
+	w.add(message("a", "ops", 1))
+	w.run(9)
+	w.ops.before = func(n notifiers.Notice) error {
+		if n.Parent != "" {
+			return errRefused
+		}
+		return nil // it would be taken by now
+	}
+	w.ops.blind = errRefused
+	w.want("a", "ops", 2)
+	w.run(1000)
+	w.equal("while it cannot be looked for", strings.Join(keysOf(w.ops.taken), " "), "a/ops")
+	w.ops.before, w.ops.blind = nil, nil
+	w.run(2000)
+	w.equal("afterwards", w.ops.said(), "message:a/ops:1 message:a/ops:2@ops/1")
+}
+
 // TestAnAnswerForARowThatIsAnothersIsNotMarked: the row may have been claimed anew, by whoever took over.
 func TestAnAnswerForARowThatIsAnothersIsNotMarked(t *testing.T) {
 	for name, change := range map[string]func(n *incident.Notification){
