@@ -7,53 +7,14 @@ import (
 
 // Many plays worlds of the seeds first, first+1, ... on several goroutines until they have done so many steps in all, or so many
 // worlds, whichever comes first (0: no bound), and adds up what happened. done, if set, is called with each world's result, in the
-// order of the seeds: so what is printed does not depend on which goroutine was faster.
+// order of the seeds: so what is said does not depend on which goroutine was faster; false ends it.
 func Many(ctx context.Context, first uint64, steps, worlds, workers int, one Settings, done func(seed uint64, r Result) bool) (Tally, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	type outcome struct {
-		seed uint64
-		r    Result
-		err  error
-	}
-	seeds, results := make(chan uint64), make(chan outcome)
-	var pool sync.WaitGroup
-	for range max(workers, 1) {
-		pool.Go(func() {
-			stage, err := NewStage()
-			for seed := range seeds {
-				o := outcome{seed: seed, err: err}
-				if err == nil {
-					s := one
-					s.Seed = seed
-					o.r, o.err = Run(ctx, stage, s)
-				}
-				select {
-				case results <- o:
-				case <-ctx.Done():
-					return
-				}
-			}
-		})
-	}
-	go func() {
-		defer close(seeds)
-		for n := 0; worlds == 0 || n < worlds; n++ {
-			select {
-			case seeds <- first + uint64(n):
-			case <-ctx.Done():
-				return
-			}
-		}
-	}()
-	go func() {
-		pool.Wait()
-		close(results)
-	}()
 	var sum Tally
-	early := map[uint64]outcome{}
+	early := map[uint64]played{}
 	next := first
-	for o := range results {
+	for o := range worldsOf(ctx, first, worlds, workers, one) {
 		early[o.seed] = o
 		for {
 			o, ok := early[next]
@@ -72,6 +33,52 @@ func Many(ctx context.Context, first uint64, steps, worlds, workers int, one Set
 		}
 	}
 	return sum, ctx.Err()
+}
+
+// played is what came of one seed.
+type played struct {
+	seed uint64
+	r    Result
+	err  error
+}
+
+// worldsOf plays worlds until ctx ends, each as soon as a worker is free.
+func worldsOf(ctx context.Context, first uint64, worlds, workers int, one Settings) <-chan played {
+	seeds, results := make(chan uint64), make(chan played)
+	go func() {
+		defer close(seeds)
+		for n := 0; worlds == 0 || n < worlds; n++ {
+			select {
+			case seeds <- first + uint64(n):
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	var pool sync.WaitGroup
+	for range max(workers, 1) {
+		pool.Go(func() {
+			stage, err := NewStage()
+			for seed := range seeds {
+				o := played{seed: seed, err: err}
+				if err == nil {
+					s := one
+					s.Seed = seed
+					o.r, o.err = Run(ctx, stage, s)
+				}
+				select {
+				case results <- o:
+				case <-ctx.Done():
+					return
+				}
+			}
+		})
+	}
+	go func() {
+		pool.Wait()
+		close(results)
+	}()
+	return results
 }
 
 func (t *Tally) add(o Tally) {
