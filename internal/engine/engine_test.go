@@ -271,6 +271,27 @@ rules:
 	}
 }
 
+// A batch that spans hours is committed in slices. A crash between two of them reads all of it again.
+func TestALongBatchThatIsReadAgainIsNotCountedTwice(t *testing.T) {
+	lines := fives(0, 6)
+	for i := range 4 { // each begins an alert of its own, which ends a slice
+		for n := range 5 {
+			lines = append(lines, line(time.Duration(30+30*i)*time.Minute+time.Duration(n)*time.Second, fmt.Sprint("d", i, n), "ERROR", fmt.Sprint("deck", i), "bad"))
+		}
+	}
+	l := begin(t, filepath.Join(t.TempDir(), "db"), ruleFile)
+	l.offer(batch(3*time.Hour, "1", false, lines...))
+	for range 4 {
+		if _, err := l.e.Step(context.Background(), day.Add(3*time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l.crash()
+	l.offer(batch(3*time.Hour, "1", true, lines...))
+	l.step(day.Add(3 * time.Hour))
+	wantStory(t, l, `"hook"} firing first 0s last 5m0s count 6`)
+}
+
 // Quiet is not healthy: an alert does not end at a start because nothing has been read yet.
 func TestQuietAtAStartIsNoEnd(t *testing.T) {
 	l := begin(t, filepath.Join(t.TempDir(), "db"), ruleFile)

@@ -129,11 +129,11 @@ func (e *Engine) gone(name string) bool {
 	return s == nil || !s.heard || s.down || s.blind
 }
 
-// clockOf is a source's clock. One that has not spoken since the start has the clock that is stored, for a day; after that it is
-// nobody's any more, and its clock zero.
+// clockOf is the clock that is stored of a source, which is behind where it is read: a crash reads on from there. Of one that has not
+// spoken since the start it counts for a day; after that it is nobody's any more, and its clock zero.
 func (e *Engine) clockOf(ctx context.Context, tx *store.Tx, name string, now time.Time) (time.Time, error) {
 	if s := e.sources[name]; s != nil {
-		return s.clock, nil
+		return later(s.stored.Clock, time.Unix(0, 1)), nil // nothing of it may have been stored yet
 	}
 	st, err := tx.Source(ctx, name)
 	if err != nil || st.Clock.Before(now.Add(-orphanQuiet)) {
