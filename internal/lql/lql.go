@@ -8,6 +8,7 @@ package lql
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"tocsin/internal/logs"
@@ -21,6 +22,8 @@ type Filter struct {
 	// Root is the filter's tree; nil matches every entry.
 	Root Node
 	src  string
+	// set is the filter alone in a set, for one that looks for many texts; else nil.
+	set func() *Set
 }
 
 // Parse reads a filter. Its error is an *Error, or Errors if there are several.
@@ -33,7 +36,11 @@ func Parse(src string) (*Filter, error) {
 	if err := p.result(); err != nil {
 		return nil, err
 	}
-	return &Filter{Root: root, src: src}, nil
+	f := &Filter{Root: root, src: src}
+	if p.texts > manyWords {
+		f.set = sync.OnceValue(func() *Set { return Compile([]*Filter{{Root: root, src: src}}) })
+	}
+	return f, nil
 }
 
 // Source is the text that the filter was parsed from; for one that was derived from another, what String says.
@@ -52,6 +59,9 @@ func (f *Filter) String() string {
 
 // Match says whether the filter matches the entry.
 func (f *Filter) Match(e *logs.Entry) bool {
+	if f.set != nil {
+		return f.set().matches(e)
+	}
 	return f.Root == nil || evaluate(f.Root, e)
 }
 

@@ -17,8 +17,8 @@ type parser struct {
 	depth  int
 	// inValues is set within a list of values, where a minus may be a sign.
 	inValues bool
-	// programs is how many instructions the regular expressions so far compile to.
-	programs int
+	programs int // how many instructions the regular expressions so far compile to
+	texts    int // how many terms so far look for a text
 	errs     Errors
 }
 
@@ -239,6 +239,7 @@ func (p *parser) restriction() Node {
 }
 
 func (p *parser) global(t token, lit Literal) Node {
+	p.texts++
 	return &Global{At: t.at, Value: lit, constant: newConstant(lit)}
 }
 
@@ -377,6 +378,9 @@ func (p *parser) value(c Compare) Node {
 // finish checks a comparison with a constant and prepares it.
 func (p *parser) finish(c *Compare, t token) Node {
 	c.constant = newConstant(c.Value)
+	if c.Op == Has {
+		p.texts++
+	}
 	if c.Op == Matches || c.Op == MatchesNot {
 		if !c.Value.Quoted {
 			p.report(t, "bad regular expression", "it must be in double quotes")

@@ -89,11 +89,19 @@ type scanner struct {
 	// known holds what the leaves said of the entry: twice the generation for no, one more for yes.
 	known      []uint32
 	generation uint32
-	isAsked    []bool // of each filter, whether it is in asked already
+	words      []*wordSearch // of each leaf that looks for a text in a place that many do
+	isAsked    []bool        // of each filter, whether it is in asked already
 }
 
 func newScanner(s *Set) *scanner {
-	return &scanner{Set: s, plan: s.plan, known: make([]uint32, len(s.leaves)), isAsked: make([]bool, len(s.roots))}
+	sc := &scanner{Set: s, plan: s.plan, known: make([]uint32, len(s.leaves)), isAsked: make([]bool, len(s.roots)), words: make([]*wordSearch, len(s.leaves))}
+	for _, w := range s.words() {
+		search := &wordSearch{words: w}
+		for _, leaf := range w.leaves {
+			sc.words[leaf] = search
+		}
+	}
+	return sc
 }
 
 const (
@@ -301,14 +309,32 @@ func (sc *scanner) judge(e *logs.Entry, asked []int) {
 // leafHolds says whether a leaf holds for the entry, and asks it once.
 func (sc *scanner) leafHolds(leaf int, e *logs.Entry) bool {
 	k := sc.known[leaf]
-	if k>>1 != sc.generation {
-		k = sc.generation << 1
-		if sc.leaves[leaf].match(e) {
-			k |= 1
-		}
-		sc.known[leaf] = k
+	if k>>1 == sc.generation {
+		return k&1 == 1
 	}
-	return k&1 == 1
+	if w := sc.words[leaf]; w != nil && w.many(sc.generation) {
+		w.in(e, sc.learn)
+		return sc.known[leaf]&1 == 1
+	}
+	holds := sc.leaves[leaf].match(e)
+	sc.learn(leaf, holds)
+	return holds
+}
+
+// matches says whether the first filter matches the entry.
+func (s *Set) matches(e *logs.Entry) bool {
+	sc := s.scanners.Get().(*scanner)
+	defer s.scanners.Put(sc)
+	sc.begin()
+	return sc.holds(&s.roots[0], e)
+}
+
+// learn keeps what a leaf said of the entry.
+func (sc *scanner) learn(leaf int, holds bool) {
+	sc.known[leaf] = sc.generation << 1
+	if holds {
+		sc.known[leaf] |= 1
+	}
 }
 
 // holds evaluates a step.

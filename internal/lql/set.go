@@ -21,6 +21,8 @@ type Set struct {
 	*plan
 	wire func() *plan
 
+	// words are the groups of leaves that look for a text in the same place.
+	words    func() []*words
 	scanners sync.Pool
 }
 
@@ -67,6 +69,7 @@ func Compile(filters []*Filter) *Set {
 	s.index = newIndex(filters, &shared)
 	s.plan = newPlan(filters, &shared, needlesOf)
 	s.wire = sync.OnceValue(func() *plan { return newPlan(filters, &shared, wireNeedlesOf) })
+	s.words = sync.OnceValue(func() []*words { return wordGroups(s.leaves) })
 	s.scanners.New = func() any { return newScanner(s) }
 	return s
 }
