@@ -19,6 +19,10 @@ type dialect struct {
 	// beginWrite and beginRead begin a transaction: one that will write, alone among all processes that do, and one that sees a
 	// snapshot.
 	beginWrite, beginRead string
+	// several says that other processes may have the database open, so that each has a life and its leases.
+	several bool
+	// now is the database's clock in nanoseconds since 1970, what $now stands for in a statement.
+	now string
 	// control runs a statement that begins or ends a transaction.
 	control func(ctx context.Context, c *conn, text string) error
 	// sound says why the transaction on a connection must not be committed, although nothing in it has said so.
@@ -31,14 +35,18 @@ type dialect struct {
 	// the pool that writes will do.
 	alone func(ctx context.Context, p place) (db *sql.DB, done func(), err error)
 	// damaged says that an error means that the data cannot be read; over that the transaction has already been ended; again that it
-	// may be tried again, lost that the connection is gone.
-	damaged, over, again, lost func(error) bool
+	// may be tried again, lost that the connection is gone, refused that the
+	// database has answered a commit, with no.
+	damaged, over, again, lost, refused func(error) bool
 	// value is what is written for an argument, dest what is read into a destination; nil where both are taken as they are.
 	value func(v any) any
 	dest  func(v any) any
 	// longest is how long a transaction may take, 0 for any time: a database at the other end of a network may be silent for ever.
 	longest time.Duration
 }
+
+// text is a statement as the database reads it.
+func (d *dialect) text(text string) string { return strings.ReplaceAll(text, "$now", d.now) }
 
 // place is where a database is, and how to get in.
 type place struct {

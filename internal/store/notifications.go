@@ -14,8 +14,11 @@ var notificationColumns = columns{
 	"created_at", "due", "epoch", "deadline", "attempts", "unclear", "refused_at", "sent_at", "receipt", "last_error",
 }
 
+// elsewhere is that the life of an attempt still lasts, and is another process's.
+const elsewhere = "EXISTS (SELECT 1 FROM lives WHERE lives.epoch = notifications.epoch AND " + alive + ")"
+
 // settling is an attempt that nobody will finish: its process is gone, or its time is over. $1 is now, $2 our epoch.
-const settling = "state = 'inflight' AND (epoch <> $2 OR deadline IS NULL OR deadline <= $1)"
+const settling = "state = 'inflight' AND (epoch <> $2 AND NOT " + elsewhere + " OR deadline IS NULL OR deadline <= $1)"
 
 // urgent is what calls somebody: a page, or a post that rings. turn is the order in which what is due at one target goes out: what
 // calls, what tells a pager of it, new messages, posts, edits.
@@ -35,7 +38,7 @@ var (
 	selectNextAny    = "SELECT due FROM notifications WHERE state = 'pending' ORDER BY due LIMIT 1"
 	selectNextTarget = "SELECT due FROM notifications WHERE state = 'pending' AND target = $1 ORDER BY due LIMIT 1"
 	// A row in flight is due when its call can no longer be on its way; one of an earlier life is due now.
-	selectNextSettle = "SELECT CASE WHEN epoch <> $1 OR deadline IS NULL THEN due ELSE deadline END AS next FROM notifications " +
+	selectNextSettle = "SELECT CASE WHEN epoch <> $1 AND NOT " + elsewhere + " OR deadline IS NULL THEN due ELSE deadline END AS next FROM notifications " +
 		"WHERE state = 'inflight' AND ($2 = '' OR target = $2) ORDER BY next LIMIT 1"
 	selectUnsettled = selectNotifications + " WHERE kind = 'call' AND (state IN ('sent', 'inflight') OR state = 'pending' AND attempts > 0) AND " +
 		"incident IN (SELECT id FROM incidents WHERE state IN ('open', 'acknowledged')) ORDER BY id"
@@ -145,7 +148,7 @@ func (tx *Tx) SaveNotification(ctx context.Context, n *incident.Notification) er
 // that are due, and those in flight whose attempt nobody will finish, of an earlier epoch or past their deadline. The
 // earliest due first, then by id.
 func (tx *Tx) DueNotifications(ctx context.Context, until time.Time, target string, limit int) ([]incident.Notification, error) {
-	text, args := selectDueAny, []any{stamp(until), tx.s.epoch, most(limit)}
+	text, args := selectDueAny, []any{stamp(until), tx.s.Epoch(), most(limit)}
 	if target != "" {
 		text, args = selectDueTarget, append(args, target)
 	}
@@ -164,7 +167,7 @@ func (tx *Tx) NextNotificationDue(ctx context.Context, target string) (time.Time
 		text, args = selectNextTarget, []any{target}
 	}
 	pending, err1 := tx.least(ctx, text, args...)
-	settle, err2 := tx.least(ctx, selectNextSettle, tx.s.epoch, target)
+	settle, err2 := tx.least(ctx, selectNextSettle, tx.s.Epoch(), target)
 	if err := errors.Join(err1, err2); err != nil {
 		return time.Time{}, fmt.Errorf("read next due notification: %w", err)
 	}

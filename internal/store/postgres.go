@@ -24,6 +24,8 @@ var postgresDialect = dialect{
 	schema:     postgresSchema,
 	beginWrite: "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT 1 FROM store WHERE id = 1 FOR UPDATE",
 	beginRead:  "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+	several:    true,
+	now:        "(extract(epoch FROM clock_timestamp()) * 1000000000)::bigint",
 	control: func(ctx context.Context, c *conn, text string) error {
 		_, err := c.sql.ExecContext(ctx, text, pgx.QueryExecModeSimpleProtocol)
 		return err
@@ -47,6 +49,10 @@ var postgresDialect = dialect{
 		const operatorIntervention = "57P" // the server stops, or an operator has ended the session
 		code := postgresCode(err)
 		return code == "" || strings.HasPrefix(code, operatorIntervention)
+	},
+	refused: func(err error) bool {
+		var e *pgconn.PgError
+		return errors.As(err, &e) && e.Severity == "ERROR" // what is worse ends the session, perhaps behind the commit
 	},
 	value:   postgresValue,
 	dest:    postgresDest,

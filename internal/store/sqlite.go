@@ -22,6 +22,7 @@ var sqliteDialect = dialect{
 	migrations: goose.DialectSQLite3,
 	beginWrite: "BEGIN IMMEDIATE",
 	beginRead:  "BEGIN",
+	now:        "0", // nobody asks: there is one process
 	control: func(ctx context.Context, c *conn, text string) error {
 		_, err := c.exec(ctx, text)
 		return err

@@ -29,7 +29,7 @@ var ErrAmbiguous = errors.New("fits several incidents")
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// readers is how many snapshots can be looked at at once.
+// readers is how many snapshots can be looked at at once by the steps, and how many by the pages.
 const readers = 4
 
 // Options are the settings of a store.
@@ -39,20 +39,35 @@ type Options struct {
 	// PasswordFile holds the password of a PostgreSQL database. It is read at each connection. Without it, PGPASSFILE and the other
 	// variables of PostgreSQL's own programs hold.
 	PasswordFile string
+	// Life is how long this process counts as alive after it was last heard of, where others may have the database open; 0:
+	// DefaultLife.
+	Life time.Duration
 }
 
 // Store is an open database. Its methods may be called from any goroutine; a Tx only from the function it was given to.
 type Store struct {
+	*database
+	// read holds the connections that read, as write those that write.
+	read chan *conn
+	// lease is what its Updates need, and epoch the life that took it; "" is none.
+	lease string
+	epoch int64
+}
+
+// database is what all that stands for one open database share.
+type database struct {
 	dialect *dialect
 	place   place
 	lock    *os.File
 	writeDB *sql.DB
 	readDB  *sql.DB // nil in memory, where every transaction takes the one connection
-	// write holds the connection that writes while nobody does, read those that read; a nil one is opened when it is needed.
-	write chan *conn
-	read  chan *conn
-	epoch int64
-	born  time.Time
+	lifeDB  *sql.DB // for this process's life, which must not wait for anything else; nil where there is only one
+	// write holds the connection that writes while nobody does; a nil one is opened when it is needed. So it is with those that read: the
+	// pages have their own, so that the steps do not wait for them.
+	write        chan *conn
+	steps, pages chan *conn
+	born         time.Time
+	life         life
 	// path and file are what was opened; path is empty where the data is in no file.
 	path string
 	file os.FileInfo
@@ -66,45 +81,63 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s := &Store{dialect: dialectOf(path), place: place{path: path, Options: o}, write: make(chan *conn, 1), read: make(chan *conn, readers)}
-	if err := s.open(ctx, o.Now()); err != nil {
+	if o.Life == 0 {
+		o.Life = DefaultLife
+	}
+	d := &database{dialect: dialectOf(path), place: place{path: path, Options: o}, write: make(chan *conn, 1),
+		steps: make(chan *conn, readers), pages: make(chan *conn, readers)}
+	s := &Store{database: d, read: d.steps}
+	c, err := s.open(ctx)
+	if err != nil {
+		if c != nil {
+			c.close()
+		}
 		_ = s.close() // what it was opened with is the error that matters
 		return nil, fmt.Errorf("open store: %w", s.mend(err))
 	}
-	s.write <- nil
+	s.write <- c
 	for range readers {
-		s.read <- nil
+		d.steps <- nil
+		d.pages <- nil
 	}
 	return s, nil
 }
 
-// open does what can fail; Open closes what it has opened when it does.
-func (s *Store) open(ctx context.Context, now time.Time) error {
-	var err error
+// ForPages is this Store with connections of its own to read with: who looks at pages must not hold up who is to be called.
+func (s *Store) ForPages() *Store { return &Store{database: s.database, read: s.pages} }
+
+// open does what can fail, and returns the connection that writes; Open closes what it has opened when it does.
+func (s *Store) open(ctx context.Context) (_ *conn, err error) {
 	if s.inFile() {
 		if err = s.claim(); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if err := s.dialect.examine(ctx, s.place); err != nil {
-		return err
+		return nil, err
 	}
 	if s.writeDB, err = s.dialect.open(s.place, false); err != nil {
-		return err
+		return nil, err
 	}
 	s.writeDB.SetMaxOpenConns(1)
 	s.writeDB.SetMaxIdleConns(1) // in memory the connection is the database: it must not be closed between two uses
 	if s.place.path != memory {
 		if s.readDB, err = s.dialect.open(s.place, true); err != nil {
-			return err
+			return nil, err
 		}
-		s.readDB.SetMaxOpenConns(readers)
-		s.readDB.SetMaxIdleConns(readers)
+		s.readDB.SetMaxOpenConns(2 * readers)
+		s.readDB.SetMaxIdleConns(2 * readers)
+	}
+	if s.dialect.several {
+		if s.lifeDB, err = s.dialect.open(s.place, false); err != nil {
+			return nil, err
+		}
+		s.lifeDB.SetMaxOpenConns(2)
 	}
 	if err := s.migrate(ctx); err != nil {
-		return err
+		return nil, err
 	}
-	return s.begin(ctx, now)
+	return s.begin(ctx, nil)
 }
 
 // inFile says whether the data is in a file of this machine.
@@ -186,18 +219,6 @@ func (s *Store) migrate(ctx context.Context) error {
 	return nil
 }
 
-// begin counts this opening: rows that an earlier one left in flight are known by their epoch.
-func (s *Store) begin(ctx context.Context, now time.Time) error {
-	var born int64
-	err := s.writeDB.QueryRowContext(ctx, `INSERT INTO store (id, epoch, born_at) VALUES (1, 1, $1)
-		ON CONFLICT (id) DO UPDATE SET epoch = store.epoch + 1 RETURNING epoch, born_at`, now.UnixNano()).Scan(&s.epoch, &born)
-	if err != nil {
-		return fmt.Errorf("count epoch: %w", err)
-	}
-	s.born = time.Unix(0, born).UTC()
-	return nil
-}
-
 // mend adds to an error of opening the database where it is, and what to do about it where the database itself is damaged.
 func (s *Store) mend(err error) error {
 	at := s.place.path
@@ -212,11 +233,16 @@ func (s *Store) mend(err error) error {
 	return fmt.Errorf("%s: %w", at, err)
 }
 
-// Close waits for the transactions that run, and closes the database. After it no method may be called.
+// Close waits for the transactions that run, ends this process's life and closes the database. After it no method may be called.
 func (s *Store) Close() error {
 	conns := []*conn{<-s.write}
 	for range readers {
-		conns = append(conns, <-s.read)
+		conns = append(conns, <-s.steps, <-s.pages)
+	}
+	if s.lifeDB != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), s.place.Life/3)
+		defer cancel()
+		_, _ = s.lifeDB.ExecContext(ctx, s.dialect.text("UPDATE lives SET expires_at = $now WHERE epoch = $1 AND "+alive), s.life.epoch.Load()) // else it expires
 	}
 	for _, c := range conns {
 		if c != nil {
@@ -229,7 +255,7 @@ func (s *Store) Close() error {
 // close closes what is open.
 func (s *Store) close() error {
 	var errs []error
-	for _, db := range []*sql.DB{s.readDB, s.writeDB} {
+	for _, db := range []*sql.DB{s.lifeDB, s.readDB, s.writeDB} {
 		if db != nil {
 			errs = append(errs, db.Close())
 		}
@@ -240,8 +266,13 @@ func (s *Store) close() error {
 	return errors.Join(errs...)
 }
 
-// Epoch is the number of this opening of the database: each is higher than all before.
-func (s *Store) Epoch() int64 { return s.epoch }
+// Epoch is the number of this process's life: each is higher than all before. Of a Store with a lease it is the one that took it.
+func (s *Store) Epoch() int64 {
+	if s.lease != "" {
+		return s.epoch
+	}
+	return s.life.epoch.Load()
+}
 
 // Born is when this database was created.
 func (s *Store) Born() time.Time { return s.born }

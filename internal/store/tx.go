@@ -3,8 +3,10 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -13,6 +15,8 @@ type Tx struct {
 	s     *Store
 	c     *conn
 	write bool
+	// wrote says that there is something to commit.
+	wrote bool
 }
 
 // conn is a connection that keeps its prepared statements: a transaction then costs no parsing and no reflection.
@@ -74,15 +78,12 @@ func (s *Store) View(ctx context.Context, do func(tx *Tx) error) error {
 
 // run takes a connection from free and gives it back, or nil in its place when it is of no more use.
 func (s *Store) run(ctx context.Context, db *sql.DB, free chan *conn, write bool, do func(tx *Tx) error) error {
-	var c *conn
-	select {
-	case c = <-free:
-	case <-ctx.Done():
-		return ctx.Err()
+	c, err := s.take(ctx, free)
+	if err != nil {
+		return err
 	}
 	defer func() { free <- c }()
-	c, err := s.begun(ctx, db, c, write)
-	if err != nil {
+	if c, err = s.begun(ctx, db, c, write); err != nil {
 		return err
 	}
 	ended := false
@@ -91,6 +92,11 @@ func (s *Store) run(ctx context.Context, db *sql.DB, free chan *conn, write bool
 			c = s.discard(c)
 		}
 	}()
+	if write {
+		if err := s.guard(ctx, c); err != nil {
+			return err
+		}
+	}
 	tx := &Tx{s: s, c: c, write: write}
 	defer func() { tx.c = nil }()
 	if err := do(tx); err != nil {
@@ -99,16 +105,40 @@ func (s *Store) run(ctx context.Context, db *sql.DB, free chan *conn, write bool
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if s.dialect.several && !tx.wrote {
+		return nil // there is nothing to be kept
+	}
 	if s.dialect.sound != nil {
 		if err := s.dialect.sound(c); err != nil {
 			return fmt.Errorf("commit: %w", err)
 		}
 	}
 	if err := s.control(context.WithoutCancel(ctx), c, "COMMIT"); err != nil {
-		return fmt.Errorf("commit: %w", err)
+		err = fmt.Errorf("commit: %w", err)
+		if !s.dialect.several || s.dialect.refused(err) {
+			return err
+		}
+		ended = true
+		c = s.discard(c)
+		if err := s.doubt(ctx, err); err != nil {
+			return err
+		}
 	}
 	ended = true
+	if write {
+		s.life.commits++
+	}
 	return nil
+}
+
+// take waits for a connection, nil for one that is to be opened.
+func (s *Store) take(ctx context.Context, free chan *conn) (*conn, error) {
+	select {
+	case c := <-free:
+		return c, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // begun is a connection with a transaction on it: c, or another where there is none or the server has ended it meanwhile. With an
@@ -159,6 +189,7 @@ func (s *Store) discard(c *conn) *conn {
 	if s.readDB == nil {
 		return c
 	}
+	_ = c.sql.Raw(func(any) error { return driver.ErrBadConn }) // else it went back to its pool, whatever is open on it
 	c.close()
 	return nil
 }
@@ -189,7 +220,7 @@ func (c *conn) prepare(ctx context.Context, text string) (*sql.Stmt, error) {
 	}
 	ctx, cancel := c.limit(context.WithoutCancel(ctx))
 	defer cancel()
-	st, err := c.sql.PrepareContext(ctx, text)
+	st, err := c.sql.PrepareContext(ctx, c.dialect.text(text))
 	if err != nil {
 		return nil, err
 	}
@@ -208,6 +239,7 @@ func (tx *Tx) exec(ctx context.Context, text string, args ...any) (int64, error)
 	if !tx.write {
 		return 0, errors.New("a View only reads: use Update")
 	}
+	tx.wrote = true
 	r, err := tx.c.exec(ctx, text, args...)
 	if err != nil {
 		return 0, err
@@ -239,6 +271,7 @@ func list[T any](ctx context.Context, tx *Tx, scan func(row, *T) error, text str
 	if tx.c == nil {
 		return nil, errEnded
 	}
+	tx.wrote = tx.wrote || !strings.HasPrefix(text, "SELECT")
 	ctx, cancel := tx.c.limit(ctx)
 	defer cancel()
 	st, err := tx.c.prepare(ctx, text)
