@@ -272,7 +272,7 @@ func (w *World) restart() {
 		return
 	}
 	if w.s.Plant != epochSurvives {
-		if err := w.db.Renew(w.ctx); err != nil {
+		if err := w.db.Anew(w.ctx); err != nil {
 			w.broken(fmt.Errorf("renew the store: %w", err))
 			return
 		}
