@@ -81,8 +81,8 @@ func (d *decoder) object2entry(v Value, e *Entry) {
 	if isLogEntry(v) {
 		entrySchema.canonical(&v)
 		e.Root = v
-		e.Timestamp = parseStamp(v.Get("timestamp").Text())
-		e.ReceiveTimestamp = parseStamp(v.Get("receiveTimestamp").Text())
+		e.Timestamp = ParseTime(v.Get("timestamp").Text())
+		e.ReceiveTimestamp = ParseTime(v.Get("receiveTimestamp").Text())
 		return
 	}
 	payload := Member{Name: "jsonPayload", Value: v}
@@ -113,8 +113,8 @@ func isLogEntry(v Value) bool {
 	return only
 }
 
-// ParseTime reads a timestamp as RFC 3339 writes it. What is none is the zero time.
-func ParseTime(text string) time.Time {
+// parseRFC3339 is ParseTime for the spellings that are rare.
+func parseRFC3339(text string) time.Time {
 	if len(text) < len("2006-01-02T15:04:05Z") {
 		return time.Time{}
 	}

@@ -66,9 +66,9 @@ func (d *decoder) pick(line []byte, e *Entry, w *Want) {
 	for i := range v.Members {
 		switch m := &v.Members[i]; m.Name {
 		case "timestamp":
-			e.Timestamp = parseStamp(m.Value.Text())
+			e.Timestamp = ParseTime(m.Value.Text())
 		case "receiveTimestamp":
-			e.ReceiveTimestamp = parseStamp(m.Value.Text())
+			e.ReceiveTimestamp = ParseTime(m.Value.Text())
 		}
 	}
 }

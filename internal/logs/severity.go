@@ -24,15 +24,43 @@ var severities = map[string]Severity{
 	"ERROR": Error, "CRITICAL": Critical, "ALERT": Alert, "EMERGENCY": Emergency,
 }
 
+// severityNames are the severities' names by their number's hundreds.
+var severityNames = [...]string{"DEFAULT", "DEBUG", "INFO", "NOTICE", "WARNING", "ERROR", "CRITICAL", "ALERT", "EMERGENCY"}
+
 // ParseSeverity reads a severity's name in any case. It says false for what is no name of the enum.
 func ParseSeverity(name string) (Severity, bool) {
-	var short [16]byte
-	if b, ok := upperInto(short[:0], name); ok {
-		s, ok := severities[string(b)]
-		return s, ok
+	for i, capitals := range severityNames {
+		if sameLetters(name, capitals) {
+			return Severity(100 * i), true
+		}
+	}
+	if plainASCII(name) {
+		return 0, false
 	}
 	s, ok := severities[strings.ToUpper(name)]
 	return s, ok
+}
+
+func plainASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
+}
+
+// sameLetters says whether name is the capitals in any case.
+func sameLetters(name, capitals string) bool {
+	if len(name) != len(capitals) {
+		return false
+	}
+	for i := range len(name) {
+		if name[i]&^0x20 != capitals[i] {
+			return false
+		}
+	}
+	return true
 }
 
 // upperInto appends name in capitals to b; false if that is not short ASCII. It allocates nothing.

@@ -50,6 +50,16 @@ func (v Value) Get(name string) Value {
 	return Value{}
 }
 
+// At is where the member of that exact name is, or nil.
+func (v *Value) At(name string) *Value {
+	for i := range v.Members {
+		if v.Members[i].Name == name {
+			return &v.Members[i].Value
+		}
+	}
+	return nil
+}
+
 // Text is the value as a label would hold it: a string as it is, a number as it was written, true or false, nothing for
 // null and missing, JSON for the rest.
 func (v Value) Text() string {

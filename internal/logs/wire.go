@@ -156,9 +156,6 @@ func (d *decoder) pickField(f *Field, typ protowire.Type, b []byte, w *Want) (v 
 	return Value{}, false // what an Any holds is found elsewhere
 }
 
-// severityNames are the severities' names by their number's hundreds.
-var severityNames = [...]string{"DEFAULT", "DEBUG", "INFO", "NOTICE", "WARNING", "ERROR", "CRITICAL", "ALERT", "EMERGENCY"}
-
 // pickTime takes a Timestamp or a Duration, and keeps the entry's own times.
 func (d *decoder) pickTime(f *Field, b []byte, w *Want) (Value, bool) {
 	var parts [3]int64

@@ -92,11 +92,13 @@ type item struct {
 // each yields the field's values: the elements of arrays one by one; nothing if the field is missing; the default of a
 // LogEntry's own field that is not set. A JSON null in a payload is yielded as Null.
 func (f *Field) each(e *logs.Entry, yield func(item) bool) bool {
-	v := e.Root
+	v := &e.Root
 	for i := range f.known {
-		v = v.Get(f.Path[i])
+		if v = v.At(f.Path[i]); v == nil {
+			return f.ending(&logs.Value{}, yield)
+		}
 		if v.Kind == logs.Array && i < f.known-1 {
-			return f.repeated(v, i+1, yield)
+			return f.repeated(*v, i+1, yield)
 		}
 	}
 	return f.ending(v, yield)
@@ -108,7 +110,7 @@ func (f *Field) repeated(v logs.Value, from int, yield func(item) bool) bool {
 		for i := from; i < f.known; i++ {
 			m = m.Get(f.Path[i])
 		}
-		if m.Kind != logs.Missing && f.ending(m, yield) {
+		if m.Kind != logs.Missing && f.ending(&m, yield) {
 			return true
 		}
 	}
@@ -116,7 +118,7 @@ func (f *Field) repeated(v logs.Value, from int, yield func(item) bool) bool {
 }
 
 // ending yields what v, the value of the part that the schema knows, holds.
-func (f *Field) ending(v logs.Value, yield func(item) bool) bool {
+func (f *Field) ending(v *logs.Value, yield func(item) bool) bool {
 	rest := f.Path[f.known:]
 	missing := v.Kind == logs.Missing || v.Kind == logs.Null
 	switch f.leaf.Type {
@@ -125,14 +127,13 @@ func (f *Field) ending(v logs.Value, yield func(item) bool) bool {
 			return false
 		}
 		if len(rest) == 0 {
-			return len(v.Members) > 0 && yield(item{v: v})
+			return len(v.Members) > 0 && yield(item{v: *v})
 		}
 		// A label's value is a string; a null or anything below it is not there.
-		v = v.Get(rest[0])
-		if v.Kind == logs.Missing || v.Kind == logs.Null {
+		if v = v.At(rest[0]); v == nil || v.Kind == logs.Null {
 			return false
 		}
-		return yield(item{v: v})
+		return yield(item{v: *v})
 	case logs.StructType, logs.AnyType:
 		if missing {
 			return false
@@ -151,7 +152,7 @@ func (f *Field) ending(v logs.Value, yield func(item) bool) bool {
 			}
 			return false
 		}
-		return yield(item{v: v, schema: f.leaf})
+		return yield(item{v: *v, schema: f.leaf})
 	}
 	if missing {
 		if inRepeated(f) {
@@ -159,7 +160,7 @@ func (f *Field) ending(v logs.Value, yield func(item) bool) bool {
 		}
 		return yield(item{typed: true, typ: f.leaf.Type, unset: true})
 	}
-	return yield(item{v: v, typed: true, typ: f.leaf.Type, unset: isDefault(f.leaf.Type, v)})
+	return yield(item{v: *v, typed: true, typ: f.leaf.Type, unset: isDefault(f.leaf.Type, *v)})
 }
 
 // inRepeated says whether the field is one of a repeated message: with no message there is no default.
@@ -173,23 +174,24 @@ type walker struct {
 }
 
 // walk yields the values at path[i:] of v.
-func (w *walker) walk(v logs.Value, i int) bool {
+func (w *walker) walk(v *logs.Value, i int) bool {
 	if v.Kind == logs.Array {
-		for _, element := range v.Items {
-			if w.walk(element, i) {
+		for j := range v.Items {
+			if w.walk(&v.Items[j], i) {
 				return true
 			}
 		}
 		return false
 	}
 	if i == len(w.path) {
-		return v.Kind != logs.Missing && w.yield(item{v: v, proto: w.proto})
+		return v.Kind != logs.Missing && w.yield(item{v: *v, proto: w.proto})
 	}
-	next := v.Get(w.path[i])
-	if next.Kind == logs.Missing && w.proto {
-		next = w.protoMember(v, i)
+	next := v.At(w.path[i])
+	if next == nil && w.proto {
+		found := w.protoMember(*v, i)
+		next = &found
 	}
-	return next.Kind != logs.Missing && w.walk(next, i+1)
+	return next != nil && next.Kind != logs.Missing && w.walk(next, i+1)
 }
 
 // protoMember finds a name in a message: its case need not be kept, and an Any's value is traversed by itself.
