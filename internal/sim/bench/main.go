@@ -69,6 +69,9 @@ func run(ctx context.Context, binary string, size, slice int64, times int) error
 			return err
 		}
 	}
+	if b.wire, err = b.messages("slice.pb", b.slice); err != nil {
+		return err
+	}
 	fmt.Printf("corpus: %d bytes, %d entries; slices of %d and %d entries; medians of %d\n\n", b.whole.bytes, b.whole.entries, b.slice.entries, b.small.entries, times)
 	fmt.Printf("%7s %10s %8s %8s %12s %17s %8s  %s\n", "rules", "entries", "wall s", "CPU s", "GB/s of CPU", "entries/s of CPU", "found", "what")
 	for _, r := range b.rows() {

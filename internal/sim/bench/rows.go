@@ -24,6 +24,7 @@ type bench struct {
 	dir, tocsin, self   string
 	times               int
 	whole, slice, small *input
+	wire                *input // slice as messages
 }
 
 // row is a line of the table: a command on an input.
@@ -64,7 +65,8 @@ func (b *bench) rows() []*row {
 		out = append(out, b.set("find", n, 1, b.whole))
 	}
 	out = append(out, b.set("find", 10, 2, b.whole), b.set("find", 10_000, 2, b.whole), b.set("scan", 10, 1, b.whole), b.set("scan", 10_000, 1, b.whole),
-		b.set("unselective", 3, 1, b.whole), b.set("unselective", 100, 1, b.whole), b.set("mixed", 1000, 1, b.whole))
+		b.set("unselective", 3, 1, b.whole), b.set("unselective", 100, 1, b.whole), b.set("mixed", 1000, 1, b.whole),
+		b.set("unselective", 3, 2, b.whole), b.set("mixed", 1000, 2, b.whole), b.set("messages", 10, 1, b.wire), b.set("messages", 10_000, 1, b.wire))
 	for _, n := range []int{3, 10, 1000} {
 		in := b.slice
 		if n >= 1000 {
@@ -91,6 +93,7 @@ func (b *bench) set(kind string, n, cores int, in *input) *row {
 	what := map[string]string{
 		"find": "tocsin, a set", "scan": "tocsin, a set with exact clock and counts",
 		"unselective": "tocsin, a set without a text that tells a line", "mixed": "tocsin, a set, ten of it without a text that tells a line",
+		"messages": "tocsin, a set with exact clock and counts, protocol buffers as a tail brings them",
 	}[kind]
 	return &row{what: fmt.Sprintf("%s, %d core(s)", what, cores), rules: n, in: in, env: []string{"GOMAXPROCS=" + strconv.Itoa(cores)},
 		args: []string{b.self, "-set", kind, "-rules", strconv.Itoa(n), in.path}}
