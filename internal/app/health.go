@@ -120,6 +120,15 @@ func (a *App) status() web.Status {
 		}
 		st.Sources = append(st.Sources, s)
 	}
+	last := a.watch.audit.Last()
+	st.Audit = &client.Audit{At: last.At}
+	for _, f := range last.Findings {
+		st.Audit.Findings = append(st.Audit.Findings, f.Text)
+	}
+	if g.beat != nil {
+		h := g.beat.Status()
+		st.Heartbeat = &client.Heartbeat{SentAt: h.SentAt, Blocked: h.Blocked, Failure: h.Failure}
+	}
 	slices.SortFunc(st.Sources, func(x, y client.Source) int { return strings.Compare(x.Name, y.Name) })
 	return st
 }

@@ -180,3 +180,46 @@ func TestTroubleOfASourceThatIsGone(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// Every metric that is served is in the reference, and none that is not.
+func TestMetricsReference(t *testing.T) {
+	a := configured(t, `
+project: p
+sources: {in: {file: {paths: [a.log]}}}
+receivers: {screen: {console: {}}}
+heartbeat: {url: "http://127.0.0.1:9/x"}
+`)
+	defer a.store.Close()
+	defer a.listener.Close()
+	served := map[string]bool{"tocsin_heartbeat_last_sent_seconds": true, "tocsin_source_clock_seconds": true, "tocsin_outbox_pending": true} // not there at first
+	a.watch.stepped("engine")
+	a.report(t.Context(), store.Trouble{Kind: "x"})
+	if _, err := a.watch.audit.Step(t.Context(), time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.store.Update(t.Context(), func(tx *store.Tx) error { return tx.SaveSource(t.Context(), store.SourceState{Name: "in"}) }); err != nil {
+		t.Fatal(err)
+	}
+	w := httptest.NewRecorder()
+	a.server.Handler.ServeHTTP(w, httptest.NewRequest("GET", "http://127.0.0.1/metrics", nil))
+	for line := range strings.Lines(w.Body.String()) {
+		if name, ok := strings.CutPrefix(line, "# TYPE tocsin_"); ok {
+			name, _, _ = strings.Cut(name, " ")
+			served["tocsin_"+name] = true
+		}
+	}
+	page, err := os.ReadFile("../../docs/metrics.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	written := map[string]bool{}
+	for line := range strings.Lines(string(page)) {
+		if name, ok := strings.CutPrefix(line, "| `tocsin_"); ok {
+			name, _, _ = strings.Cut(name, "`")
+			written["tocsin_"+name] = true
+		}
+	}
+	if diff := cmp.Diff(served, written); diff != "" {
+		t.Errorf("-served +written:\n%s", diff)
+	}
+}

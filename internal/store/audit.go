@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"tocsin/internal/incident"
@@ -12,8 +11,8 @@ import (
 // auditMost bounds what one check lists: a few are enough to say that it does not hold.
 const auditMost = 20
 
-// known are the causes for which a call may end without having been sent. A cause may name what it is by behind a colon.
-var known = []string{"acknowledged", "resolved", "superseded", "merged", "operator", "storm", "digest"}
+// knownCause says that a call was cancelled for one of the causes for which it may be.
+const knownCause = "(n.cause IN ('acknowledged', 'resolved', 'superseded', 'merged', 'held', 'operator') OR n.cause LIKE 'superseded by %')"
 
 var (
 	// selectOverdue finds incidents that are open, have a policy, and wait for nothing, or for what should have come.
@@ -24,19 +23,10 @@ var (
 		"(SELECT 1 FROM notifications n WHERE n.incident = i.id AND n.kind = 'call') ORDER BY opened_at, id LIMIT $1"
 	// selectMisended finds calls of open incidents that ended in no way in which a call may end.
 	selectMisended = "SELECT n.id FROM notifications n JOIN incidents i ON i.id = n.incident WHERE i.state IN ('open', 'acknowledged') AND n.kind = 'call' AND (" +
-		"n.state NOT IN ('pending', 'inflight', 'sent', 'cancelled') OR n.state = 'sent' AND n.sent_at IS NULL OR n.state = 'cancelled' AND " + unknownCause() +
+		"n.state NOT IN ('pending', 'inflight', 'sent', 'cancelled') OR n.state = 'sent' AND n.sent_at IS NULL OR n.state = 'cancelled' AND NOT " + knownCause +
 		") ORDER BY n.id LIMIT $1"
 	selectOldestCall = "SELECT created_at FROM notifications WHERE kind = 'call' AND state IN ('pending', 'inflight') ORDER BY created_at, id LIMIT 1"
 )
-
-func unknownCause() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "n.cause NOT IN ('%s')", strings.Join(known, "', '"))
-	for _, cause := range known {
-		fmt.Fprintf(&b, " AND n.cause NOT LIKE '%s:%%' AND n.cause NOT LIKE '%[1]s %%'", cause)
-	}
-	return b.String()
-}
 
 func scanID(r row, id *string) error { return r.Scan(id) }
 
@@ -104,4 +94,20 @@ func (tx *Tx) OldestCall(ctx context.Context) (time.Time, error) {
 		return t, fmt.Errorf("read oldest call: %w", err)
 	}
 	return t, nil
+}
+
+// PendingByTarget counts, by receiver, the notifications that wait or are on their way.
+func (tx *Tx) PendingByTarget(ctx context.Context) (map[string]int, error) {
+	counts := map[string]int{}
+	_, err := list(ctx, tx, func(r row, _ *struct{}) error {
+		var target string
+		var n int
+		err := r.Scan(&target, &n)
+		counts[target] = n
+		return err
+	}, "SELECT target, count(*) FROM notifications WHERE state IN ('pending', 'inflight') GROUP BY target")
+	if err != nil {
+		return nil, fmt.Errorf("count notifications by receiver: %w", err)
+	}
+	return counts, nil
 }

@@ -145,6 +145,7 @@ func TestStatus(t *testing.T) {
 		Sources: []client.Source{
 			{Name: "prow-logs", Kind: "cloud_logging", Clock: noon.Add(-time.Second), ReceivedAt: noon, CaughtUp: true, Entries: 1204331, Matches: 9764, Broken: 3, Late: 1},
 			{Name: "hook", Kind: "http_probe", Clock: noon.Add(-12 * time.Second), ReceivedAt: noon.Add(-12 * time.Second), CaughtUp: true, Entries: 1440, Matches: 18}},
+		Audit: &client.Audit{At: noon.Add(-8 * time.Second)}, Heartbeat: &client.Heartbeat{SentAt: noon.Add(-40 * time.Second)},
 		Incidents:     map[incident.State]int{incident.Open: 1},
 		Notifications: map[incident.NotificationState]int{incident.Sent: 2, incident.Pending: 1},
 		OldestUnsent:  20}

@@ -40,12 +40,15 @@ var (
 	descLate     = describe("source_late_total", "Entries of the source that came too late to count.", "source")
 	descBlind    = describe("source_blind", "1 while the source cannot see what it watches.", "source")
 	descCaughtUp = describe("source_caught_up", "1 while nothing newer waits at the source.", "source")
+	descLag      = describe("source_lag_seconds", "How far the source is behind: 0 once it has caught up.", "source")
+	descPending  = describe("outbox_pending", "Notifications that wait or are on their way, by receiver.", "receiver")
+	descTroubles = describe("troubles", "Troubles of tocsin's own that stand, by kind.", "kind")
 )
 
 // Describe tells all of them.
 func (m *Metrics) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{descBuild, descIncidents, descNotifications, descOldest, descClock, descEntries,
-		descMatches, descBroken, descLate, descBlind, descCaughtUp} {
+		descMatches, descBroken, descLate, descBlind, descCaughtUp, descLag, descPending, descTroubles} {
 		to <- d
 	}
 }
@@ -77,7 +80,18 @@ func (m *Metrics) Collect(to chan<- prometheus.Metric) {
 		gauge(descNotifications, float64(f.notifications[state]), string(state))
 	}
 	gauge(descOldest, f.oldest.Seconds())
+	for target, n := range f.pending {
+		gauge(descPending, float64(n), target)
+	}
+	for kind, n := range f.troubles {
+		gauge(descTroubles, float64(n), kind)
+	}
 	for _, src := range f.sources {
+		if lag := m.now().Sub(src.Clock); !src.CaughtUp && !src.Clock.IsZero() {
+			gauge(descLag, max(0, lag.Seconds()), src.Name)
+		} else {
+			gauge(descLag, 0, src.Name)
+		}
 		if !src.Clock.IsZero() {
 			gauge(descClock, float64(src.Clock.UnixNano())/1e9, src.Name)
 		}
@@ -96,6 +110,8 @@ type figures struct {
 	notifications map[incident.NotificationState]int
 	oldest        time.Duration
 	sources       []store.SourceState
+	pending       map[string]int
+	troubles      map[string]int
 }
 
 func (m *Metrics) read(ctx context.Context) (f figures, err error) {
@@ -112,6 +128,17 @@ func (m *Metrics) read(ctx context.Context) (f figures, err error) {
 			return err
 		}
 		f.oldest = oldest(unsent, now)
+		if f.pending, err = tx.PendingByTarget(ctx); err != nil {
+			return err
+		}
+		standing, err := tx.Standing(ctx)
+		if err != nil {
+			return err
+		}
+		f.troubles = map[string]int{}
+		for _, t := range standing {
+			f.troubles[t.Kind]++
+		}
 		f.sources, err = tx.Sources(ctx)
 		return err
 	})

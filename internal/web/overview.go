@@ -25,6 +25,8 @@ type overviewView struct {
 	More     string
 	Over     []row
 	Sources  []sourceView
+	// Itself says that tocsin watches itself, and how that went last.
+	Itself string
 }
 
 // card is an open incident, as much of it as somebody needs who was just woken.
@@ -90,10 +92,34 @@ func overviewOf(is Status, open []incident.Incident, told map[string][]incident.
 		}
 		v.Over = append(v.Over, row{inc.ID, inc.Severity.String(), clean(inc.Title, titleLength), at(inc.ResolvedAt, now), span(inc.ResolvedAt.Sub(began(inc))), by})
 	}
+	v.Itself = itself(is, now)
 	for _, src := range is.Sources {
 		v.Sources = append(v.Sources, sourceOf(src, now))
 	}
 	return v
+}
+
+// itself says when tocsin has looked at itself and told outside that it lives.
+func itself(is Status, now time.Time) string {
+	var said []string
+	if is.Audit != nil && !is.Audit.At.IsZero() {
+		word := "clean"
+		if n := len(is.Audit.Findings); n > 0 {
+			word = plural(int64(n), "finding")
+		}
+		said = append(said, fmt.Sprintf("Its own audit, %s: %s.", exactly(is.Audit.At, now).Ago, word))
+	}
+	switch h := is.Heartbeat; {
+	case h == nil:
+		said = append(said, "No heartbeat is configured: if tocsin dies, nobody outside notices.")
+	case len(h.Blocked) > 0:
+		said = append(said, "Its heartbeat is held back: "+clean(strings.Join(h.Blocked, "; "), lineLength)+".")
+	case h.SentAt.IsZero():
+		said = append(said, "Its heartbeat has not gone out yet.")
+	default:
+		said = append(said, "Its last heartbeat: "+exactly(h.SentAt, now).Ago+".")
+	}
+	return strings.Join(said, " ")
 }
 
 // howMany says what is open: for the title, for the headline, and in the line under it.

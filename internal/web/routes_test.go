@@ -324,7 +324,8 @@ func TestStaticIsAskedForByItsHash(t *testing.T) {
 }
 
 func TestMetrics(t *testing.T) {
-	h, _, _ := filled(t, func(o *Options) { o.Version = "v1\xff" })
+	h, s, _ := filled(t, func(o *Options) { o.Version = "v1\xff" })
+	trouble(t, s, store.Trouble{Kind: "clock_jump", At: noon})
 	_, text := ask(t, h, "GET", "/metrics", "")
 	for _, want := range []string{
 		`tocsin_incidents{state="open"} 1`, `tocsin_incidents{state="acknowledged"} 0`, `tocsin_incidents{state="resolved"} 0`, `tocsin_incidents{state="merged"} 0`,
@@ -334,6 +335,7 @@ func TestMetrics(t *testing.T) {
 		`tocsin_source_entries_total{source="prow-logs"} 1.204331e+06`, `tocsin_source_matches_total{source="hook"} 18`,
 		`tocsin_source_broken_total{source="prow-logs"} 3`, `tocsin_source_late_total{source="prow-logs"} 1`,
 		`tocsin_source_blind{source="hook"} 0`, `tocsin_source_caught_up{source="hook"} 1`,
+		`tocsin_source_lag_seconds{source="hook"} 0`, `tocsin_outbox_pending{receiver=`, `tocsin_troubles{kind="clock_jump"} 1`,
 		"tocsin_build_info{goversion=", "version=\"v1\ufffd\"} 1",
 	} {
 		if !strings.Contains(text, want) {

@@ -3,6 +3,8 @@ package web
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,6 +30,7 @@ func (s *server) status(ctx context.Context) (Status, error) {
 		is.NotReady = err.Error()
 	}
 	var unsent []incident.Notification
+	var standing []store.Trouble
 	err := s.Store.View(ctx, func(tx *store.Tx) error {
 		states, err := tx.Sources(ctx)
 		if err != nil {
@@ -40,6 +43,9 @@ func (s *server) status(ctx context.Context) (Status, error) {
 		if is.Notifications, err = tx.CountNotifications(ctx); err != nil {
 			return err
 		}
+		if standing, err = tx.Standing(ctx); err != nil {
+			return err
+		}
 		unsent, err = neverSent(ctx, tx, is.Now)
 		return err
 	})
@@ -47,7 +53,7 @@ func (s *server) status(ctx context.Context) (Status, error) {
 		return is, fmt.Errorf("read status: %w", err)
 	}
 	is.OldestUnsent = oldest(unsent, is.Now).Seconds()
-	is.Troubles = troubles(is, unsent)
+	is.Troubles = troubles(is, unsent, standing)
 	is.Well = len(is.Troubles) == 0
 	return is, nil
 }
@@ -99,8 +105,20 @@ func oldest(waiting []incident.Notification, now time.Time) time.Duration {
 	return age
 }
 
+// about is what a trouble is about: its labels' values in brackets.
+func about(labels map[string]string) string {
+	if len(labels) == 0 {
+		return ""
+	}
+	var of []string
+	for _, name := range slices.Sorted(maps.Keys(labels)) {
+		of = append(of, labels[name])
+	}
+	return " (" + strings.Join(of, ", ") + ")"
+}
+
 // troubles says what is wrong with the service itself, the worst first.
-func troubles(is Status, unsent []incident.Notification) []string {
+func troubles(is Status, unsent []incident.Notification, standing []store.Trouble) []string {
 	var all []string
 	say := func(format string, args ...any) { all = append(all, clean(fmt.Sprintf(format, args...), 1000)) }
 	if is.Unhealthy != "" {
@@ -128,6 +146,21 @@ func troubles(is Status, unsent []incident.Notification) []string {
 			say("Source %s cannot be read: %s", src.Name, src.Error)
 		case src.Blind:
 			say("Source %s is blind: it cannot see what it watches", src.Name)
+		}
+	}
+	if is.Audit != nil {
+		for _, f := range is.Audit.Findings {
+			say("The audit fails: %s", f)
+		}
+	}
+	if is.Heartbeat != nil && is.Heartbeat.Failure != "" {
+		say("The heartbeat is not taken: %s", is.Heartbeat.Failure)
+	}
+	for _, t := range standing {
+		switch t.Kind {
+		case "audit_failed", "heartbeat_failed", "source_blind", "reload_failed": // said as they are now
+		default:
+			say("%s%s: %s", strings.ReplaceAll(t.Kind, "_", " "), about(t.Labels), t.Text)
 		}
 	}
 	if is.Config.ReloadError != "" {

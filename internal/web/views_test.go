@@ -279,3 +279,41 @@ func TestServices(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// trouble reports a trouble of tocsin's own.
+func trouble(t *testing.T, s *store.Store, one store.Trouble) {
+	t.Helper()
+	if err := s.Update(t.Context(), func(tx *store.Tx) error { return tx.Report(t.Context(), one) }); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The page says how tocsin itself is: what its audit finds, why no heartbeat goes out, what it has reported of itself.
+func TestTheViewOfItself(t *testing.T) {
+	h, s, _ := filled(t, func(o *Options) {
+		before := o.Status
+		o.Status = func() Status {
+			is := before()
+			is.Audit.Findings = []string{"an open incident waits for no next step: 01D1<b>"}
+			is.Heartbeat.Blocked = []string{"a page has waited for 6m0s", "source hook: blind"}
+			return is
+		}
+	})
+	trouble(t, s, store.Trouble{Kind: "rule_quarantined", Labels: map[string]string{"rule": "hook-crash-loop"}, Text: "index <i>out of range", At: noon})
+	trouble(t, s, store.Trouble{Kind: "clock_jump", At: noon})
+	trouble(t, s, store.Trouble{Kind: "clock_jump", At: noon, Over: true})
+	_, page := ask(t, h, "GET", "/", "")
+	expect(t, page, "tocsin is not well: 2 troubles", "The audit fails: an open incident waits for no next step: 01D1<b>",
+		"rule quarantined (hook-crash-loop): index <i>out of range", "!clock jump", "Its own audit, 8 s ago: 1 finding.",
+		"Its heartbeat is held back: a page has waited for 6m0s; source hook: blind.")
+	h, _, _ = filled(t, func(o *Options) {
+		before := o.Status
+		o.Status = func() Status {
+			is := before()
+			is.Heartbeat = nil
+			return is
+		}
+	})
+	_, page = ask(t, h, "GET", "/", "")
+	expect(t, page, "Its own audit, 8 s ago: clean. No heartbeat is configured: if tocsin dies, nobody outside notices.")
+}

@@ -101,12 +101,28 @@ type Status struct {
 	// Rules is how many rules are loaded.
 	Rules   int      `json:"rules"`
 	Sources []Source `json:"sources"`
+	// Audit is what tocsin's look at its own store came to last, Heartbeat what of it goes out; nil where there is none.
+	Audit     *Audit     `json:"audit,omitempty"`
+	Heartbeat *Heartbeat `json:"heartbeat,omitempty"`
 	// Incidents and Notifications count by state.
 	Incidents     map[incident.State]int             `json:"incidents"`
 	Notifications map[incident.NotificationState]int `json:"notifications"`
 	// OldestUnsent is the age in seconds of the oldest notification that nobody has got yet; 0 if there is none. Edits of a
 	// message that was sent do not count.
 	OldestUnsent float64 `json:"oldest_unsent_seconds"`
+}
+
+// Audit is what the last audit came to. Findings are sentences; At is zero before the first.
+type Audit struct {
+	At       time.Time `json:"at,omitzero"`
+	Findings []string  `json:"findings,omitempty"`
+}
+
+// Heartbeat is how tocsin tells outside that it lives. Blocked says why it does not, Failure why it was not taken.
+type Heartbeat struct {
+	SentAt  time.Time `json:"sent_at,omitzero"`
+	Blocked []string  `json:"blocked,omitempty"`
+	Failure string    `json:"failure,omitempty"`
 }
 
 // Configuration is the one in force, and what became of the last try to load another.

@@ -1,0 +1,61 @@
+package app
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"tocsin/internal/heartbeat"
+)
+
+// ownMetrics are the figures of this process: how it watches itself. What the store says the pages' own metrics tell.
+type ownMetrics struct{ a *App }
+
+func describe(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("tocsin_"+name, help, labels, nil)
+}
+
+var (
+	descAudit   = describe("audit_last_seconds", "When the last audit was run and written, as Unix time.")
+	descFailed  = describe("audit_failed", "1 while a check of the audit fails.", "check")
+	descBeat    = describe("heartbeat_last_sent_seconds", "When the last heartbeat was taken, as Unix time; not there before the first.")
+	descBlocked = describe("heartbeat_blocked", "How many things hold the heartbeat back.")
+	descStep    = describe("loop_last_step_seconds", "When the loop did its last step, as Unix time.", "loop")
+)
+
+// Describe tells all of them.
+func (ownMetrics) Describe(to chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{descAudit, descFailed, descBeat, descBlocked, descStep} {
+		to <- d
+	}
+}
+
+// Collect reads them.
+func (m ownMetrics) Collect(to chan<- prometheus.Metric) {
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	unix := func(t time.Time) float64 { return float64(t.UnixNano()) / 1e9 }
+	if last := m.a.watch.audit.Last(); !last.At.IsZero() {
+		gauge(descAudit, unix(last.At))
+		for _, check := range heartbeat.Checks {
+			failed := slices.ContainsFunc(last.Findings, func(f heartbeat.Finding) bool { return f.Check == check })
+			gauge(descFailed, map[bool]float64{true: 1}[failed], check)
+		}
+	}
+	if beat := m.a.generationNow().beat; beat != nil {
+		h := beat.Status()
+		if !h.SentAt.IsZero() {
+			gauge(descBeat, unix(h.SentAt))
+		}
+		gauge(descBlocked, float64(len(h.Blocked)))
+	}
+	m.a.watch.mu.Lock()
+	steps := maps.Clone(m.a.watch.steps)
+	m.a.watch.mu.Unlock()
+	for loop, at := range steps {
+		gauge(descStep, unix(at), loop)
+	}
+}
