@@ -261,7 +261,9 @@ func (s *stepping) observe(h *Hit) error {
 		s.out.Late[e.Source]++
 		return nil
 	}
-	st.tidy(at, r.window())
+	if err := s.tidy(r, st, at); err != nil {
+		return err
+	}
 	if st.seen(identity(e), t) {
 		return nil
 	}
@@ -341,17 +343,42 @@ const keptFor = 10 * time.Minute
 // forget drops what nothing can need any more: neither what is late, nor what is read again.
 func (s *stepping) forget(r *Rule, st *State, at time.Time) error {
 	now := at.Add(-s.Lateness)
-	if s.Clock != nil {
-		clock, err := s.Clock(st.Source)
-		if err != nil {
-			return fmt.Errorf("read clock of source %s: %w", st.Source, err)
-		}
-		if !clock.IsZero() && clock.Before(now) {
-			now, st.Kept = clock, later(at, s.Watermark).Add(keptFor)
-		}
+	clock, err := s.clock(st, now)
+	if err != nil {
+		return err
 	}
-	st.forget(now, r.window())
+	if clock.Before(now) {
+		st.Kept = later(at, s.Watermark).Add(keptFor)
+	}
+	st.forget(clock, r.window())
 	return nil
+}
+
+// tidy drops old identities now and then where entries never cease, so that no timer does it.
+func (s *stepping) tidy(r *Rule, st *State, at time.Time) error {
+	if !st.untidy(at, r.window()) {
+		return nil
+	}
+	clock, err := s.clock(st, at)
+	if err == nil && st.untidy(clock, r.window()) {
+		st.forgetSeen(clock.Add(-r.window() - Overlap))
+	}
+	return err
+}
+
+// clock is now, or the clock of a state's source where that is behind it.
+func (s *stepping) clock(st *State, now time.Time) (time.Time, error) {
+	if s.Clock == nil {
+		return now, nil
+	}
+	clock, err := s.Clock(st.Source)
+	if err != nil {
+		return now, fmt.Errorf("read clock of source %s: %w", st.Source, err)
+	}
+	if clock.IsZero() {
+		return now, nil
+	}
+	return earlier(clock, now), nil
 }
 
 // tryClear resolves an alert whose end was seen, once nothing of before that end can come any more.

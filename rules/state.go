@@ -154,12 +154,9 @@ func (st *State) seenAt(i int) time.Time {
 	return time.Unix(int64(binary.LittleEndian.Uint32(st.Seen[i+8:])), 0)
 }
 
-// tidy drops old identities now and then where entries never cease, so that no timer does it.
-func (st *State) tidy(now time.Time, window time.Duration) {
-	old := now.Add(-window - Overlap)
-	if len(st.Seen) >= seenSize && st.seenAt(0).Before(old.Add(-time.Minute)) {
-		st.forgetSeen(old)
-	}
+// untidy says whether an identity is remembered that is older by a minute than has to be.
+func (st *State) untidy(now time.Time, window time.Duration) bool {
+	return len(st.Seen) >= seenSize && st.seenAt(0).Before(now.Add(-window-Overlap-time.Minute))
 }
 
 // newest is the time of the newest entry that still matters; zero for none.

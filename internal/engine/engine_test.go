@@ -273,7 +273,7 @@ rules:
 
 // A batch that spans hours is committed in slices. A crash between two of them reads all of it again.
 func TestALongBatchThatIsReadAgainIsNotCountedTwice(t *testing.T) {
-	lines := fives(0, 6)
+	lines := fives(0, 25) // longer than an identity is remembered
 	for i := range 4 { // each begins an alert of its own, which ends a slice
 		for n := range 5 {
 			lines = append(lines, line(time.Duration(30+30*i)*time.Minute+time.Duration(n)*time.Second, fmt.Sprint("d", i, n), "ERROR", fmt.Sprint("deck", i), "bad"))
@@ -289,7 +289,7 @@ func TestALongBatchThatIsReadAgainIsNotCountedTwice(t *testing.T) {
 	l.crash()
 	l.offer(batch(3*time.Hour, "1", true, lines...))
 	l.step(day.Add(3 * time.Hour))
-	wantStory(t, l, `"hook"} firing first 0s last 5m0s count 6`)
+	wantStory(t, l, `"hook"} firing first 0s last 24m0s count 25`)
 }
 
 // Quiet is not healthy: an alert does not end at a start because nothing has been read yet.

@@ -167,7 +167,7 @@ func (w *World) paged(inc *incident.Incident, rows []incident.Notification, now 
 		return
 	}
 	since := later(inc.OpenedAt, inc.Escalation.Retaken)
-	if now.Sub(since) < overdueAfter || inc.Escalation.Fell {
+	if now.Sub(later(since, inc.Escalation.Start)) < overdueAfter || inc.Escalation.Fell {
 		return
 	}
 	for i := range rows {
