@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"tocsin/internal/logs"
 )
@@ -82,6 +83,10 @@ func TestCases(t *testing.T) {
 			e := logEntry(t, c.Entry)
 			if got := f.Match(e); got != want {
 				t.Errorf("%s\non %s\nmatches %v, want %v (%s: %s)", c.Filter, c.Entry, got, want, c.Source, c.Note)
+			}
+			found := false
+			if _, err := Compile([]*Filter{f, nil}).Scan(logs.Batch{Data: e.Raw}, time.Time{}, func(*logs.Entry, []int) { found = true }); err != nil || found != want {
+				t.Errorf("%s\non %s\nis found in a set: %v, want %v: %v", c.Filter, c.Entry, found, want, err)
 			}
 			again, err := Parse(f.String())
 			if err != nil {
