@@ -86,6 +86,7 @@ func load(path string) (*Plan, config.Errors) {
 	l.people()
 	l.routes()
 	l.rules()
+	l.reach()
 	l.heartbeat()
 	return l.plan, l.errs.Sorted()
 }
