@@ -21,6 +21,7 @@ type grepCommand struct {
 // Help is shown under --help.
 func (*grepCommand) Help() string {
 	return `Exits 0 if entries match, 1 if none does, 2 if something is wrong, as grep does.
+A line longer than 1 MiB, four times what an entry may have, is cut there.
 
 Examples:
   tocsin grep 'jsonPayload.level="fatal"' entries.jsonl

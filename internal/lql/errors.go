@@ -74,6 +74,31 @@ func operatorHint(op Op, t token) string {
 	return fmt.Sprintf("a value should stand here; a value that holds %s must be in double quotes", t.raw)
 }
 
+// wordOperators are the operators as other languages call them.
+var wordOperators = map[string]Op{"contains": Has, "has": Has, "includes": Has, "is": Equal, "equals": Equal, "eq": Equal, "ne": NotEqual, "matches": Matches,
+	"like": Matches, "regexp": Matches, "gt": Greater, "gte": GreaterEqual, "ge": GreaterEqual, "lt": Less, "lte": LessEqual, "le": LessEqual}
+
+// comparisonHint says what should have followed a path that next stands behind.
+func comparisonHint(path string, next token) string {
+	op, ok := wordOperators[strings.ToLower(next.text)]
+	switch {
+	case next.kind == tokenText && ok:
+		return fmt.Sprintf("%s is written %s here, as in %s%s\"text\"", next.text, op, path, op)
+	case next.kind == tokenText && strings.EqualFold(next.text, "in"):
+		return fmt.Sprintf("a list of values is written %s=(\"a\" OR \"b\")", path)
+	}
+	return fmt.Sprintf("to ask whether the field is there write %s:*; to look for the text anywhere put it in double quotes", path)
+}
+
+// closingHint says what is wrong with a token where a function should end.
+func closingHint(name string, t token) string {
+	switch t.kind {
+	case tokenDot, tokenStar, tokenOp, tokenPlus, tokenMinus:
+		return fmt.Sprintf("text that holds %s must be in double quotes", t.raw)
+	}
+	return fmt.Sprintf("the parenthesis of %s should close here", name)
+}
+
 // nearest is the candidate that is most like name, or "" if none is much like it.
 func nearest(name string, candidates []string) string {
 	best, least := "", len(name)/3+2

@@ -216,7 +216,7 @@ func (p *parser) boolean(t token, name string) Node {
 		if u.kind == tokenComma {
 			p.syntax(u, name+" has no further argument")
 		}
-		p.syntax(u, fmt.Sprintf("the parenthesis of %s should close here; text that holds %s must be in double quotes", name, u.raw))
+		p.syntax(u, closingHint(name, u))
 	}
 	return c
 }

@@ -232,7 +232,7 @@ func (p *parser) restriction() Node {
 	}
 	if len(names) > 1 {
 		whole := joined(names)
-		p.report(whole, "no comparison", fmt.Sprintf("to ask whether the field is there write %s:*; to look for the text anywhere put it in double quotes", shorten(whole.raw)))
+		p.report(whole, "no comparison", comparisonHint(shorten(whole.raw), p.peek()))
 		return &Global{}
 	}
 	return p.global(t, Literal{Text: t.text, Quoted: t.kind == tokenString})

@@ -14,9 +14,17 @@ var delimiters = []string{"%2526", "%2520", "%21", "%26", "%3B", "%3b", "%7C", "
 
 const delimiterBytes = "[]<>(){}|!;,'\"*&?+/:=@.-$%\\_\n\r \t"
 
+// delimits says of each byte whether it is in delimiterBytes.
+var delimits = func() (is [256]bool) {
+	for _, c := range []byte(delimiterBytes) {
+		is[c] = true
+	}
+	return is
+}()
+
 // delimiter is the length of the delimiter that s begins with, or 0.
 func delimiter(s string) int {
-	if strings.IndexByte(delimiterBytes, s[0]) < 0 {
+	if !delimits[s[0]] {
 		return 0
 	}
 	if s[0] == '%' {
