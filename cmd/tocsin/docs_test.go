@@ -67,6 +67,8 @@ func TestConfigurationReference(t *testing.T) {
 	check("prow_oncall", escalation.ProwOncall{})
 	check("Time intervals", routing.Interval{}, routing.TimeRange{})
 	check("Routes", routing.Route{})
+	check("Maintenance windows", routing.Window{})
+	check("Inhibition", routing.Inhibition{})
 	check("Escalation", escalation.Policy{})
 	check("steps", escalation.Step{})
 	check("Heartbeat", heartbeat.Settings{})

@@ -208,6 +208,32 @@ func (l *loading) routes() {
 	router, errs := routing.New(root, intervals, routing.Known{Receivers: receivers, Policies: slices.Sorted(maps.Keys(l.file.Escalation))})
 	l.locate(l.file.Route, mistakes, errs)
 	l.plan.Router = router
+	l.holding()
+}
+
+// holding are the maintenance windows and the inhibitions.
+func (l *loading) holding() {
+	windows := map[string]routing.Window{}
+	inhibitions := make([]*routing.Inhibition, len(l.file.InhibitRules))
+	for name, n := range l.file.Maintenance { // of what cannot be read the rest is not judged
+		var w routing.Window
+		if mistakes := config.Decode(n, &w); len(mistakes) > 0 {
+			l.errs = append(l.errs, mistakes...)
+			continue
+		}
+		windows[name] = w
+	}
+	for i, n := range l.file.InhibitRules {
+		var rule routing.Inhibition
+		if mistakes := config.Decode(n, &rule); len(mistakes) > 0 {
+			l.errs = append(l.errs, mistakes...)
+			continue
+		}
+		inhibitions[i] = &rule
+	}
+	holding, errs := routing.NewHolding(windows, inhibitions, l.intervals)
+	l.locate(l.file.Root, nil, errs)
+	l.plan.Holding = holding
 }
 
 // timeIntervals are the time intervals by name. One with a mistake in it is there too: whoever names it has made none.
@@ -331,7 +357,7 @@ func (p *Plan) traits() map[string]incident.Traits {
 
 // desk is how incidents are routed and settled under this plan. changed may be nil.
 func (p *Plan) desk(changed func(at time.Time, inc *incident.Incident)) *store.Desk {
-	return &store.Desk{Direct: p.direct, Held: p.Holding.Holders, Traits: p.traits(), Changed: changed}
+	return &store.Desk{Direct: p.direct, Held: p.Holding.Holders, Inhibits: p.Holding.Inhibits(), Traits: p.traits(), Changed: changed}
 }
 
 // direct says who hears of an incident. Of one of tocsin's own the fallback hears where the routes would tell nobody.

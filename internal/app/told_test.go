@@ -131,3 +131,32 @@ route:
 		t.Errorf("at seven: %+v, want ops", d)
 	}
 }
+
+// TestMaintenance: a configuration's windows and inhibitions hold, and a mistake in them has its place.
+func TestMaintenance(t *testing.T) {
+	const text = `project: p
+receivers: {ops: {console: }}
+time_intervals: {night: [{times: [{start_time: "00:00", end_time: "06:00"}]}]}
+maintenance:
+  nodes: {during: [night], matchers: ['cluster="build"'], reason: nodes are replaced}
+inhibit_rules:
+  - {source_matchers: ['rule="a"'], target_matchers: ['rule="b"'], equal: [cluster]}
+route: {receiver: ops}
+`
+	plan, errs := loaded(t, text, nil)
+	if len(errs) > 0 {
+		t.Fatal(errs)
+	}
+	night := time.Date(2026, 3, 3, 3, 0, 0, 0, time.UTC)
+	inc := &incident.Incident{Alerts: []incident.Alert{{State: incident.Firing, Labels: incident.Labels{"cluster": "build"}}}}
+	held := plan.desk(nil).Held(inc, incident.Around{At: night})
+	if len(held.By) != 1 || held.By[0].String() != "maintenance nodes until 2026-03-03 06:00 UTC: nodes are replaced" || !plan.Holding.Inhibits() {
+		t.Errorf("held by %v", held.By)
+	}
+	_, errs = loaded(t, strings.NewReplacer("[night], m", "[nigt], m", `['rule="b"']`, `['rule!="b"']`, "equal", "eqal").Replace(text), nil)
+	for _, want := range []string{`:5:20: maintenance.nodes.during.0: unknown time interval "nigt": did you mean "night"?`, `:7:69: unknown key "eqal": did you mean "equal"?`} {
+		if !strings.Contains(errs.Error(), want) {
+			t.Errorf("no %q in:\n%v", want, errs)
+		}
+	}
+}

@@ -41,6 +41,10 @@ type File struct {
 	TimeIntervals Node `yaml:"time_intervals"`
 	// Route is the root of the routes.
 	Route Node `yaml:"route"`
+	// Maintenance are the windows in which what they match is not told, by name.
+	Maintenance map[string]Node `yaml:"maintenance"`
+	// InhibitRules say what is not told while something else is.
+	InhibitRules []Node `yaml:"inhibit_rules"`
 	// Escalation holds the policies by name.
 	Escalation map[string]Node `yaml:"escalation"`
 	// Lateness is how much later than its time an entry may come and still count; 60s if not said.

@@ -3,6 +3,7 @@ package escalation
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"tocsin/internal/incident"
@@ -33,13 +34,24 @@ func warnOf(ctx context.Context, tx *store.Tx, p Program, s *incident.Silence, n
 	if err != nil {
 		return err
 	}
+	then, err := p.Desk.Router(ctx, tx, s.Ends)
+	if err != nil {
+		return err
+	}
 	book := incident.NewBook(now, open)
 	worst := map[string]*incident.Incident{} // by receiver
 	count := map[string]int{}
 	var order []string
 	for i := range open {
 		inc := book.Get(open[i].ID)
-		for _, r := range inc.HeldAlone(routing.SilenceName(s.ID)) {
+		d, err := then(inc)
+		if err != nil {
+			return err
+		}
+		for _, r := range inc.HeldBy(routing.SilenceName(s.ID)) {
+			if !slices.Contains(d.Receivers, r) {
+				continue // something else holds it longer
+			}
 			if worst[r] == nil {
 				order = append(order, r)
 			}

@@ -98,8 +98,12 @@ func (e *Escalation) wake(ctx context.Context, tx *store.Tx, due incident.Incide
 		if err != nil {
 			return err
 		}
+		d, err := direct(inc)
+		if err != nil {
+			return err
+		}
 		c := climbing{ctx: ctx, tx: tx, p: p, book: book, inc: inc, now: now}
-		if err := c.climb(direct(inc), rows); err != nil {
+		if err := c.climb(d, rows); err != nil {
 			return err
 		}
 	}

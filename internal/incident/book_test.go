@@ -28,7 +28,7 @@ func TestAnything(t *testing.T) {
 			command := draw(t, before, w)
 			t.Logf("%s: %s", w.now.Sub(day), command)
 			from := len(w.told)
-			if err := w.command(ctx, strings.Fields(command)); err != nil && !strings.Contains(err.Error(), "does not fire") && !strings.Contains(err.Error(), "already") {
+			if err := w.command(ctx, strings.Fields(command)); err != nil && !strings.Contains(err.Error(), "does not fire") && !strings.Contains(err.Error(), "already") && !strings.Contains(err.Error(), "no silence") {
 				t.Fatalf("%s: %v", command, err)
 			}
 			if err := w.run(ctx, w.now); err != nil {
@@ -37,12 +37,14 @@ func TestAnything(t *testing.T) {
 			w.holds(t, ctx)
 			w.acknowledgesHold(t, ctx, command, before)
 			w.fallsAreQuiet(t, ctx, command, before, w.told[from:])
+			w.heldIsQuiet(t, w.told[from:])
 			w.said = nil
 		}
 		if err := w.run(ctx, w.now.Add(10*time.Second)); err != nil {
 			t.Fatal(err)
 		}
 		w.endsAreTold(t, ctx)
+		w.nothingIsForgotten(t, ctx)
 	})
 }
 
@@ -52,12 +54,17 @@ func draw(t *rapid.T, open []incident.Incident, w *world) string {
 	if s := rapid.SampledFrom([]string{"", "s", "t", "u"}).Draw(t, "service"); s != "" {
 		what += " service=" + s
 	}
-	what += rapid.SampledFrom([]string{"", "", " cluster=-", " cluster=d"}).Draw(t, "cluster")
-	switch kind := rapid.SampledFrom([]string{"fire", "fire", "fire", "clear", "clear", "ack", "resolve", "answer", "wait", "mute"}).Draw(t, "kind"); {
+	what += rapid.SampledFrom([]string{"", "", " cluster=-", " cluster=d", " cluster=w"}).Draw(t, "cluster")
+	switch kind := rapid.SampledFrom([]string{"fire", "fire", "fire", "clear", "clear", "ack", "resolve", "answer", "wait", "mute", "silence", "expire"}).Draw(t, "kind"); {
 	case kind == "clear":
 		return "clear " + what
 	case kind == "wait":
 		return "wait " + rapid.SampledFrom([]string{"1s", "1m", "9m", "12m", "31m", "2h", "4h"}).Draw(t, "time")
+	case kind == "silence":
+		return "silence ana " + rapid.SampledFrom([]string{`rule="a"`, `rule=~"a|b"`, `service="s"`, `cluster="c"`}).Draw(t, "matcher") +
+			rapid.SampledFrom([]string{"", " for=20m", " for=5h", " upto=critical"}).Draw(t, "length")
+	case kind == "expire":
+		return fmt.Sprintf("expire %d ben", rapid.IntRange(1, 3).Draw(t, "silence"))
 	case kind == "mute":
 		return "mute " + rapid.SampledFrom([]string{"5m", "1h"}).Draw(t, "time")
 	case kind != "fire" && len(open) > 0:
@@ -244,6 +251,55 @@ func (w *world) endsAreTold(t *rapid.T, ctx context.Context) {
 			if !open[thing] {
 				t.Fatalf("%s is resolved, and %s was told who had not heard of it", w.name(inc.ID), w.plain(thing))
 			}
+		}
+	}
+}
+
+// heldIsQuiet says that nothing rings of what is held, but its end, and the word that what holds it ends.
+func (w *world) heldIsQuiet(t *rapid.T, told []notifiers.Notice) {
+	for _, n := range told {
+		if !n.Rings || n.Incident.State == incident.Resolved || n.Event.Kind == incident.EventHoldEnds {
+			continue
+		}
+		for _, h := range n.Incident.Holds {
+			if n.Kind == incident.Call && h.Policy != "" || slices.Contains(h.Receivers, n.Target) {
+				t.Fatalf("%s is held by %s, and %s %s rings: %s", w.name(n.Incident.ID), h.By, n.Kind, n.Target, n.Text)
+			}
+		}
+	}
+}
+
+// nothingIsForgotten says that what is open once all that was to end has ended is told, and paged where it may be, and that what is still held is
+// held by something that is told itself.
+func (w *world) nothingIsForgotten(t *rapid.T, ctx context.Context) {
+	end := w.now.Add(5*time.Hour + time.Minute) // past all silences
+	if end.Hour() == 13 {
+		end = end.Add(time.Hour) // out of the window
+	}
+	if err := w.run(ctx, end); err != nil {
+		t.Fatal(err)
+	}
+	w.heldIsQuiet(t, w.told)
+	for _, inc := range w.open(t, ctx) {
+		for _, h := range inc.Holds {
+			id, of := strings.CutPrefix(h.By, "incident ")
+			source, err := w.get(ctx, id)
+			if !of || err != nil || len(source.Holds) > 0 || source.State == incident.Resolved || source.State == incident.Merged {
+				t.Fatalf("%s is held by %s still: %v", w.name(inc.ID), w.plain(h.By), err)
+			}
+		}
+		if len(inc.Holds) > 0 || inc.Severity < incident.Warning {
+			continue
+		}
+		called, heard := false, false
+		for _, n := range w.told {
+			if n.Incident.ID == inc.ID {
+				heard = heard || n.Kind == incident.Message
+				called = called || n.Kind == incident.Call && traits[n.Target].Pages
+			}
+		}
+		if !heard || inc.Severity == incident.Critical && inc.MayPage() && inc.State == incident.Open && !called {
+			t.Fatalf("%s is %s %s: told %v, paged %v", w.name(inc.ID), inc.State, inc.Severity, heard, called)
 		}
 	}
 }

@@ -11,7 +11,7 @@ func TestWhatWasCancelledOnItsWayIsResolvedToo(t *testing.T) {
 	t0 := time.Date(2026, 1, 23, 10, 0, 0, 0, time.UTC)
 	alert := Alert{Key: Key{Rule: "a", Group: "{}"}, Labels: Labels{"project": "p"}, Severity: Critical, Mode: Page, First: t0, Last: t0, Identity: "a"}
 	desk := func(rows ...Notification) Desk {
-		return Desk{Direct: func(*Incident) Direction { return Direction{Policy: "now"} }, Traits: map[string]Traits{"oncall": {Pages: true}},
+		return Desk{Direct: func(*Incident) (Direction, error) { return Direction{Policy: "now"}, nil }, Traits: map[string]Traits{"oncall": {Pages: true}},
 			Have: func(string) ([]Notification, error) { return rows, nil }}
 	}
 	for name, c := range map[string]struct {

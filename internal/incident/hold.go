@@ -45,11 +45,21 @@ type Around struct {
 	At time.Time
 	// Silences are those in force.
 	Silences []Silence
+	// Told, if set, gives the alerts that fire in incidents that are open and that nothing holds.
+	Told func() []Alert
+}
+
+// Held is what holds an incident whole: By with neither receivers nor policy named. Recheck is when something that does not hold it now
+// may begin to; zero for never.
+type Held struct {
+	By      []Holder
+	Recheck time.Time
 }
 
 // Hold keeps back, beside what is held already, all that the routes name.
-func (d Direction) Hold(by []Holder) Direction {
-	if len(by) == 0 {
+func (d Direction) Hold(held Held) Direction {
+	d.Recheck = earliest(d.Recheck, held.Recheck)
+	if len(held.By) == 0 {
 		return d
 	}
 	receivers, policy := slices.Clone(d.Receivers), d.Policy
@@ -62,14 +72,20 @@ func (d Direction) Hold(by []Holder) Direction {
 		policy = cmp.Or(policy, h.Policy)
 	}
 	out := Direction{Held: slices.Clone(d.Held), Recheck: d.Recheck}
-	for _, h := range by {
+	for _, h := range held.By {
 		h.Receivers, h.Policy = receivers, policy
 		out.Held = append(out.Held, h)
-		if !h.Until.IsZero() && (out.Recheck.IsZero() || h.Until.Before(out.Recheck)) {
-			out.Recheck = h.Until
-		}
+		out.Recheck = earliest(out.Recheck, h.Until)
 	}
 	return out
+}
+
+// earliest is the earlier of two times, of which zero is none.
+func earliest(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // Silence keeps alerts from being told for a bounded time. It is made by a person, who owns it, for a reason.
@@ -118,16 +134,20 @@ func (s *Silence) Schedule(now time.Time) {
 	}
 }
 
-// HeldAlone are the receivers that would hear of the incident if it were not for the holder of that name.
-func (inc *Incident) HeldAlone(by string) []string {
-	var receivers []string
+// HeldBy are the receivers that the holder of that name keeps from hearing.
+func (inc *Incident) HeldBy(name string) []string {
 	for _, h := range inc.Holds {
-		if h.By != by {
-			return nil
+		if h.By == name {
+			return h.Receivers
 		}
-		receivers = h.Receivers
 	}
-	return receivers
+	return nil
+}
+
+// RecheckAt asks for the incident to be routed again at a time, or before.
+func (inc *Incident) RecheckAt(at time.Time) {
+	inc.Escalation.Recheck = earliest(inc.Escalation.Recheck, at)
+	inc.schedule()
 }
 
 // Recheck asks for all incidents of the book to be routed again, because what may hold them has changed: by somebody, or by the

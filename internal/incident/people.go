@@ -114,9 +114,7 @@ func (inc *Incident) CallKey(round int) string {
 func (inc *Incident) schedule() {
 	inc.Due = time.Time{}
 	for _, t := range inc.Waits() {
-		if !t.IsZero() && (inc.Due.IsZero() || t.Before(inc.Due)) {
-			inc.Due = t
-		}
+		inc.Due = earliest(inc.Due, t)
 	}
 }
 

@@ -27,7 +27,7 @@ type Direction struct {
 // Desk is what Settle asks beyond the incidents themselves.
 type Desk struct {
 	// Direct routes an incident as it is now.
-	Direct func(inc *Incident) Direction
+	Direct func(inc *Incident) (Direction, error)
 	// Traits are those of each receiver.
 	Traits map[string]Traits
 	// Have are the notifications that an incident has.
@@ -69,7 +69,9 @@ func (b *Book) Settle(d Desk) (Changes, error) {
 			return Changes{}, err
 		}
 		s := settling{b: b, c: c, inc: c.incident, desk: d, have: have, out: &out}
-		s.route()
+		if err := s.route(); err != nil {
+			return Changes{}, err
+		}
 		s.revise()
 		s.messages()
 		s.ringAll()
@@ -100,14 +102,17 @@ type settling struct {
 func (s *settling) over() bool { return s.inc.State == Resolved || s.inc.State == Merged }
 
 // route decides who hears of it, and sets the policy going where it is new or must ring again.
-func (s *settling) route() {
+func (s *settling) route() error {
 	inc := s.inc
 	if s.over() {
 		inc.Escalation.Next, inc.Escalation.Recheck, inc.Escalation.Held = time.Time{}, time.Time{}, nil
 		inc.Holds = nil // nothing holds the end
-		return
+		return nil
 	}
-	d := s.desk.Direct(inc)
+	d, err := s.desk.Direct(inc)
+	if err != nil {
+		return err
+	}
 	inc.Receivers = d.Receivers
 	was := heldPolicy(inc.Holds)
 	s.released = s.hold(d.Held)
@@ -131,6 +136,7 @@ func (s *settling) route() {
 	if inc.Policy == "" || inc.State == Acknowledged {
 		inc.Escalation.Next, inc.Escalation.Held = time.Time{}, nil
 	}
+	return nil
 }
 
 // news is what a policy that begins says is new: what happened, else that it was held until now.

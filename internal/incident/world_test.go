@@ -60,7 +60,14 @@ func newWorld(ctx context.Context) (*world, error) {
 		return nil, err
 	}
 	w := &world{db: db, now: day, names: map[string]string{}, answered: map[string][]string{}}
-	w.desk = &store.Desk{Direct: w.direct, Held: new(routing.Holding).Holders, Traits: traits}
+	intervals, wrong := routing.NewIntervals(map[string][]routing.Interval{"noon": {{Times: []routing.TimeRange{{Start: "13:00", End: "14:00"}}}}})
+	holding, errs := routing.NewHolding(
+		map[string]routing.Window{"upgrade": {During: []string{"noon"}, Matchers: []string{`cluster="w"`}, Reason: "nodes are replaced"}},
+		[]*routing.Inhibition{{SourceMatchers: []string{`rule="big"`}, TargetMatchers: []string{`rule=~"small|big"`}, Equal: []string{"service"}}}, intervals)
+	if len(wrong)+len(errs) > 0 {
+		return nil, fmt.Errorf("what holds: %v %v", wrong, errs)
+	}
+	w.desk = &store.Desk{Direct: w.direct, Held: holding.Holders, Inhibits: true, Traits: traits}
 	minute := setting.Duration(time.Minute)
 	known := escalation.Known{Receivers: []string{"people", "few", "oncall", "second", "hook"}, Schedules: []string{"rota"}}
 	program := escalation.Program{Plans: map[string]*escalation.Plan{}, Rotas: map[string]*escalation.Rota{}, Fallback: "people", Desk: w.desk}

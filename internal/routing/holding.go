@@ -1,58 +1,134 @@
 package routing
 
 import (
+	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"tocsin/internal/incident"
+	"tocsin/internal/setting"
 )
 
-// Holding is what may hold incidents back beside the mute times of their routes: silences now.
-type Holding struct{}
+// Holding is what may hold incidents back beside the mute times of their routes: silences, maintenance windows, inhibition. The zero
+// Holding knows silences alone.
+type Holding struct {
+	windows     []window
+	inhibitions []inhibition
+}
+
+// NewHolding makes the maintenance windows and the inhibitions of a configuration. The paths of its errors begin with maintenance.NAME and
+// inhibit_rules.N. It is never nil: with mistakes it holds what could be made out. An inhibition that is nil is left out.
+func NewHolding(windows map[string]Window, inhibitions []*Inhibition, intervals map[string]Intervals) (*Holding, []setting.FieldError) {
+	h := &Holding{}
+	var errs []setting.FieldError
+	for _, name := range slices.Sorted(maps.Keys(windows)) {
+		w, wrong := windows[name].compile(name, intervals)
+		errs = append(errs, within("maintenance."+name, wrong)...)
+		h.windows = append(h.windows, w)
+	}
+	for i, rule := range inhibitions {
+		if rule == nil {
+			continue
+		}
+		compiled, wrong := rule.compile()
+		errs = append(errs, within(fmt.Sprintf("inhibit_rules.%d", i), wrong)...)
+		h.inhibitions = append(h.inhibitions, compiled)
+	}
+	return h, errs
+}
+
+// Inhibits says whether an incident may be held by others.
+func (h *Holding) Inhibits() bool { return len(h.inhibitions) > 0 }
 
 // Holders are what holds an incident whole, each with nobody and nothing named: it is all receivers and the policy. An incident is
-// held only while each of its alerts that fire is hidden, by whatever; one that is not lets all be told.
-func (h *Holding) Holders(inc *incident.Incident, around incident.Around) []incident.Holder {
-	var out []incident.Holder
-	var silences []Silencing
+// held only while each of its alerts that fire is hidden, by whatever; one that is not lets all be told. A window that begins within a day
+// is to be looked for then.
+func (h *Holding) Holders(inc *incident.Incident, around incident.Around) incident.Held {
+	j := &judging{h: h, inc: inc, around: around}
 	for _, s := range around.Silences {
 		if s.ActiveAt(around.At) {
-			silences = append(silences, NewSilencing(s))
+			j.silences = append(j.silences, NewSilencing(s))
 		}
 	}
-	if len(silences) == 0 {
-		return nil
+	var held incident.Held
+	if len(j.silences)+len(h.windows)+len(h.inhibitions) == 0 {
+		return held
 	}
-	fires := false
+	all, fires := true, false
 	for i := range inc.Alerts {
 		a := &inc.Alerts[i]
 		if a.State != incident.Firing {
 			continue
 		}
 		fires = true
-		hidden := false
-		for _, s := range silences {
-			if ok, _ := s.Hides(a); ok {
-				hidden = true
-				out = with(out, s.Holder())
-			}
-		}
-		if !hidden {
-			return nil
+		if !j.hidden(a, &held) {
+			all = false
 		}
 	}
-	if !fires {
-		return nil
+	if !all || !fires {
+		held.By = nil
 	}
-	return out
+	return held
 }
 
-// with adds a holder that is not there yet.
-func with(list []incident.Holder, h incident.Holder) []incident.Holder {
-	if slices.ContainsFunc(list, func(o incident.Holder) bool { return o.By == h.By }) {
-		return list
+// judging is Holders at work on one incident.
+type judging struct {
+	h        *Holding
+	inc      *incident.Incident
+	around   incident.Around
+	silences []Silencing
+}
+
+// hidden says whether something hides an alert, and adds what does.
+func (j *judging) hidden(a *incident.Alert, held *incident.Held) bool {
+	hidden := false
+	add := func(h incident.Holder) {
+		hidden = true
+		if !slices.ContainsFunc(held.By, func(o incident.Holder) bool { return o.By == h.By }) {
+			held.By = append(held.By, h)
+		}
 	}
-	return append(list, h)
+	for _, s := range j.silences {
+		if ok, _ := s.Hides(a); ok {
+			add(s.Holder())
+		}
+	}
+	if a.Service() == Own || a.Impact == incident.Down {
+		return hidden // no window and no other incident holds these
+	}
+	labels := LabelsOf(a)
+	for _, w := range j.h.windows {
+		switch {
+		case !w.matchers.Match(labels):
+		case w.times.Contains(j.around.At):
+			add(incident.Holder{By: "maintenance " + w.name, Why: w.reason, Until: w.times.End(j.around.At)})
+		default:
+			held.Recheck = earliest(held.Recheck, w.times.begins(j.around.At))
+		}
+	}
+	for _, i := range j.h.inhibitions {
+		if !i.target.Match(labels) {
+			continue
+		}
+		told := j.told()
+		for n := range told {
+			source := &told[n]
+			if source.Incident != j.inc.ID && i.hides(source, a, labels) {
+				add(incident.Holder{By: "incident " + source.Incident, Why: source.Summary()})
+				break
+			}
+		}
+	}
+	return hidden
+}
+
+// told are the alerts that fire in incidents that nothing holds.
+func (j *judging) told() []incident.Alert {
+	if j.around.Told == nil {
+		return nil
+	}
+	return j.around.Told()
 }
 
 // Direct says who hears of an incident: the routes' decision less what mute times hold. They hold no incident that says that a
@@ -75,7 +151,7 @@ func Direct(inc *incident.Incident, d Decision) incident.Direction {
 	return out
 }
 
-// unmutable says whether an incident is one that no mute time, window or inhibition holds.
+// unmutable says whether an incident is one that no mute time holds.
 func unmutable(inc *incident.Incident) bool {
 	return inc.Labels["service"] == Own || slices.ContainsFunc(inc.Alerts, func(a incident.Alert) bool {
 		return a.State == incident.Firing && (a.Impact == incident.Down || a.Service() == Own)

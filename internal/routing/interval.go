@@ -177,16 +177,16 @@ const horizon = 400 * 24 * time.Hour
 func (s Intervals) Next(t time.Time) time.Time {
 	var least time.Time
 	for _, e := range s.entries {
-		if next := e.next(t); !next.IsZero() && (least.IsZero() || next.Before(least)) {
+		if next := e.next(t, t.Add(horizon)); !next.IsZero() && (least.IsZero() || next.Before(least)) {
 			least = next
 		}
 	}
 	return least
 }
 
-// next goes from minute to minute, for nothing changes within one, and passes over days on which nothing can begin.
-func (e entry) next(t time.Time) time.Time {
-	for end := t.Add(horizon); !t.After(end); {
+// next is the first instant from t to end that is within; zero if there is none. It goes from minute to minute, for nothing changes within one, and passes over days on which nothing can begin.
+func (e entry) next(t, end time.Time) time.Time {
+	for !t.After(end) {
 		if e.contains(e.whole, t) {
 			return t
 		}

@@ -87,6 +87,9 @@ type columns []string
 // list is the names for a SELECT.
 func (c columns) list() string { return strings.Join(c, ", ") }
 
+// of is the names for a SELECT that joins tables.
+func (c columns) of(table string) string { return table + "." + strings.Join(c, ", "+table+".") }
+
 // values is "$1, $2, ...".
 func (c columns) values() string {
 	var b strings.Builder

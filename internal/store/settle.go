@@ -1,9 +1,7 @@
 package store
 
 import (
-	"cmp"
 	"context"
-	"slices"
 	"strconv"
 	"time"
 
@@ -15,29 +13,18 @@ type Desk struct {
 	// Direct says who hears of an incident now.
 	Direct func(inc *incident.Incident, at time.Time) incident.Direction
 	// Held, if set, says what holds an incident whole: silences and what is like them.
-	Held func(inc *incident.Incident, now incident.Around) []incident.Holder
+	Held func(inc *incident.Incident, now incident.Around) incident.Held
+	// Inhibits says that an incident may be held by others.
+	Inhibits bool
 	// Traits are those of each receiver.
 	Traits map[string]incident.Traits
 	// Changed, if set, is called within the transaction with each incident that changed.
 	Changed func(at time.Time, inc *incident.Incident)
 }
 
-// Router reads what may hold incidents at a time, and says who hears of one then.
-func (d *Desk) Router(ctx context.Context, tx *Tx, at time.Time) (func(inc *incident.Incident) incident.Direction, error) {
-	if d.Held == nil {
-		return func(inc *incident.Incident) incident.Direction { return d.Direct(inc, at) }, nil
-	}
-	silences, err := tx.ActiveSilences(ctx, at)
-	if err != nil {
-		return nil, err
-	}
-	around := incident.Around{At: at, Silences: silences}
-	return func(inc *incident.Incident) incident.Direction { return d.Direct(inc, at).Hold(d.Held(inc, around)) }, nil
-}
-
 // Settle works out what the transitions of a book ask for, and writes all of it in tx.
 func (d *Desk) Settle(ctx context.Context, tx *Tx, at time.Time, book *incident.Book) error {
-	direct, err := d.Router(ctx, tx, at)
+	direct, err := d.Router(ctx, tx, at, book.Changed()...)
 	if err != nil {
 		return err
 	}
@@ -56,6 +43,9 @@ func (d *Desk) Settle(ctx context.Context, tx *Tx, at time.Time, book *incident.
 		if d.Changed != nil {
 			d.Changed(at, inc)
 		}
+	}
+	if err := d.release(ctx, tx, at, changes); err != nil {
+		return err
 	}
 	for _, e := range changes.Events {
 		if err := tx.AppendEvent(ctx, e); err != nil {
@@ -80,37 +70,4 @@ func (d *Desk) Settle(ctx context.Context, tx *Tx, at time.Time, book *incident.
 		}
 	}
 	return nil
-}
-
-// Reconsider routes those open incidents anew that are held by something else than what is stored of them. by is who changed that; empty
-// if nobody did.
-func (d *Desk) Reconsider(ctx context.Context, tx *Tx, at time.Time, by string) error {
-	open, err := tx.Incidents(ctx, IncidentFilter{States: []incident.State{incident.Open, incident.Acknowledged}})
-	if err != nil {
-		return err
-	}
-	direct, err := d.Router(ctx, tx, at)
-	if err != nil {
-		return err
-	}
-	var changed []incident.Incident
-	slices.SortFunc(open, func(a, b incident.Incident) int { return cmp.Compare(a.ID, b.ID) }) // they are locked in one order
-	for i := range open {
-		if sameHolders(direct(&open[i]).Held, open[i].Holds) {
-			continue
-		}
-		inc, err := tx.Incident(ctx, open[i].ID)
-		if err != nil {
-			return err
-		}
-		changed = append(changed, inc)
-	}
-	book := incident.NewBook(at, changed)
-	book.Recheck(by)
-	return d.Settle(ctx, tx, at, book)
-}
-
-// sameHolders says whether an incident is held by the same, until the same time.
-func sameHolders(a, b []incident.Holder) bool {
-	return slices.EqualFunc(a, b, func(x, y incident.Holder) bool { return x.By == y.By && x.Until.Equal(y.Until) })
 }
