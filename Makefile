@@ -1,5 +1,5 @@
 # make test on a Debian machine that has Go and make: what else it needs (a C compiler, for the race detector;
-# PostgreSQL, of which the tests start one of their own) is installed.
+# PostgreSQL, of which the tests start one of their own; amtool, which routes are held to) is installed.
 
 GO       ?= go
 BIN      := $(CURDIR)/bin
@@ -14,12 +14,12 @@ GOLANGCI_VERSION := v2.15.0
 GOLANGCI         := $(BIN)/golangci-lint-$(GOLANGCI_VERSION)
 
 .DEFAULT_GOAL := build
-.PHONY: build test lint kill sim latency bench fuzz-short compiler database
+.PHONY: build test lint kill sim latency bench fuzz-short compiler database amtool
 
 build: ## the binary, static, in bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN)/tocsin ./cmd/tocsin
 
-test: compiler database ## every test, under the race detector
+test: compiler database amtool ## every test, under the race detector
 	$(GO) vet ./...
 	CGO_ENABLED=1 $(GO) test -race ./...
 
@@ -62,6 +62,12 @@ database:
 	  echo "installing postgresql: the store is tested on one of its own"; \
 	  as_root=; [ "$$(id -u)" = 0 ] || as_root=sudo; \
 	  $$as_root apt-get update -q && $$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends postgresql; }
+
+amtool:
+	@command -v amtool >/dev/null || { \
+	  echo "installing prometheus-alertmanager: the routes are held to its amtool"; \
+	  as_root=; [ "$$(id -u)" = 0 ] || as_root=sudo; \
+	  $$as_root apt-get update -q && $$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends prometheus-alertmanager; }
 
 $(GOLANGCI):
 	@mkdir -p $(BIN)
