@@ -19,17 +19,19 @@ import (
 
 // cli are the subcommands.
 type cli struct {
-	Demo      demoCommand      `cmd:"" help:"See the whole service work, without an account or a file."`
-	Serve     serveCommand     `cmd:"" help:"Run the service."`
-	Replay    replayCommand    `cmd:"" help:"Say who would have been told what, and when, on recorded entries."`
-	Grep      grepCommand      `cmd:"" help:"Print the entries that a filter matches."`
-	Check     checkCommand     `cmd:"" help:"Find every mistake in configurations and rule files."`
-	Test      testCommand      `cmd:"" help:"Run the cases beside the rules."`
-	Incidents incidentsCommand `cmd:"" help:"List incidents, or show one with its timeline."`
-	Ack       ackCommand       `cmd:"" help:"Acknowledge an incident: you have it, the pages stop."`
-	Resolve   resolveCommand   `cmd:"" help:"Resolve an incident."`
-	Silence   silenceCommand   `cmd:"" help:"Keep alerts from being told for a while; list and end silences."`
-	Version   versionCommand   `cmd:"" help:"Print the version."`
+	Demo       demoCommand       `cmd:"" help:"See the whole service work, without an account or a file."`
+	Serve      serveCommand      `cmd:"" help:"Run the service."`
+	Replay     replayCommand     `cmd:"" help:"Say who would have been told what, and when, on recorded entries."`
+	Grep       grepCommand       `cmd:"" help:"Print the entries that a filter matches."`
+	Check      checkCommand      `cmd:"" help:"Find every mistake in configurations and rule files."`
+	Test       testCommand       `cmd:"" help:"Run the cases beside the rules."`
+	Incidents  incidentsCommand  `cmd:"" help:"List incidents, or show one with its timeline."`
+	Ack        ackCommand        `cmd:"" help:"Acknowledge an incident: you have it, the pages stop."`
+	Resolve    resolveCommand    `cmd:"" help:"Resolve an incident."`
+	Oncall     oncallCommand     `cmd:"" help:"Show who is on call, put somebody on call."`
+	NotifyTest notifyTestCommand `cmd:"" help:"Send a test to a receiver or a person."`
+	Silence    silenceCommand    `cmd:"" help:"Keep alerts from being told for a while; list and end silences."`
+	Version    versionCommand    `cmd:"" help:"Print the version."`
 }
 
 // The exit codes. grep has its own meaning of 1: nothing matched.

@@ -308,3 +308,12 @@ func (l *layer) begins(turn int64) time.Time {
 	}
 	return l.Starts.In(l.location).AddDate(0, 0, int(turn*int64(l.Every.Std()/day)))
 }
+
+// People are the names of all whom an override may put on call.
+func (r *Rota) People() []string {
+	names := make([]string, len(r.people))
+	for i, p := range r.people {
+		names[i] = p.Name
+	}
+	return names
+}

@@ -108,7 +108,7 @@ func openStore(t testing.TB) *store.Store {
 // options are those of a service that is well.
 func options(s *store.Store) Options {
 	return Options{
-		Store: s, Actions: hands{s}, Version: "v0-test", Now: func() time.Time { return noon },
+		Store: s, Actions: hands{s}, Oncall: duties(s), Version: "v0-test", Now: func() time.Time { return noon },
 		Registry: prometheus.NewRegistry(), Hosts: []string{"tocsin.example.com"}, Log: slog.New(slog.DiscardHandler),
 		Status: func() Status {
 			return Status{StartedAt: clock(22, 8, 0, 0), Rules: 12, Config: client.Configuration{File: "tocsin.yaml", Revision: "5f1c2e", LoadedAt: clock(22, 8, 0, 0)},

@@ -100,6 +100,10 @@ func TestEveryRoute(t *testing.T) {
 		{"POST", "/api/v1/silences/{id}/expire", "/api/v1/silences/7/expire", `{"by":"ben"}`, jsonType, 404, "application/json; charset=utf-8"},
 		{"POST", "/api/v1/silences/{id}/expire", "/api/v1/silences/x/expire", `{"by":"ben"}`, jsonType, 400, "application/json; charset=utf-8"},
 		{"GET", "/api/v1/silences", "/api/v1/silences?all=true", "", "", 200, "application/json; charset=utf-8"},
+		{"GET", "/api/v1/oncall", "/api/v1/oncall", "", "", 200, "application/json; charset=utf-8"},
+		{"POST", "/api/v1/oncall/{schedule}/overrides", "/api/v1/oncall/prow/overrides", `{"person":"ben","to":"2099-01-01T00:00:00Z","by":"ana","reason":"x"}`, jsonType, 400, "application/json; charset=utf-8"},
+		{"POST", "/api/v1/oncall/{schedule}/overrides", "/api/v1/oncall/prow/overrides", `{"person":"ben","until":"2099-01-01T00:00:00Z"}`, jsonType, 400, "application/json; charset=utf-8"},
+		{"POST", "/api/v1/notify-test", "/api/v1/notify-test", `{"target":"ops","by":"ana"}`, jsonType, 200, "application/json; charset=utf-8"},
 		{"GET", "", "/api/v2/incidents", "", "", 404, "application/json; charset=utf-8"},
 		{"GET", "", "/wp-admin", "", "", 404, "text/html; charset=utf-8"},
 	} {

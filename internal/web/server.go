@@ -42,6 +42,8 @@ type Status = client.Status
 type Options struct {
 	Store   *store.Store
 	Actions Actions
+	// Oncall says who is called; left out, the API knows no schedules.
+	Oncall  Oncall
 	Version string
 	// Ready is nil's answer when the service does its work; the error's text says what is missing. Healthy likewise says
 	// whether the process is worth keeping. Left out, both are always well.
@@ -88,6 +90,9 @@ func New(o Options) http.Handler {
 	if o.Status == nil {
 		o.Status = func() Status { return Status{} }
 	}
+	if o.Oncall == nil {
+		o.Oncall = noOncall{}
+	}
 	o.Registry.MustRegister(&Metrics{store: o.Store, version: o.Version, now: o.Now})
 	s := &server{Options: o}
 	mux := http.NewServeMux()
@@ -128,6 +133,9 @@ func (s *server) routes() []route {
 		{"GET", "/api/v1/silences", s.api(s.listSilences)},
 		{"POST", "/api/v1/silences", s.api(s.makeSilence)},
 		{"POST", "/api/v1/silences/{id}/expire", s.api(s.expireSilence)},
+		{"GET", "/api/v1/oncall", s.api(s.listDuties)},
+		{"POST", "/api/v1/oncall/{schedule}/overrides", s.api(s.overrideSchedule)},
+		{"POST", "/api/v1/notify-test", s.api(s.try)},
 		{"GET", "/api/v1/status", s.api(s.getStatus)},
 
 		{"GET", "/healthz", probe(s.Healthy)},

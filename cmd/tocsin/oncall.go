@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"tocsin/internal/app"
+	"tocsin/internal/web/client"
+)
+
+type oncallCommand struct {
+	Show     oncallShowCommand     `cmd:"" default:"withargs" help:"Show who is on call now, and the next handovers."`
+	Override oncallOverrideCommand `cmd:"" help:"Put somebody on call for a while."`
+}
+
+type oncallShowCommand struct {
+	remote
+}
+
+// Help is shown under --help.
+func (*oncallShowCommand) Help() string {
+	return `Where nobody is on call it says so. A schedule that is read from elsewhere says how old its copy is, and why it could not be
+read since.
+
+Examples:
+  tocsin oncall
+  tocsin oncall --format json`
+}
+
+// Run shows.
+func (c *oncallShowCommand) Run(ctx context.Context, s *streams) error {
+	cl, err := c.client()
+	if err != nil {
+		return err
+	}
+	list, err := cl.Duties(ctx)
+	if err != nil {
+		return failed(err, "")
+	}
+	if c.Format == "json" {
+		return app.PrintJSON(s.out, list)
+	}
+	if len(list.Schedules) == 0 {
+		fmt.Fprintln(s.err, "no schedule is configured")
+		return nil
+	}
+	return app.PrintDuties(s.out, time.Now(), list.Schedules...)
+}
+
+type oncallOverrideCommand struct {
+	remote
+	From     time.Time `help:"When it begins, such as 2026-12-24T09:00:00Z; now if not given."`
+	To       time.Time `required:"" help:"When it ends."`
+	By       string    `help:"Who you are; your login's name if not given."`
+	Reason   string    `required:"" help:"Why."`
+	Schedule string    `arg:"" help:"The schedule."`
+	Person   string    `arg:"" help:"Who is on call meanwhile: one of the configuration's people."`
+}
+
+// Help is shown under --help.
+func (*oncallOverrideCommand) Help() string {
+	return `Of two that overlap the later made decides, so that one is taken back by another that names who it would have been. A step that
+waits because nobody is on call sees it within five minutes. Exits 3 if there is no such schedule.
+
+Examples:
+  tocsin oncall override prow ana --to 2026-12-27T09:00:00Z --reason "swapped with bob"
+  tocsin oncall override prow bob --from 2026-12-24T09:00:00Z --to 2026-12-25T09:00:00Z --reason holidays`
+}
+
+// Run puts somebody on call.
+func (c *oncallOverrideCommand) Run(ctx context.Context, s *streams) error {
+	cl, err := c.client()
+	if err != nil {
+		return err
+	}
+	d, err := cl.Override(ctx, c.Schedule, client.OverrideWish{Person: c.Person, From: c.From, To: c.To, By: whoami(c.By), Reason: c.Reason})
+	if err != nil {
+		return failed(err, "")
+	}
+	if c.Format == "json" {
+		return app.PrintJSON(s.out, d)
+	}
+	return app.PrintDuties(s.out, time.Now(), d)
+}
+
+type notifyTestCommand struct {
+	remote
+	By     string `help:"Who you are; your login's name if not given."`
+	DryRun bool   `help:"Say what would be sent, and send nothing."`
+	Target string `arg:"" help:"A receiver, or person:NAME."`
+}
+
+// Help is shown under --help.
+func (*notifyTestCommand) Help() string {
+	return `The service that runs sends it, with its own secrets: a message that says that it is a test. A pager rings; resolve it there.
+Exits 1 with the reason if it was not taken, 3 if there is no such receiver.
+
+Examples:
+  tocsin notify-test testing-ops
+  tocsin notify-test --dry-run person:ana`
+}
+
+// Run tries a receiver.
+func (c *notifyTestCommand) Run(ctx context.Context, s *streams) error {
+	cl, err := c.client()
+	if err != nil {
+		return err
+	}
+	trial, err := cl.Try(ctx, client.TrialWish{Target: c.Target, By: whoami(c.By), Dry: c.DryRun})
+	if err != nil {
+		return failed(err, "")
+	}
+	if c.Format == "json" {
+		err = app.PrintJSON(s.out, trial)
+	} else {
+		err = app.PrintTrial(s.out, trial)
+	}
+	if err == nil && trial.Error != "" {
+		return &exit{code: exitNo, err: fmt.Errorf("%s did not take it: %s", c.Target, app.Plain(trial.Error))}
+	}
+	return err
+}

@@ -1,0 +1,138 @@
+package actions
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"tocsin/internal/escalation"
+	"tocsin/internal/setting"
+	"tocsin/internal/store"
+)
+
+// Oncall says who is on call, and puts people on call.
+type Oncall struct {
+	store *store.Store
+	rotas func() map[string]*escalation.Rota
+}
+
+// NewOncall makes Oncall. rotas is asked each time for the schedules in force.
+func NewOncall(s *store.Store, rotas func() map[string]*escalation.Rota) *Oncall {
+	return &Oncall{store: s, rotas: rotas}
+}
+
+// Duty is a schedule as it is now.
+type Duty struct {
+	Schedule string
+	// Turns are who is on call from when, the present one first; nobody in a gap. Of the last it is not known until when.
+	Turns []Turn
+	Gap   escalation.Gap
+	// Overrides are those made by command that have not ended, in the order they were made.
+	Overrides []store.Override
+	// Imported says that the schedule is read from elsewhere; Copy is what was read last, without its body, and Problems what nobody
+	// can make sense of in it.
+	Imported bool
+	Copy     escalation.Copy
+	Problems []string
+}
+
+// Turn is who is on call from a time on.
+type Turn struct {
+	From   time.Time
+	People []string
+}
+
+// mostTurns is how many handovers are shown.
+const mostTurns = 3
+
+// Duties are all schedules, by name.
+func (o *Oncall) Duties(ctx context.Context, now time.Time) ([]Duty, error) {
+	var out []Duty
+	err := o.store.View(ctx, func(tx *store.Tx) error {
+		out = nil
+		rotas := o.rotas()
+		for _, name := range slices.Sorted(maps.Keys(rotas)) {
+			d, err := duty(ctx, tx, name, rotas[name], now)
+			if err != nil {
+				return err
+			}
+			out = append(out, d)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read schedules: %w", err)
+	}
+	return out, nil
+}
+
+func duty(ctx context.Context, tx *store.Tx, name string, rota *escalation.Rota, now time.Time) (Duty, error) {
+	d := Duty{Schedule: name, Gap: rota.Gap(), Imported: rota.Imports()}
+	rota, last, err := rota.Now(ctx, tx, name, now)
+	if err != nil {
+		return d, err
+	}
+	if d.Overrides, err = tx.Overrides(ctx, name, now); err != nil {
+		return d, err
+	}
+	last.Body = ""
+	d.Copy, d.Problems = last, rota.Problems()
+	d.Turns = []Turn{{From: now, People: rota.OnCall(now)}}
+	for t := now; len(d.Turns) <= mostTurns; {
+		if t = rota.Change(t); t.IsZero() {
+			break
+		}
+		d.Turns = append(d.Turns, Turn{From: t, People: rota.OnCall(t)})
+	}
+	return d, nil
+}
+
+// Override puts somebody on call, in place of whom the schedule names. From may be zero: now.
+func (o *Oncall) Override(ctx context.Context, wish store.Override, now time.Time) (Duty, error) {
+	var d Duty
+	rotas := o.rotas()
+	rota := rotas[wish.Schedule]
+	if rota == nil {
+		return d, &Error{Reason: "not_found", Text: setting.Unknown("schedule", wish.Schedule, slices.Collect(maps.Keys(rotas)))}
+	}
+	if wish.From.IsZero() {
+		wish.From = now
+	}
+	wish.At = now
+	wish.By, wish.Reason = strings.TrimSpace(wish.By), strings.TrimSpace(wish.Reason)
+	if text := wrongOverride(wish, rota, now); text != "" {
+		return d, &Error{Reason: "invalid", Text: text}
+	}
+	err := o.store.Update(ctx, func(tx *store.Tx) error {
+		added := wish
+		if err := tx.AddOverride(ctx, &added); err != nil {
+			return err
+		}
+		var err error
+		d, err = duty(ctx, tx, wish.Schedule, rota, now)
+		return err
+	})
+	return d, err
+}
+
+// wrongOverride says what is wrong with an override; "" if nothing is.
+func wrongOverride(wish store.Override, rota *escalation.Rota, now time.Time) string {
+	switch people := rota.People(); {
+	case !slices.Contains(people, wish.Person):
+		return setting.Unknown("person", wish.Person, people)
+	case wish.By == "" || len(wish.By) > 200:
+		return "say who you are, in at most 200 characters"
+	case wish.Reason == "" || len(wish.Reason) > 1000:
+		return "say why, in at most 1000 characters"
+	case !wish.To.After(now):
+		return "it would have ended already: give to a time that is to come"
+	}
+	settings := escalation.Override{Who: wish.Person, From: wish.From, To: wish.To}
+	if errs := settings.Validate(); len(errs) > 0 {
+		return errs[0].Error()
+	}
+	return ""
+}

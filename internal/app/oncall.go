@@ -1,0 +1,75 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"tocsin/internal/actions"
+	"tocsin/internal/escalation"
+	"tocsin/internal/incident"
+	"tocsin/internal/setting"
+	"tocsin/internal/store"
+	"tocsin/notifiers"
+)
+
+// oncall is what people ask and do about who is called.
+type oncall struct {
+	a *App
+	*actions.Oncall
+}
+
+func (a *App) newOncall() oncall {
+	return oncall{a: a, Oncall: actions.NewOncall(a.store, func() map[string]*escalation.Rota { return a.generationNow().plan.Rotas })}
+}
+
+// Override puts somebody on call, and lets steps that wait see it.
+func (o oncall) Override(ctx context.Context, wish store.Override, now time.Time) (actions.Duty, error) {
+	defer o.a.wakeSteps.ring()
+	return o.Oncall.Override(ctx, wish, now)
+}
+
+// tryWithin is how long a test may take: less than a request may.
+const tryWithin = 8 * time.Second
+
+// Try sends one test, past the outbox: who asks waits for what comes of it.
+func (o oncall) Try(ctx context.Context, target, by string, dry bool) (text, answer string, err error) {
+	targets := o.a.generationNow().targets
+	t, ok := targets[target]
+	if !ok {
+		return "", "", &actions.Error{Reason: "not_found", Text: setting.Unknown("receiver or person", target, slices.Collect(maps.Keys(targets)))}
+	}
+	n := trial(target, by, t.Traits, time.Now())
+	text = t.Notifier.Preview(n)
+	if dry {
+		return text, "", nil
+	}
+	limited, cancel := context.WithTimeout(ctx, tryWithin)
+	defer cancel()
+	if _, err := t.Notifier.Send(limited, n); err != nil {
+		answer = err.Error()
+	}
+	o.a.o.Log.Info("a receiver was tested", "receiver", target, "by", by, "error", answer)
+	return text, answer, nil
+}
+
+// trial is a notice that says that it is a test. A pager is rung with it.
+func trial(target, by string, traits notifiers.Traits, now time.Time) notifiers.Notice {
+	key := incident.Key{Rule: "tocsin-notify-test", Group: incident.Labels{"receiver": target}.Text()}
+	id := incident.NewID(now, key, by)
+	title := fmt.Sprintf("TEST of %s by %s: nothing is wrong", target, by)
+	line := incident.Line{Time: now, Text: "This is a test: somebody tries whether this way of being told works. There is nothing to do.", Service: "tocsin"}
+	n := notifiers.Notice{Now: now, Notification: incident.Notification{Incident: id, Target: target, Kind: incident.Message, Key: id + "/" + target,
+		Reason: incident.ReasonOpened, Rings: true, CreatedAt: now}}
+	severity := incident.Info
+	if traits.Pages {
+		n.Kind, n.Key, n.Round, n.Text, severity = incident.Call, id, 1, "a test: resolve it at the pager", incident.Critical
+	}
+	n.Incident = incident.Incident{ID: id, State: incident.Open, Severity: severity, Title: title, Headline: key, FirstEntry: now, OpenedAt: now,
+		Labels: incident.Labels{"service": "tocsin", "severity": severity.String(), "rule": key.Rule},
+		Alerts: []incident.Alert{{Key: key, Incident: id, State: incident.Firing, Severity: severity, Mode: incident.Page, First: now, Last: now, FiredAt: now,
+			Labels: incident.Labels{"service": "tocsin"}, Annotations: map[string]string{"summary": title}, FirstLine: line}}}
+	return n
+}
