@@ -189,6 +189,7 @@ func (s *Store) discard(c *conn) *conn {
 	if s.readDB == nil {
 		return c
 	}
+	c.forget()                                                  // SQLite's statements cannot be closed once their connection is
 	_ = c.sql.Raw(func(any) error { return driver.ErrBadConn }) // else it went back to its pool, whatever is open on it
 	c.close()
 	return nil
@@ -196,10 +197,16 @@ func (s *Store) discard(c *conn) *conn {
 
 // close gives the connection up. A connection that has failed has nothing to say about its end.
 func (c *conn) close() {
+	c.forget()
+	c.sql.Close()
+}
+
+// forget closes the prepared statements.
+func (c *conn) forget() {
 	for _, st := range c.statements {
 		st.Close()
 	}
-	c.sql.Close()
+	clear(c.statements)
 }
 
 // exec runs a statement without rows.
