@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"tocsin/internal/escalation"
-	"tocsin/internal/setting"
 	"tocsin/internal/store"
 )
 
@@ -96,7 +95,7 @@ func (o *Oncall) Override(ctx context.Context, wish store.Override, now time.Tim
 	rotas := o.rotas()
 	rota := rotas[wish.Schedule]
 	if rota == nil {
-		return d, &Error{Reason: "not_found", Text: setting.Unknown("schedule", wish.Schedule, slices.Collect(maps.Keys(rotas)))}
+		return d, &Error{Reason: "not_found", Text: escalation.UnknownSchedule(wish.Schedule, rotas)}
 	}
 	if wish.From.IsZero() {
 		wish.From = now
@@ -120,9 +119,7 @@ func (o *Oncall) Override(ctx context.Context, wish store.Override, now time.Tim
 
 // wrongOverride says what is wrong with an override; "" if nothing is.
 func wrongOverride(wish store.Override, rota *escalation.Rota, now time.Time) string {
-	switch people := rota.People(); {
-	case !slices.Contains(people, wish.Person):
-		return setting.Unknown("person", wish.Person, people)
+	switch {
 	case wish.By == "" || len(wish.By) > 200:
 		return "say who you are, in at most 200 characters"
 	case wish.Reason == "" || len(wish.Reason) > 1000:
@@ -130,9 +127,5 @@ func wrongOverride(wish store.Override, rota *escalation.Rota, now time.Time) st
 	case !wish.To.After(now):
 		return "it would have ended already: give to a time that is to come"
 	}
-	settings := escalation.Override{Who: wish.Person, From: wish.From, To: wish.To}
-	if errs := settings.Validate(); len(errs) > 0 {
-		return errs[0].Error()
-	}
-	return ""
+	return rota.Objection(escalation.Override{Who: wish.Person, From: wish.From, To: wish.To})
 }

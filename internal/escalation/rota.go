@@ -309,11 +309,22 @@ func (l *layer) begins(turn int64) time.Time {
 	return l.Starts.In(l.location).AddDate(0, 0, int(turn*int64(l.Every.Std()/day)))
 }
 
-// People are the names of all whom an override may put on call.
-func (r *Rota) People() []string {
-	names := make([]string, len(r.people))
-	for i, p := range r.people {
-		names[i] = p.Name
+// Objection says what is wrong with an override of the schedule; "" if nothing is.
+func (r *Rota) Objection(o Override) string {
+	b := rotaBuilder{}
+	for _, p := range r.people {
+		b.names = append(b.names, p.Name)
 	}
-	return names
+	if b.person("", o.Who); len(b.errs) > 0 {
+		return b.errs[0].Text
+	}
+	if errs := o.Validate(); len(errs) > 0 {
+		return errs[0].Error()
+	}
+	return ""
+}
+
+// UnknownSchedule is the text about a name that none of the schedules has.
+func UnknownSchedule(name string, rotas map[string]*Rota) string {
+	return setting.Unknown("schedule", name, slices.Collect(maps.Keys(rotas)))
 }
