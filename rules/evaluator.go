@@ -1,10 +1,8 @@
 package rules
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"tocsin/detectors"
@@ -45,19 +43,6 @@ type Change struct {
 	Added int64
 	// Doubled says, with Counted, that the count has doubled since it was said last.
 	Doubled bool
-}
-
-// sortWaiting brings timers into the order in which they are taken.
-func sortWaiting(list []Waiting) {
-	slices.SortFunc(list, func(a, b Waiting) int {
-		return cmp.Or(a.At.Compare(b.At), strings.Compare(a.Key.Rule, b.Key.Rule), strings.Compare(a.Key.Group, b.Key.Group))
-	})
-}
-
-// Waiting is a state that has something due.
-type Waiting struct {
-	Key incident.Key
-	At  time.Time
 }
 
 // Slice is the input of one step.
@@ -179,33 +164,6 @@ func (s *stepping) next() (time.Time, func(at time.Time) error) {
 		s.set(timer.Key)
 		return nil
 	}
-}
-
-// NextDue is when a state has something due, in the time of clocks; zero for never.
-func (e *Evaluator) NextDue(r *Rule, st *State) time.Time {
-	var due time.Time
-	add := func(t time.Time) {
-		if !t.IsZero() && (due.IsZero() || t.Before(due)) {
-			due = t
-		}
-	}
-	add(st.detector.Due())
-	if st.Alert != nil && r.resolves.kind == onQuiet && !st.QuietPassed {
-		add(st.Alert.Last.Add(r.resolves.after))
-	}
-	switch {
-	case len(st.Runs) > 0:
-		add(later(st.Runs[0].To.Add(r.window()+Overlap+time.Second), st.Kept))
-	case st.Alert == nil && len(st.Seen) > 0: // all that is seen is of before the end
-		add(later(st.Cleared.Add(r.window()+Overlap+time.Second), st.Kept))
-	}
-	if !due.IsZero() {
-		due = later(due.Add(e.Lateness), st.Later)
-	}
-	if clear := st.Clear.Add(e.Lateness); !st.Clear.IsZero() && (due.IsZero() || clear.Before(due)) {
-		return clear // it waits for no source
-	}
-	return due
 }
 
 func (r *Rule) window() time.Duration { return r.detect.Traits().Window }

@@ -3,6 +3,8 @@ package rules
 import (
 	"cmp"
 	"container/heap"
+	"slices"
+	"time"
 
 	"tocsin/internal/incident"
 )
@@ -11,7 +13,7 @@ import (
 type timers []Waiting
 
 func (t timers) Len() int           { return len(t) }
-func (t timers) Less(i, j int) bool { return t[i].before(t[j]) }
+func (t timers) Less(i, j int) bool { return t[i].compare(t[j]) < 0 }
 func (t timers) Swap(i, j int)      { t[i], t[j] = t[j], t[i] }
 
 // Push is for package heap.
@@ -25,8 +27,8 @@ func (t *timers) Pop() any {
 	return w
 }
 
-func (w Waiting) before(o Waiting) bool {
-	return cmp.Or(w.At.Compare(o.At), cmp.Compare(w.Key.Rule, o.Key.Rule), cmp.Compare(w.Key.Group, o.Key.Group)) < 0
+func (w Waiting) compare(o Waiting) int {
+	return cmp.Or(w.At.Compare(o.At), cmp.Compare(w.Key.Rule, o.Key.Rule), cmp.Compare(w.Key.Group, o.Key.Group))
 }
 
 // set sets the timer of a state that may have changed.
@@ -56,8 +58,44 @@ func (s *stepping) nextTimer() (first Waiting, ok bool) {
 	for len(s.Due) > 0 && s.out.States[s.Due[0].Key] != nil {
 		s.Due = s.Due[1:]
 	}
-	if len(s.Due) > 0 && !s.Due[0].At.After(s.Watermark) && (!ok || s.Due[0].before(first)) {
+	if len(s.Due) > 0 && !s.Due[0].At.After(s.Watermark) && (!ok || s.Due[0].compare(first) < 0) {
 		return s.Due[0], true
 	}
 	return first, ok
 }
+
+// NextDue is when a state has something due, in the time of clocks; zero for never.
+func (e *Evaluator) NextDue(r *Rule, st *State) time.Time {
+	var due time.Time
+	add := func(t time.Time) {
+		if !t.IsZero() && (due.IsZero() || t.Before(due)) {
+			due = t
+		}
+	}
+	add(st.detector.Due())
+	if st.Alert != nil && r.resolves.kind == onQuiet && !st.QuietPassed {
+		add(st.Alert.Last.Add(r.resolves.after))
+	}
+	switch {
+	case len(st.Runs) > 0:
+		add(later(st.Runs[0].To.Add(r.window()+Overlap+time.Second), st.Kept))
+	case st.Alert == nil && len(st.Seen) > 0: // all that is seen is of before the end
+		add(later(st.Cleared.Add(r.window()+Overlap+time.Second), st.Kept))
+	}
+	if !due.IsZero() {
+		due = later(due.Add(e.Lateness), st.Later)
+	}
+	if clear := st.Clear.Add(e.Lateness); !st.Clear.IsZero() && (due.IsZero() || clear.Before(due)) {
+		return clear // it waits for no source
+	}
+	return due
+}
+
+// Waiting is a state that has something due.
+type Waiting struct {
+	Key incident.Key
+	At  time.Time
+}
+
+// sortWaiting brings timers into the order in which they are taken.
+func sortWaiting(list []Waiting) { slices.SortFunc(list, Waiting.compare) }
