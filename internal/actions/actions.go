@@ -140,5 +140,8 @@ func (a *Actions) settle(ctx context.Context, tx *store.Tx, now time.Time, inc i
 	if !do(book, book.Get(inc.ID)) {
 		return &Error{Reason: "conflict", Text: fmt.Sprintf("incident %s is %s already", inc.ID, inc.State)}
 	}
-	return a.desk().Settle(ctx, tx, now, book)
+	if err := a.desk().Settle(ctx, tx, now, book); err != nil || !inc.IsStorm() {
+		return err
+	}
+	return a.storm(ctx, tx, now, inc.ID, do)
 }

@@ -89,6 +89,22 @@ func (e *Escalation) wake(ctx context.Context, tx *store.Tx, due incident.Incide
 	book := incident.NewBook(now, around)
 	inc := book.Get(due.ID)
 	p := e.program()
+	if inc.IsStorm() {
+		members, err := tx.StormMembers(ctx, inc.ID)
+		if err != nil {
+			return err
+		}
+		over := !slices.ContainsFunc(members, func(m store.StormMember) bool { return m.State == incident.Open || m.State == incident.Acknowledged })
+		if over {
+			err := tx.Report(ctx, store.Trouble{Kind: "storm", At: now, Labels: map[string]string{"receiver": inc.Labels["receiver"]}, Over: true,
+				Text: "all of its incidents are over"})
+			if err != nil {
+				return err
+			}
+		}
+		book.Abate(inc, over)
+		return p.Desk.Settle(ctx, tx, now, book)
+	}
 	if !book.Wake(inc) && inc.State == incident.Open {
 		rows, err := tx.Notifications(ctx, inc.ID)
 		if err != nil {

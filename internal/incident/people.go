@@ -121,6 +121,9 @@ func (inc *Incident) schedule() {
 // Waits are the times at which something of the incident is due: the next step of its policy while it is open and those that are
 // held, the end of an acknowledge, the end of a hold.
 func (inc *Incident) Waits() []time.Time {
+	if inc.IsStorm() && (inc.State == Open || inc.State == Acknowledged) {
+		return []time.Time{inc.Escalation.Recheck}
+	}
 	switch inc.State {
 	case Open:
 		waits := []time.Time{inc.Escalation.Next, inc.Escalation.Recheck}

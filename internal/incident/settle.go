@@ -109,6 +109,9 @@ func (s *settling) route() error {
 		inc.Holds = nil // nothing holds the end
 		return nil
 	}
+	if inc.IsStorm() { // its incidents are routed, and escalate; it only carries their pages
+		return nil
+	}
 	d, err := s.desk.Direct(inc)
 	if err != nil {
 		return err

@@ -185,24 +185,43 @@ func (c *claimer) consider(ctx context.Context, n *incident.Notification) (*atte
 	if err != nil || taken != nil || n.State == incident.Cancelled { // what it waited for has taken it along
 		return taken, err
 	}
-	if until.IsZero() {
-		if told, err := c.digested(ctx, n, target); err != nil || told {
-			return nil, err
-		}
-		g, err := c.gate(ctx, n.Target)
-		if err != nil {
-			return nil, err
-		}
-		until = g.opens(n)
-	}
 	if until.After(c.now) {
 		n.State, n.Due = incident.Pending, until
 		return nil, c.tx.SaveNotification(ctx, n)
 	}
-	if err := c.spend(ctx, n.Target); err != nil {
+	if done, err := c.otherwise(ctx, n, target); err != nil || done {
 		return nil, err
 	}
 	return c.take(ctx, n, target)
+}
+
+// otherwise sees to a row that waits for no other, but is told in another way, or waits for its receiver; done says that it is not to be
+// sent now.
+func (c *claimer) otherwise(ctx context.Context, n *incident.Notification, target Target) (done bool, err error) {
+	if done, err = c.digested(ctx, n, target); err != nil || done {
+		return done, err
+	}
+	if done, err = c.rolled(ctx, n); err != nil || done {
+		return done, err
+	}
+	g, err := c.gate(ctx, n.Target)
+	if err != nil {
+		return false, err
+	}
+	if until := g.opens(n); until.After(c.now) {
+		n.State, n.Due = incident.Pending, until
+		return true, c.tx.SaveNotification(ctx, n)
+	}
+	if inc := c.incidents[n.Incident]; n.Kind == incident.Call && inc.IsStorm() {
+		quiet, err := c.entitle(ctx, inc)
+		if err != nil {
+			return false, err
+		}
+		if quiet {
+			return true, c.cancel(ctx, n, target, "superseded")
+		}
+	}
+	return false, c.spend(ctx, n)
 }
 
 // moot says why a row is not to be sent any more; "" if it is.

@@ -60,7 +60,7 @@ func (c *claimer) gate(ctx context.Context, target string) (gate, error) {
 	if err != nil {
 		return g, err
 	}
-	free := c.spent(b, l).Add(-time.Duration(l.Burst-1) * l.Every)
+	free := c.free(b, l)
 	return gate{later(g.calls, free), later(g.others, free)}, nil
 }
 
@@ -73,18 +73,31 @@ func (c *claimer) spent(b *store.Hold, l notifiers.Limits) time.Time {
 	return b.Spent
 }
 
-// spend takes one request out of a target's bucket.
-func (c *claimer) spend(ctx context.Context, target string) error {
-	l := c.o.limits(target)
-	if l.Bucket == "" {
-		return nil
+// free is from when on something can be taken out of a bucket.
+func (c *claimer) free(b *store.Hold, l notifiers.Limits) time.Time {
+	return c.spent(b, l).Add(-time.Duration(l.Burst-1) * l.Every)
+}
+
+// spend takes a row's request out of its target's bucket, and a page that was not tried before out of that of its receiver's pages.
+func (c *claimer) spend(ctx context.Context, n *incident.Notification) error {
+	buckets := []notifiers.Limits{c.o.limits(n.Target)}
+	if c.counts(n) {
+		buckets = append(buckets, pages(n.Target))
 	}
-	b, err := c.hold(ctx, l.Bucket)
-	if err != nil {
-		return err
+	for _, l := range buckets {
+		if l.Bucket == "" {
+			continue
+		}
+		b, err := c.hold(ctx, l.Bucket)
+		if err != nil {
+			return err
+		}
+		b.Spent = c.spent(b, l).Add(l.Every)
+		if err := c.tx.SaveHold(ctx, *b); err != nil {
+			return err
+		}
 	}
-	b.Spent = c.spent(b, l).Add(l.Every)
-	return c.tx.SaveHold(ctx, *b)
+	return nil
 }
 
 // holdBack puts off what is due at a target that is to be left alone. A receiver that is gone from the configuration has no limits.
