@@ -326,7 +326,7 @@ func (c *claimer) take(ctx context.Context, n *incident.Notification, target Tar
 	_, adopter := target.Notifier.(notifiers.Adopter)
 	a.adopt = first && adopter && c.now.Sub(c.o.store.Born()) < young
 	a.notice = notifiers.Notice{Notification: *n, Incident: *inc, Now: c.now, Parent: c.parent(n, target)}
-	a.notice.Text = late(n, inc, c.now)
+	a.notice.Text = late(n, inc, c.rows[n.Incident], c.now)
 	if n.Kind == incident.Message {
 		a.notice.Rings = a.notice.Parent == ""
 	}

@@ -106,10 +106,23 @@ func (o *Outbox) instead(ctx context.Context, tx *store.Tx, now time.Time, n *in
 	return err
 }
 
-// late is what a call says, with its age where it comes late.
-func late(n *incident.Notification, inc *incident.Incident, now time.Time) string {
-	waited := now.Sub(n.CreatedAt)
-	if !isCall(n) || waited < unheardAfter || n.Attempts < 2 {
+// late is what a call says, with its age where it comes late: it, or the rounds before it that gave way to it, were tried in vain.
+func late(n *incident.Notification, inc *incident.Incident, rows []incident.Notification, now time.Time) string {
+	asked := now
+	for i := range rows {
+		r := &rows[i]
+		if r.Kind == n.Kind && r.Target == n.Target && !r.SentAt.IsZero() {
+			asked = now // that one was not late, or said so
+			continue
+		}
+		if r.ID == n.ID || r.Kind == n.Kind && r.Target == n.Target && r.Cause == "superseded" {
+			if r.Attempts > 1 || r.Attempts > 0 && r.ID != n.ID { // n's own attempt is the one that is made now
+				asked = earlier(asked, r.CreatedAt)
+			}
+		}
+	}
+	waited := now.Sub(asked)
+	if !isCall(n) || waited < unheardAfter {
 		return n.Text
 	}
 	began := inc.FirstEntry

@@ -34,7 +34,7 @@ var (
 	selectNotification    = selectNotifications + " WHERE id = $1"
 	selectDueAny          = selectNotifications + " WHERE state = 'pending' AND due <= $1 OR " + settling + " ORDER BY due, id LIMIT $3"
 	selectDueTarget       = selectNotifications + " WHERE state = 'pending' AND target = $4 AND due <= $1 OR target = $4 AND " + settling +
-		" ORDER BY " + turn + ", CASE WHEN " + urgent + " THEN -COALESCE(created_at, 0) ELSE due END, due, id LIMIT $3"
+		" ORDER BY " + turn + ", CASE WHEN " + urgent + " THEN incident ELSE '' END DESC, due, id LIMIT $3"
 	selectNextAny    = "SELECT due FROM notifications WHERE state = 'pending' ORDER BY due LIMIT 1"
 	selectNextTarget = "SELECT due FROM notifications WHERE state = 'pending' AND target = $1 ORDER BY due LIMIT 1"
 	// A row in flight is due when its call can no longer be on its way; one of an earlier life is due now.
