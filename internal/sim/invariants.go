@@ -58,6 +58,63 @@ func (w *World) transition(k *known, inc *incident.Incident, rows []incident.Not
 		}
 	}
 	w.acknowledges(k, inc, rows)
+	w.heardOf(k, inc, rows)
+	w.stepped(k, inc, rows)
+}
+
+// heardOf checks that an answer at a pager is about what rings now: what was said before something new took it back is over.
+func (w *World) heardOf(k *known, inc *incident.Incident, rows []incident.Notification) {
+	ack := inc.Acknowledgement
+	if ack == nil || k.inc.Acknowledgement != nil && k.inc.Acknowledgement.By == ack.By {
+		return
+	}
+	s, answered := w.model.said[ack.By]
+	retaken := inc.Escalation.Retaken.Add(-w.offset)
+	if !answered || retaken.IsZero() || !s.at.Before(retaken.Truncate(time.Second)) {
+		return
+	}
+	if slices.ContainsFunc(rows, func(n incident.Notification) bool {
+		return n.Kind == incident.Call && n.Key == s.key && n.CreatedAt.Before(inc.Escalation.Retaken)
+	}) {
+		w.fail("I11", "%s has %s by what was said of %s at %s, before it was taken back at %s", ack.By, inc.ID, s.key, s.at.Sub(w.began), retaken.Sub(w.began))
+	}
+}
+
+// leastGap is the least time between two steps of the stage's policy "now".
+const leastGap = 10 * time.Minute
+
+// stepped checks that a step waits until those of before have had their time, from when they were accepted on.
+func (w *World) stepped(k *known, inc *incident.Incident, rows []incident.Notification) {
+	if !k.seen || inc.Policy != "now" || k.inc.Policy != inc.Policy || !k.inc.Escalation.Retaken.Equal(inc.Escalation.Retaken) {
+		return
+	}
+	for i := range rows {
+		n := &rows[i]
+		if _, old := k.rows[n.ID]; old || n.Kind != incident.Call || n.Round != inc.Round || n.Target == fallback {
+			continue
+		}
+		if n.CreatedAt.Sub(k.inc.Escalation.Next) > time.Second {
+			k.late = n.Round // nothing ran when it was due: the next is due all the same
+		}
+		if k.late == n.Round-1 {
+			continue
+		}
+		first := accepted(rows, n.Round-1)
+		if first != nil && !first.SentAt.After(n.CreatedAt) && n.CreatedAt.Sub(first.SentAt) < leastGap-time.Second && !k.inc.Escalation.Start.After(first.SentAt) {
+			w.fail("I13", "%s was asked for %s after %s was accepted", describe(n), n.CreatedAt.Sub(first.SentAt), describe(first))
+		}
+	}
+}
+
+// accepted is the call of a round that was accepted first, or nil.
+func accepted(rows []incident.Notification, round int) *incident.Notification {
+	var first *incident.Notification
+	for i := range rows {
+		if o := &rows[i]; o.Kind == incident.Call && o.Round == round && o.State == incident.Sent && (first == nil || o.SentAt.Before(first.SentAt)) {
+			first = o
+		}
+	}
+	return first
 }
 
 // ended checks why a row that rings ended.

@@ -53,6 +53,7 @@ func (w *World) begin() {
 	l := &life{}
 	changed := func(_ time.Time, inc *incident.Incident) { w.model.touch(inc.ID) }
 	l.steps = w.stage.plan.Steps(changed)
+	w.plantDesk(l.steps.Desk)
 	w.dead = false
 	var err error
 	l.engine, err = engine.New(w.ctx, w.db, engine.Options{Program: l.steps.Engine, Failpoint: w.failpoint, Log: slog.New(complaints{w})})
@@ -64,6 +65,9 @@ func (w *World) begin() {
 	l.outbox = outbox.New(w.db, w.outboxOptions())
 	l.actions = actions.New(w.db, func() *store.Desk { return l.steps.Desk })
 	l.loops = []*loop{{name: "engine", run: l.engine.Step}, {name: "escalation", run: l.escalation.Step}}
+	if w.planted(staleEscalation) {
+		l.loops[1].run = w.staleSteps(l)
+	}
 	for _, t := range targets {
 		l.loops = append(l.loops, &loop{name: "outbox " + t, target: t, run: func(ctx context.Context, now time.Time) (time.Time, error) {
 			return l.outbox.StepTarget(ctx, now, t)
@@ -137,11 +141,11 @@ func (w *World) finished(l *loop, t *task) {
 	default:
 		l.due = w.later(t.at.Add(-w.offset))
 	}
+	w.plantStepped(l)
 	w.committed()
-	if l.target != "" {
-		return
+	if l.name == "engine" {
+		w.wake()
 	}
-	w.wake(l.name == "engine")
 }
 
 // later is a time that is not past, a little after which a loop runs.
@@ -152,14 +156,46 @@ func (w *World) later(t time.Time) time.Time {
 	return t.Add(between(w.chance, 0, 20*time.Millisecond))
 }
 
-// wake lets the loops look for work: the escalation after the engine, the targets after both.
-func (w *World) wake(escalation bool) {
+// wake lets the escalation look for work, as after each step of the engine.
+func (w *World) wake() {
 	if w.life == nil {
 		return
 	}
+	if l := w.life.loops[1]; l.task == nil {
+		l.due = w.later(w.now)
+	}
+}
+
+// wakeFor lets the targets work on rows that have changed when these are due. The product wakes them all at once, and each looks; what
+// they find is the same.
+func (w *World) wakeFor(rows []incident.Notification) {
+	if w.life == nil {
+		return
+	}
+	for i := range rows {
+		n := &rows[i]
+		switch n.State {
+		case incident.Pending:
+			w.wakeAt(n.Target, n.Due)
+		case incident.InFlight:
+			w.wakeAt(n.Target, n.Deadline)
+		default:
+			continue
+		}
+		if n.Kind == incident.Call {
+			w.wakeAt(fallback, n.CreatedAt.Add(time.Minute))
+		}
+	}
+}
+
+// wakeAt lets a target work at a time of the service's clock.
+func (w *World) wakeAt(target string, at time.Time) {
 	for _, l := range w.life.loops {
-		if l.task == nil && (l.target != "" || escalation && l.name == "escalation") {
-			l.due = w.later(w.now)
+		if l.target == target && l.task == nil {
+			if at = w.later(at.Add(-w.offset)); l.due.IsZero() || at.Before(l.due) {
+				l.due = at
+			}
+			return
 		}
 	}
 }
@@ -271,7 +307,7 @@ func (w *World) restart() {
 	if w.life != nil {
 		return
 	}
-	if w.s.Plant != epochSurvives {
+	if !w.planted(epochSurvives) {
 		if err := w.db.Anew(w.ctx); err != nil {
 			w.broken(fmt.Errorf("renew the store: %w", err))
 			return

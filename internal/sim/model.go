@@ -24,6 +24,14 @@ type model struct {
 	cursors map[string]int
 	swept   int // when all was looked at last, in steps
 	story   map[string]string
+	// said is what somebody answered at a pager.
+	said map[string]said
+}
+
+// said is an answer at a pager.
+type said struct {
+	key string
+	at  time.Time
 }
 
 // known is an incident as it was when it was looked at last.
@@ -34,12 +42,14 @@ type known struct {
 	// rang are the times at which somebody was rung for it, acted what people did that the service said yes to.
 	rang  []time.Time
 	acted map[string]int
+	// late is the newest round that was taken later than it was due.
+	late int
 	// acknowledged and over are since when it was so at least once.
 	acknowledged, over bool
 }
 
 func newModel() model {
-	return model{known: map[string]*known{}, cursors: map[string]int{}, story: map[string]string{}}
+	return model{known: map[string]*known{}, cursors: map[string]int{}, story: map[string]string{}, said: map[string]said{}}
 }
 
 func (m *model) of(id string) *known {
@@ -137,6 +147,8 @@ func (w *World) look(id string) {
 	}
 	w.narrate(k, &inc)
 	w.transition(k, &inc, rows)
+	w.wakeFor(rows)
+	w.plantLooked(&inc, rows)
 	k.seen, k.inc = true, inc
 	for _, n := range rows {
 		k.rows[n.ID] = n
@@ -200,6 +212,7 @@ func (w *World) sweep() {
 			alone[a.Key] = inc.ID
 		}
 		w.standing(inc, rows[inc.ID])
+		w.wakeFor(rows[inc.ID])
 	}
 }
 

@@ -1,12 +1,14 @@
 package sim
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
 
 	"tocsin/internal/actions"
 	"tocsin/internal/incident"
+	"tocsin/internal/store"
 	"tocsin/notifiers"
 )
 
@@ -46,6 +48,7 @@ func (w *World) rang(p *provider, n *notifiers.Notice) {
 func (w *World) answerPager(p *provider, key, who string, state incident.State) {
 	if k := p.keys[key]; k.state == incident.Open || k.state == incident.Acknowledged && state == incident.Resolved {
 		k.state, k.by, k.said = state, who, w.now
+		w.model.said[who] = said{key: key, at: w.now}
 		w.say("%s: %s %s at %s", who, state, key, p.name)
 	}
 	w.pollSoon(0)
@@ -80,6 +83,11 @@ func (w *World) act(id, who string, state incident.State) {
 		w.tally.Commits++
 		w.step()
 		w.model.did(id, who, state)
+		if w.planted(actsTwice) {
+			w.update(func(ctx context.Context, tx *store.Tx) error {
+				return tx.AppendEvent(ctx, &incident.Event{Incident: id, At: now, Kind: incident.EventKind(state), By: who})
+			})
+		}
 		if state == incident.Acknowledged {
 			w.tally.Acknowledges++
 		}

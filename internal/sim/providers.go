@@ -37,7 +37,8 @@ type provider struct {
 	order    []string            // of keys
 	messages []*message          // of a channel
 	nonces   map[string][]*message
-	taken    map[string]int // of a hook, by key
+	unfound  map[string]bool // nonces whose look-up failed
+	taken    map[string]int  // of a hook, by key
 }
 
 // ringing is what a pager knows of a key.
@@ -81,7 +82,7 @@ func (w *World) newProviders() map[string]*provider {
 	out := map[string]*provider{}
 	for _, name := range targets {
 		out[name] = &provider{w: w, name: name, traits: w.stage.plan.Receivers[name].Traits(), well: w.now,
-			keys: map[string]*ringing{}, nonces: map[string][]*message{}, taken: map[string]int{}}
+			keys: map[string]*ringing{}, nonces: map[string][]*message{}, unfound: map[string]bool{}, taken: map[string]int{}}
 	}
 	return out
 }
@@ -120,6 +121,7 @@ func (p *provider) Send(_ context.Context, n notifiers.Notice) (string, error) {
 	w.tally.Calls++
 	w.step()
 	w.model.claimed(w, &n)
+	w.plantSend(p, &n)
 	r := &request{n: n, deadline: w.now.Add(attemptTime)}
 	arrives := w.now.Add(between(w.chance, 5*time.Millisecond, 300*time.Millisecond))
 	answers := arrives.Add(between(w.chance, 5*time.Millisecond, 300*time.Millisecond))
@@ -152,12 +154,16 @@ func (p *provider) Send(_ context.Context, n notifiers.Notice) (string, error) {
 		panic(killed{})
 	}
 	if answers.IsZero() || answers.After(r.deadline) {
-		return "", fmt.Errorf("%w while awaiting an answer", context.DeadlineExceeded)
+		r.err = fmt.Errorf("%w while awaiting an answer", context.DeadlineExceeded)
+		w.plantFailed(&n, r.err)
+		return "", r.err
 	}
 	if r.err == nil {
 		p.unlucky = 0
+		return r.receipt, nil
 	}
-	return r.receipt, r.err
+	w.plantFailed(&n, r.err)
+	return "", r.err
 }
 
 // land is a request that has arrived.
@@ -271,7 +277,11 @@ func (p *provider) post(n *notifiers.Notice) string {
 	p.messages = append(p.messages, m)
 	p.nonces[n.Key] = append(p.nonces[n.Key], m)
 	p.w.tally.Messages++
-	if len(p.nonces[n.Key]) > 1 {
+	switch {
+	case len(p.nonces[n.Key]) == 1:
+	case n.Kind == incident.Call && p.unfound[n.Key]:
+		p.w.tally.SaidTwice++ // a page is rather said twice than not at all, where it cannot be looked for
+	default:
 		p.w.fail("I8", "%s %s is in %s %d times", n.Kind, n.Key, p.name, len(p.nonces[n.Key]))
 	}
 	if n.Kind == incident.Call || len(n.Mention) > 0 {
@@ -320,6 +330,7 @@ func (c channel) Find(_ context.Context, n notifiers.Notice) (string, bool, erro
 		return "", false, nil
 	}
 	if err := c.ask(); err != nil {
+		c.unfound[n.Key] = true
 		return "", false, err
 	}
 	if found := c.nonces[n.Key]; len(found) > 0 {

@@ -80,16 +80,3 @@ func worldsOf(ctx context.Context, first uint64, worlds, workers int, one Settin
 	}()
 	return results
 }
-
-func (t *Tally) add(o Tally) {
-	for _, x := range []struct{ to, from *int }{
-		{&t.Steps, &o.Steps}, {&t.Commits, &o.Commits}, {&t.Calls, &o.Calls}, {&t.Crashes, &o.Crashes}, {&t.Landed, &o.Landed},
-		{&t.LostAnswers, &o.LostAnswers}, {&t.LateAnswers, &o.LateAnswers}, {&t.Refused, &o.Refused}, {&t.Freezes, &o.Freezes},
-		{&t.Outages, &o.Outages}, {&t.Reloads, &o.Reloads}, {&t.ClockSteps, &o.ClockSteps}, {&t.DiskErrors, &o.DiskErrors},
-		{&t.Rings, &o.Rings}, {&t.Messages, &o.Messages}, {&t.Incidents, &o.Incidents}, {&t.Acknowledges, &o.Acknowledges},
-		{&t.Entries, &o.Entries}, {&t.Again, &o.Again}, {&t.Worlds, &o.Worlds},
-	} {
-		*x.to += *x.from
-	}
-	t.Span += o.Span
-}

@@ -25,11 +25,13 @@ type sourceLog struct {
 func (l *sourceLog) restart(w *World) {
 	l.generation++
 	l.said = false
-	w.view(func(tx *store.Tx) error {
-		st, err := tx.Source(w.ctx, l.name)
-		l.pos = place(st.Cursor)
-		return err
-	})
+	if !w.planted(readsOn) {
+		w.view(func(tx *store.Tx) error {
+			st, err := tx.Source(w.ctx, l.name)
+			l.pos = place(st.Cursor)
+			return err
+		})
+	}
 	w.agenda.add(w.now.Add(between(w.chance, 0, time.Second)), func() { w.read(l) })
 }
 
@@ -88,7 +90,7 @@ func (w *World) offer(l *sourceLog, n int, caughtUp bool) {
 	var data strings.Builder
 	for i := from; i < l.pos+n; i++ {
 		mark := ""
-		if w.s.Plant == noLedger {
+		if w.planted(noLedger) {
 			mark = fmt.Sprint(w.tally.Entries + i)
 		}
 		data.WriteString(l.lines[i].text(mark))
@@ -105,8 +107,16 @@ func (w *World) offer(l *sourceLog, n int, caughtUp bool) {
 		b.Cursor = logs.Cursor(strconv.Itoa(l.pos))
 		w.say("read %s %d..%d", l.name, from, l.pos)
 	}
+	before := w.plantBatch(l)
 	l.said = l.said || caughtUp
-	w.guarded("reading", func() error { return w.life.engine.Offer(w.ctx, b) })
+	w.guarded("reading", func() error {
+		if before != nil {
+			if err := w.life.engine.Offer(w.ctx, *before); err != nil {
+				return err
+			}
+		}
+		return w.life.engine.Offer(w.ctx, b)
+	})
 	if w.life != nil {
 		w.plantOffered(l)
 		w.wakeEngine()

@@ -150,5 +150,5 @@ func (w *World) poll() {
 // acted is what follows when a person has done something.
 func (w *World) acted() {
 	w.committed()
-	w.wake(true)
+	w.wake()
 }

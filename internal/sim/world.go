@@ -25,16 +25,6 @@ type Settings struct {
 	Trace io.Writer
 }
 
-// Violation is an invariant that did not hold.
-type Violation struct {
-	Seed      uint64
-	Step      int
-	Invariant string
-	Text      string
-	// Last are the last lines of the trace.
-	Last []string
-}
-
 // Result is what came of a world.
 type Result struct {
 	Tally
@@ -44,14 +34,6 @@ type Result struct {
 	Hash uint64
 	// Story is what was detected and told, for the comparison with a calm world.
 	Story map[string]string
-}
-
-// Tally counts what happened.
-type Tally struct {
-	Steps, Commits, Calls, Crashes, Landed, LostAnswers, LateAnswers, Refused, Freezes, Outages, Reloads, ClockSteps, DiskErrors int
-	Rings, Messages, Incidents, Acknowledges, Entries, Again                                                                     int
-	Worlds                                                                                                                       int
-	Span                                                                                                                         time.Duration
 }
 
 // World is one simulated service with what is around it.

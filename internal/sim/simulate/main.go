@@ -2,12 +2,15 @@
 // exits with 1 at the first violation of an invariant, and says how to repeat it.
 //
 //	go run ./internal/sim/simulate -steps 300000 -seed 1
+//
+// With -bugs it puts each of the known bugs into worlds of its own, and says how many of them catch it: all must be caught.
 package main
 
 import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -16,40 +19,107 @@ import (
 	"tocsin/internal/sim"
 )
 
+// settings are those of one run.
+type settings struct {
+	seed           uint64
+	steps          int
+	worlds         int
+	workers        int
+	one            sim.Settings
+	bugs, untilOne bool
+	out            io.Writer
+}
+
 func main() {
-	seed := flag.Uint64("seed", 1, "the seed of the first world; those after it follow")
-	steps := flag.Int("steps", 300_000, "how many steps to play in all: a step is a committed transaction or a call of a provider")
-	each := flag.Int("each", 6000, "after how many steps the faults of a world stop at the latest")
-	worlds := flag.Int("worlds", 0, "how many worlds to play at the most; 0: as the steps ask for")
-	workers := flag.Int("workers", 2, "how many worlds to play at once")
-	trace := flag.Bool("trace", false, "print all that happens")
+	s := settings{out: os.Stdout}
+	flag.Uint64Var(&s.seed, "seed", 1, "the `seed` of the first world; those after it follow")
+	flag.IntVar(&s.steps, "steps", 300_000, "how many `steps` to play in all: a step is a committed transaction or a call of a provider")
+	flag.IntVar(&s.one.Steps, "each", 6000, "after how many `steps` the faults of a world stop at the latest")
+	flag.IntVar(&s.worlds, "worlds", 0, "how many worlds to play at the most; 0: as the steps ask for")
+	flag.IntVar(&s.workers, "workers", 2, "how many worlds to play at once")
+	flag.StringVar(&s.one.Plant, "plant", "", "the `name` of a bug to put in")
+	flag.BoolVar(&s.bugs, "bugs", false, "put in each bug, in -worlds worlds")
+	flag.BoolVar(&s.untilOne, "until-caught", false, "with -bugs: go on to the next bug as soon as a world has caught one")
+	trace := flag.Bool("trace", false, "print all that happens in the one world of the seed")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	one := sim.Settings{Steps: *each}
 	if *trace {
-		one.Trace, *workers, *worlds = os.Stdout, 1, 1
+		s.one.Trace, s.workers, s.worlds = os.Stdout, 1, 1
 	}
-	began := time.Now()
-	failed := false
-	sum, err := sim.Many(ctx, *seed, *steps, *worlds, *workers, one, func(seed uint64, r sim.Result) bool {
-		if v := r.Violation; v != nil {
-			failed = true
-			for _, line := range v.Last {
-				fmt.Println("  " + line)
-			}
-			fmt.Printf("seed %d, step %d: %s: %s\nrepeat it with: go run ./internal/sim/simulate -seed %d -worlds 1 -each %d -trace\n", v.Seed, v.Step, v.Invariant, v.Text, v.Seed, *each)
-			return false
-		}
-		return true
-	})
-	wall := time.Since(began)
-	fmt.Printf("%+v\nin %s, %.0f steps a second\n", sum, wall.Round(time.Millisecond), float64(sum.Steps)/wall.Seconds())
+	well, err := run(ctx, s)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "simulate:", err)
 		os.Exit(2)
 	}
-	if failed {
+	if !well {
 		os.Exit(1)
 	}
+}
+
+// run does one whole run. It says whether all was as it has to be.
+func run(ctx context.Context, s settings) (bool, error) {
+	if s.bugs {
+		return plants(ctx, s)
+	}
+	began := time.Now()
+	well := true
+	sum, err := sim.Many(ctx, s.seed, s.steps, s.worlds, s.workers, s.one, func(_ uint64, r sim.Result) bool {
+		if r.Violation != nil {
+			well = false
+			r.Violation.Print(s.out)
+			fmt.Fprintf(s.out, "again, with all that happens: go run ./internal/sim/simulate -seed %d -worlds 1 -each %d -trace\n", r.Violation.Seed, s.one.Steps)
+		}
+		return well
+	})
+	if err != nil {
+		return false, err
+	}
+	wall := time.Since(began)
+	sum.Print(s.out)
+	fmt.Fprintf(s.out, "violations  %d\n%s, %.0f steps a second\n", btoi(!well), wall.Round(time.Millisecond), float64(sum.Steps)/wall.Seconds())
+	return well, nil
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// plants puts each bug into worlds and prints how many of them caught it. It is well if none was missed.
+func plants(ctx context.Context, s settings) (bool, error) {
+	if s.worlds == 0 {
+		s.worlds = 100
+	}
+	const row = "%-46v %9v %8v %10v %6v  %v\n"
+	fmt.Fprintf(s.out, row, "bug", "caught by", "of seeds", "first seed", "step", "invariant")
+	well := true
+	for _, p := range sim.Plants {
+		one := s.one
+		one.Plant = p.Name
+		caught, played := 0, 0
+		var first *sim.Violation
+		_, err := sim.Many(ctx, s.seed, 0, s.worlds, s.workers, one, func(_ uint64, r sim.Result) bool {
+			played++
+			if r.Violation != nil {
+				caught++
+				if first == nil {
+					first = r.Violation
+				}
+			}
+			return caught == 0 || !s.untilOne
+		})
+		if err != nil {
+			return false, err
+		}
+		if first == nil {
+			well = false
+			fmt.Fprintf(s.out, row, p.Name, 0, played, "", "", "NOT CAUGHT")
+			continue
+		}
+		fmt.Fprintf(s.out, row, p.Name, caught, played, first.Seed, first.Step, first.Invariant)
+	}
+	return well, nil
 }
