@@ -10,12 +10,11 @@ import (
 
 // maxProgram is how many instructions a regular expression may compile to. Most are matched in one step a character, however
 // large they are (see automaton). Of those that are not, because they have too many states, maxAlive is how many instructions
-// hostile text may keep waiting at once, and maxCaptured of those of regexp_extract: each takes time at every character. The worst of either
-// takes about a quarter of a second for a text of 256 KiB.
+// hostile text may keep waiting at once: each takes time at every character. The worst takes about a quarter of a second for a text of
+// 256 KiB, in regexp_extract, which has to keep what it captures, a second: a commit's hash or a container's id must be fit to be extracted.
 const (
-	maxProgram  = 1000
-	maxAlive    = 100
-	maxCaptured = 25
+	maxProgram = 1000
+	maxAlive   = 100
 )
 
 // maxPrograms is how many instructions all regular expressions of a filter may compile to, for the same reason.
@@ -59,12 +58,8 @@ func (p *parser) compilePattern(text string, captures bool) (*pattern, error) {
 		return nil, fmt.Errorf("with those before it, it makes %d steps, %d are allowed in a filter: join patterns as a|b, or split the filter into several", p.programs, maxPrograms)
 	}
 	auto := sync.OnceValue(func() *automaton { return newAutomaton(prog) })
-	most := maxAlive
-	if captures {
-		most = maxCaptured
-	}
-	if alive := hardest(prog, auto, captures); alive > most {
-		return nil, fmt.Errorf("hostile text keeps %d of its steps waiting at once, %d are allowed: write smaller counts, or * for a large one", alive, most)
+	if alive := hardest(prog, auto, captures); alive > maxAlive {
+		return nil, fmt.Errorf("hostile text keeps %d of its steps waiting at once, %d are allowed: write smaller counts, or * for a large one", alive, maxAlive)
 	}
 	re, err := regexp.Compile(text)
 	if err != nil {
@@ -75,7 +70,7 @@ func (p *parser) compilePattern(text string, captures bool) (*pattern, error) {
 
 // hardest is how many instructions hostile text keeps waiting at every character; 0 if no character takes more than one step.
 func hardest(prog *syntax.Prog, auto func() *automaton, captures bool) int {
-	if n := len(prog.Inst); n <= maxCaptured || n <= maxAlive && !captures {
+	if len(prog.Inst) <= maxAlive {
 		return 0
 	}
 	a := auto()
