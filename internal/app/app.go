@@ -75,6 +75,8 @@ type App struct {
 	failing  trouble
 	stopping bool
 	watch    *watch
+	// broken is why the process must end at once.
+	broken chan error
 }
 
 // generation is what one configuration put in force; a reload makes another.
@@ -107,7 +109,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 		return nil, errs
 	}
 	a := &App{o: o, batches: make(chan logs.Batch, 16), wakeEngine: newBell(), wakeSteps: newBell(), readers: map[string]*reader{},
-		started: time.Now(), begun: make(chan struct{})}
+		started: time.Now(), begun: make(chan struct{}), broken: make(chan error, 1)}
 	var undo []func()
 	defer func() {
 		for i := len(undo) - 1; i >= 0 && err != nil; i-- {
@@ -122,7 +124,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 	if path == "" {
 		path = plan.File.Database()
 	}
-	if a.store, err = store.Open(ctx, path, store.Options{}); err != nil {
+	if a.store, err = store.Open(ctx, path, store.Options{Reserve: reserve}); err != nil {
 		return nil, err
 	}
 	undo = append(undo, func() { a.store.Close() })
@@ -282,6 +284,9 @@ func (a *App) Run(ctx context.Context) error {
 		a.announceStop(work)
 	case err = <-served:
 		err = fmt.Errorf("serve pages: %w", err)
+	case err = <-a.broken:
+		a.breakOff(work, err) // and the store is not closed: that would write
+		return fmt.Errorf("the disk of the store failed, and what was written may not be there: tocsin ends rather than go on. Look at the disk, then start it again: %w", err)
 	}
 	a.drain()
 	stop()

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"tocsin/internal/incident"
+	"tocsin/internal/store"
 	"tocsin/internal/web"
 	"tocsin/internal/web/client"
 	"tocsin/notifiers"
@@ -29,6 +30,13 @@ const unwritable = 30 * time.Second
 // fallback: it is the one thing that is told without a row.
 func (a *App) stepFailed(ctx context.Context, name string, err error) {
 	a.o.Log.Error("step failed: trying again", "step", name, "error", err)
+	if store.Broken(err) {
+		select {
+		case a.broken <- err:
+		default: // it is known
+		}
+		return
+	}
 	a.mu.Lock()
 	if a.failing.since == nil {
 		a.failing.since = map[string]time.Time{}
@@ -53,6 +61,17 @@ func (a *App) stepDone(name string) {
 	if len(a.failing.since) == 0 {
 		a.failing.told = false
 	}
+}
+
+// breakOff ends the process's work without another try to write: what a failed disk says it has kept cannot be believed. The fallback
+// hears of it, under one key an hour however often the process is started again.
+func (a *App) breakOff(ctx context.Context, cause error) {
+	a.o.Log.Error("the disk of the store failed: ending", "error", cause)
+	a.cannotWrite(ctx, a.generationNow(), time.Now().Truncate(time.Hour), cause)
+	a.mu.Lock()
+	a.stopping = true
+	a.mu.Unlock()
+	_ = a.server.Close() // pages that are being read are cut
 }
 
 func (a *App) cannotWrite(ctx context.Context, g generation, since time.Time, cause error) {

@@ -39,6 +39,7 @@ type watch struct {
 	clock   heartbeat.Clock
 	jumped  time.Time // when the clock did last
 	unseen  map[string]unseen
+	full    string   // why there is no reserve on the disk; "" if there is
 	outcome []string // what was last said of the sources
 }
 
@@ -84,7 +85,7 @@ func (w *watch) stalled() []string {
 // auditLoop looks, never off, whether what must always hold does, and whether tocsin sees and tells the time.
 func (a *App) auditLoop(ctx context.Context) {
 	a.every(ctx, "audit", newBell(), func(ctx context.Context, now time.Time) (time.Time, error) {
-		troubles := append(a.lookAtSources(now), a.lookAtClock(now)...)
+		troubles := append(append(a.lookAtSources(now), a.lookAtClock(now)...), a.lookAtDisk(now))
 		if err := a.store.Update(ctx, func(tx *store.Tx) error {
 			gone, err := a.goneSources(ctx, tx, now)
 			if err != nil {
@@ -101,6 +102,22 @@ func (a *App) auditLoop(ctx context.Context) {
 		}
 		return a.watch.audit.Step(ctx, now)
 	}, func() {})
+}
+
+// reserve is kept beside the database for the last pages on a full disk: a page with all that belongs to it is less than 100 KiB.
+const reserve = 8 << 20
+
+// lookAtDisk says that the reserve beside the database was needed and that there is no room to take it again, or that there is.
+func (a *App) lookAtDisk(now time.Time) store.Trouble {
+	t := store.Trouble{Kind: "disk_full", At: now, Over: true, Text: "there is room again"}
+	full := ""
+	if err := a.store.KeepReserve(); err != nil {
+		t.Over, t.Severity, t.Text, full = false, "CRITICAL", err.Error(), err.Error()
+	}
+	a.watch.mu.Lock()
+	defer a.watch.mu.Unlock()
+	a.watch.full = full
+	return t
 }
 
 // lookAtClock notices that the wall clock was set.
@@ -226,6 +243,9 @@ func (a *App) ailments(time.Time) []string {
 	}
 	a.watch.mu.Lock()
 	defer a.watch.mu.Unlock()
+	if a.watch.full != "" {
+		out = append(out, a.watch.full)
+	}
 	return append(out, a.watch.outcome...)
 }
 

@@ -85,14 +85,16 @@ func examineSQLite(ctx context.Context, path string) error {
 	return nil
 }
 
-// sqliteCode is SQLite's primary result code of an error, 0 if it is none of SQLite's.
-func sqliteCode(err error) int {
+// sqliteWhole is SQLite's whole result code of an error, 0 if it is none of SQLite's; sqliteCode its primary one.
+func sqliteWhole(err error) int {
 	var e *sqlite.Error
 	if !errors.As(err, &e) {
 		return 0
 	}
-	return e.Code() & 0xff
+	return e.Code()
 }
+
+func sqliteCode(err error) int { return sqliteWhole(err) & 0xff }
 
 // errDamaged is what the database says of itself when it is not whole.
 type errDamaged struct{ verdict string }

@@ -42,6 +42,8 @@ type Options struct {
 	// Life is how long this process counts as alive after it was last heard of, where others may have the database open; 0:
 	// DefaultLife.
 	Life time.Duration
+	// Reserve is how many bytes are kept beside a database in a file (see KeepReserve); 0: none.
+	Reserve int64
 }
 
 // Store is an open database. Its methods may be called from any goroutine; a Tx only from the function it was given to.

@@ -56,6 +56,9 @@ const tries = 5
 func (s *Store) Update(ctx context.Context, do func(tx *Tx) error) error {
 	for try := 1; ; try++ {
 		err := s.run(ctx, s.writeDB, s.write, true, do)
+		if err != nil && s.reservePath() != "" && sqliteIsFull(err) && s.giveReserve() {
+			continue // there is room now for what must still be told
+		}
 		if err == nil || try == tries || !s.dialect.again(err) {
 			return err
 		}

@@ -113,7 +113,7 @@ func options(s *store.Store) Options {
 		Status: func() Status {
 			return Status{StartedAt: clock(22, 8, 0, 0), Rules: 12, Config: client.Configuration{File: "tocsin.yaml", Revision: "5f1c2e", LoadedAt: clock(22, 8, 0, 0)},
 				Sources: []client.Source{{Name: "prow-logs", Kind: "cloud_logging"}, {Name: "hook", Kind: "http_probe"}},
-				Audit: &client.Audit{At: noon.Add(-8 * time.Second)}, Heartbeat: &client.Heartbeat{SentAt: noon.Add(-40 * time.Second)}}
+				Audit:   &client.Audit{At: noon.Add(-8 * time.Second)}, Heartbeat: &client.Heartbeat{SentAt: noon.Add(-40 * time.Second)}}
 		},
 	}
 }
