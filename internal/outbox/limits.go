@@ -100,7 +100,7 @@ func (c *claimer) spend(ctx context.Context, n *incident.Notification) error {
 	return nil
 }
 
-// holdBack puts off what is due at a target that is to be left alone. A receiver that is gone from the configuration has no limits.
+// holdBack puts off what is due at a target that is to be left alone; where that is for long, the fallback says what matters. A receiver that is gone from the configuration has no limits.
 func (c *claimer) holdBack(ctx context.Context, target string) error {
 	if _, known := c.o.o.Targets[target]; !known {
 		return nil
@@ -108,6 +108,19 @@ func (c *claimer) holdBack(ctx context.Context, target string) error {
 	g, err := c.gate(ctx, target)
 	if err != nil {
 		return err
+	}
+	if g.others.After(c.now.Add(unheardAfter)) {
+		due, err := c.tx.DueNotifications(ctx, c.now, target, 0)
+		if err != nil {
+			return err
+		}
+		for i := range due {
+			if n := &due[i]; n.SentAt.IsZero() && !isCall(n) {
+				if err := c.o.instead(ctx, c.tx, c.now, n); err != nil {
+					return err
+				}
+			}
+		}
 	}
 	for _, each := range []struct {
 		calls bool

@@ -174,6 +174,10 @@ func (o *Outbox) failed(ctx context.Context, tx *store.Tx, now time.Time, n *inc
 	}
 	if cancelled {
 		n.State = incident.Cancelled
+		return nil
+	}
+	if n.Due.After(n.CreatedAt.Add(unheardAfter)) && n.SentAt.IsZero() {
+		return o.instead(ctx, tx, now, n)
 	}
 	return nil
 }

@@ -78,8 +78,8 @@ func (o *Outbox) takesAgain(ctx context.Context, tx *store.Tx, now time.Time, n 
 	return tx.HastenNotifications(ctx, n.Target, refused, now)
 }
 
-// instead lets the fallback say what another receiver refuses to take, of incidents at high or above that are not over. A page has
-// its second path. From then on the fallback is told all that follows.
+// instead lets the fallback say what another receiver refuses, or does not take for a minute, of incidents at high or above that are not
+// over. A page has its second path. From then on the fallback is told all that follows.
 func (o *Outbox) instead(ctx context.Context, tx *store.Tx, now time.Time, n *incident.Notification) error {
 	fallback, known := o.o.Targets[o.o.Fallback]
 	if !known || n.Target == o.o.Fallback || n.Kind != incident.Message && (n.Kind != incident.Post || !n.Rings) {
@@ -100,7 +100,7 @@ func (o *Outbox) instead(ctx context.Context, tx *store.Tx, now time.Time, n *in
 		}
 		round := max(inc.Round, 1)
 		add.Kind, add.Round, add.Key, add.Reason, add.Wanted = incident.Call, round, inc.CallKey(round), incident.ReasonEscalated, 0
-		add.Text = fmt.Sprintf("%s was refused: %s", name(n), n.LastError)
+		add.Text = fmt.Sprintf("%s is not taken: %s", name(n), n.LastError)
 	}
 	_, err = tx.AddNotification(ctx, add)
 	return err

@@ -97,6 +97,37 @@ func TestWhatIsRefusedIsToldTheFallback(t *testing.T) {
 	w.equal("troubles", w.standing(), "delivery_refused desk")
 }
 
+// TestWhatIsNotTakenForAMinuteIsToldTheFallback: who has only a channel must not hear nothing because that channel is out of reach, or
+// wants to be left alone.
+func TestWhatIsNotTakenForAMinuteIsToldTheFallback(t *testing.T) {
+	for name, answer := range map[string]error{"out of reach": errUnclear, "left alone": later429(10 * time.Minute), "left alone for a moment": later429(20 * time.Second)} {
+		desk := &channel{provider: provider{name: "desk"}}
+		w := newWorld(t, func(w *world) {
+			w.o.Targets["desk"] = Target{desk, notifiers.Traits{Edits: true}}
+			w.o.Fallback = "desk"
+		})
+		w.severe("a", incident.Critical)
+		w.severe("b", incident.Warning)
+		w.severe("c", incident.High)
+		w.ops.blind = errUnclear
+		w.ops.before = func(n notifiers.Notice) error {
+			if n.Now.After(at(15)) && name == "left alone for a moment" {
+				return nil
+			}
+			return answer
+		}
+		w.add(message("a", "ops", 1), message("b", "ops", 1))
+		w.run(5)
+		w.add(message("c", "ops", 1))
+		w.run(65)
+		want := "message:a/desk:1 message:c/desk:1"
+		if name == "left alone for a moment" {
+			want = ""
+		}
+		w.equal(name, desk.said(), want)
+	}
+}
+
 // TestOneRefusalAmongManySaysItOnce: a receiver that refuses one row and takes all others is not well again with each of them.
 func TestOneRefusalAmongManySaysItOnce(t *testing.T) {
 	w := newWorld(t)
