@@ -80,7 +80,29 @@ func (a *App) importSchedule(ctx context.Context, client *http.Client, plan *Pla
 	} else {
 		got.Body, got.FetchedAt, got.Error, got.FailedAt = string(body), now, "", time.Time{}
 	}
-	return a.store.Update(ctx, func(tx *store.Tx) error { return escalation.SaveCopy(ctx, tx, name, got) })
+	return a.store.Update(ctx, func(tx *store.Tx) error {
+		if err := escalation.SaveCopy(ctx, tx, name, got); err != nil {
+			return err
+		}
+		return tx.Report(ctx, staleness(name, got, now))
+	})
+}
+
+// staleAfter is how old the copy of a schedule may be, while its place cannot be read, until that is a trouble of tocsin's own. One that
+// was never read is one at once: who is on call is not known.
+const staleAfter = time.Hour
+
+func staleness(schedule string, c escalation.Copy, now time.Time) store.Trouble {
+	t := store.Trouble{Kind: "schedule_stale", Labels: map[string]string{"schedule": schedule}, At: now, Over: c.Error == "" || now.Sub(c.FetchedAt) < staleAfter}
+	switch {
+	case t.Over:
+		t.Text = fmt.Sprintf("schedule %s is read again", schedule)
+	case c.FetchedAt.IsZero():
+		t.Text = fmt.Sprintf("schedule %s was never read, so it is not known who is on call: %s", schedule, c.Error)
+	default:
+		t.Text = fmt.Sprintf("schedule %s has not been read for %s, who was on call then by it still is: %s", schedule, now.Sub(c.FetchedAt).Round(time.Minute), c.Error)
+	}
+	return t
 }
 
 // fetch reads what is at a place. Its errors do not tell the address, which may be a secret.

@@ -95,6 +95,13 @@ func TestImportKeepsTheLastGoodCopy(t *testing.T) {
 	want(time.Minute, "[bob]", 21*time.Minute, "it is no oncall.json", 4)
 	server.Close()
 	want(9*time.Minute, "[bob]", 30*time.Minute, "ask for it", 4)
+	if got := standing(t, path); got != "" {
+		t.Errorf("after half an hour it is a trouble: %s", got)
+	}
+	want(31*time.Minute, "[bob]", 61*time.Minute, "ask for it", 4)
+	if got := standing(t, path); !strings.Contains(got, "schedule prow has not been read for 1h1m0s, who was on call then by it still is: ask for it") {
+		t.Errorf("after an hour there is the trouble %q", got)
+	}
 	// Another address is another place: what the first said does not count.
 	path2 := imported(t, "{prow_oncall: {url: '"+server.URL+"/other.json'}}", map[string]string{})
 	if err := os.Rename(path2, path); err != nil {
@@ -103,6 +110,28 @@ func TestImportKeepsTheLastGoodCopy(t *testing.T) {
 	if got, _ := look(0); got != "[]" {
 		t.Errorf("by the copy of another address %s is on call", got)
 	}
+}
+
+// standing are the troubles of tocsin's own that stand.
+func standing(t *testing.T, path string) string {
+	t.Helper()
+	db, err := store.Open(t.Context(), filepath.Join(filepath.Dir(path), "tocsin.db"), store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	var texts []string
+	err = db.View(t.Context(), func(tx *store.Tx) error {
+		all, err := tx.Standing(t.Context())
+		for _, trouble := range all {
+			texts = append(texts, trouble.Text)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Join(texts, "; ")
 }
 
 const anasWeek = `BEGIN:VCALENDAR
