@@ -37,7 +37,8 @@ type watch struct {
 	mu      sync.Mutex
 	steps   map[string]time.Time // of each loop, the newest
 	clock   heartbeat.Clock
-	jumped  time.Time // when the clock did last
+	jumped  time.Time     // when the clock did last
+	owed    time.Duration // by how much what waits is still to be set back; the audit's loop alone has it
 	unseen  map[string]unseen
 	full    string   // why there is no reserve on the disk; "" if there is
 	outcome []string // what was last said of the sources
@@ -85,7 +86,11 @@ func (w *watch) stalled() []string {
 // auditLoop looks, never off, whether what must always hold does, and whether tocsin sees and tells the time.
 func (a *App) auditLoop(ctx context.Context) {
 	a.every(ctx, "audit", newBell(), func(ctx context.Context, now time.Time) (time.Time, error) {
-		troubles := append(append(a.lookAtSources(now), a.lookAtClock(now)...), a.lookAtDisk(now))
+		off := a.clockOff(now)
+		if err := a.setBack(ctx, now, off); err != nil {
+			return now, err
+		}
+		troubles := append(append(a.lookAtSources(now), a.lookAtClock(now, off)...), a.lookAtDisk(now))
 		if err := a.store.Update(ctx, func(tx *store.Tx) error {
 			gone, err := a.goneSources(ctx, tx, now)
 			if err != nil {
@@ -120,13 +125,38 @@ func (a *App) lookAtDisk(now time.Time) store.Trouble {
 	return t
 }
 
-// lookAtClock notices that the wall clock was set.
-func (a *App) lookAtClock(now time.Time) []store.Trouble {
+// clockOff is by how much the wall clock was set since the last look.
+func (a *App) clockOff(now time.Time) time.Duration {
+	w := a.watch
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.clock.Look(now, now.Sub(w.began))
+}
+
+// setBack lets nothing that waits come late because the clock was set back. Of several processes the others' clocks go on.
+func (a *App) setBack(ctx context.Context, now time.Time, off time.Duration) error {
+	w := a.watch
+	if off < 0 && !a.store.Several() {
+		w.owed -= off
+	}
+	if w.owed == 0 {
+		return nil
+	}
+	if err := a.escalation.SetBack(ctx, now, w.owed); err != nil {
+		return err
+	}
+	w.owed = 0
+	a.wakeSteps.ring()
+	a.wakeTargets()
+	return nil
+}
+
+// lookAtClock says that the wall clock was set.
+func (a *App) lookAtClock(now time.Time, off time.Duration) []store.Trouble {
 	w := a.watch
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	t := store.Trouble{Kind: "clock_jump", At: now}
-	off := w.clock.Look(now, now.Sub(w.began))
 	switch {
 	case off > 0:
 		t.Text = fmt.Sprintf("the wall clock went ahead by %s", off.Round(time.Second))
