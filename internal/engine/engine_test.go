@@ -274,7 +274,7 @@ rules:
 // A batch that spans hours is committed in slices. A crash between two of them reads all of it again.
 func TestALongBatchThatIsReadAgainIsNotCountedTwice(t *testing.T) {
 	lines := fives(0, 25) // longer than an identity is remembered
-	for i := range 4 { // each begins an alert of its own, which ends a slice
+	for i := range 4 {    // each begins an alert of its own, which ends a slice
 		for n := range 5 {
 			lines = append(lines, line(time.Duration(30+30*i)*time.Minute+time.Duration(n)*time.Second, fmt.Sprint("d", i, n), "ERROR", fmt.Sprint("deck", i), "bad"))
 		}

@@ -72,7 +72,7 @@ func firstLook(held []incident.HeldStep) time.Time {
 // take does what is due.
 func (c *climbing) take(due Due) error {
 	inc := c.inc
-	next := c.plan.Advance(inc.Escalation, c.now)
+	next := c.plan.Advance(delayed(inc.Escalation, due, c.now), c.now)
 	if due.Fallback {
 		if c.p.Fallback != "" {
 			c.book.Ring(inc, c.nobody(due))
@@ -96,6 +96,18 @@ func (c *climbing) take(due Due) error {
 	c.ring(r, why, calls)
 	c.book.Progress(inc, next)
 	return nil
+}
+
+// tardy is by how much a step must be late for those behind it to count from it.
+const tardy = time.Minute
+
+// delayed is e with the time in it by which its due step is late because nothing ran: whoever it rings has as long to answer as they
+// would have had, before somebody else is rung.
+func delayed(e incident.Escalation, due Due, now time.Time) incident.Escalation {
+	if late := now.Sub(due.At); late >= tardy && !due.Fallback && !due.Again {
+		e.Start, e.Next = e.Start.Add(late), e.Next.Add(late)
+	}
+	return e
 }
 
 // release looks at a step that was held: if somebody is there to call now, it is taken.

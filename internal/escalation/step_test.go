@@ -2,6 +2,7 @@ package escalation
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -19,14 +20,15 @@ type stepWorld struct {
 
 var noon = time.Date(2026, 3, 3, 12, 0, 0, 0, time.UTC)
 
-func newStepWorld(t *testing.T) *stepWorld {
+// newStepWorld makes it. more are further steps.
+func newStepWorld(t *testing.T, more ...Step) *stepWorld {
 	t.Helper()
 	db, err := store.Open(t.Context(), ":memory:", store.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	plan, errs := NewPlan(Policy{Steps: []Step{{Notify: []string{"oncall"}}, {After: minutes(10), Notify: []string{"oncall"}}}}, Known{Receivers: []string{"oncall"}})
+	plan, errs := NewPlan(Policy{Steps: append([]Step{{Notify: []string{"oncall"}}, {After: minutes(10), Notify: []string{"oncall"}}}, more...)}, Known{Receivers: []string{"oncall"}})
 	if len(errs) > 0 {
 		t.Fatal(errs)
 	}
@@ -118,6 +120,31 @@ func TestUnacceptedCallHoldsStepsForAWhileOnly(t *testing.T) {
 	w.run(noon.Add(10*time.Minute + lookAgain))
 	if n := len(w.calls()); n != 2 {
 		t.Errorf("ten minutes later: %d calls, want the second step's too", n)
+	}
+}
+
+// TestStepsThatAreLateHoldThoseBehindThem: the process was away for two hours. Who is rung when it is back has their ten minutes.
+func TestStepsThatAreLateHoldThoseBehindThem(t *testing.T) {
+	w := newStepWorld(t, Step{After: minutes(20), Notify: []string{"oncall"}})
+	w.run(noon)
+	w.accept(w.calls()[0], noon)
+	for _, at := range []time.Duration{120, 121, 129, 130} {
+		now := noon.Add(at * time.Minute)
+		if _, err := w.step.Step(t.Context(), now); err != nil {
+			t.Fatal(err)
+		}
+		for _, n := range w.calls() {
+			if n.State == incident.Pending {
+				w.accept(n, now)
+			}
+		}
+	}
+	var at []string
+	for _, n := range w.calls() {
+		at = append(at, n.CreatedAt.Sub(noon).String())
+	}
+	if want := "0s 2h0m0s 2h10m0s"; strings.Join(at, " ") != want {
+		t.Errorf("called after %v, want %s", at, want)
 	}
 }
 

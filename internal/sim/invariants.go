@@ -83,6 +83,9 @@ func (w *World) heardOf(k *known, inc *incident.Incident, rows []incident.Notifi
 // leastGap is the least time between two steps of the stage's policy "now".
 const leastGap = 10 * time.Minute
 
+// tardy is by how much a step may be late without those behind it waiting as long.
+const tardy = time.Minute + time.Second
+
 // stepped checks that a step waits until those of before have had their time, from when they were accepted on.
 func (w *World) stepped(k *known, inc *incident.Incident, rows []incident.Notification) {
 	if !k.seen || inc.Policy != "now" || k.inc.Policy != inc.Policy || !k.inc.Escalation.Retaken.Equal(inc.Escalation.Retaken) {
@@ -93,14 +96,8 @@ func (w *World) stepped(k *known, inc *incident.Incident, rows []incident.Notifi
 		if _, old := k.rows[n.ID]; old || n.Kind != incident.Call || n.Round != inc.Round || n.Target == fallback {
 			continue
 		}
-		if n.CreatedAt.Sub(k.inc.Escalation.Next) > time.Second {
-			k.late = n.Round // nothing ran when it was due: the next is due all the same
-		}
-		if k.late == n.Round-1 {
-			continue
-		}
 		first := accepted(rows, n.Round-1)
-		if first != nil && !first.SentAt.After(n.CreatedAt) && n.CreatedAt.Sub(first.SentAt) < leastGap-time.Second && !k.inc.Escalation.Start.After(first.SentAt) {
+		if first != nil && !first.SentAt.After(n.CreatedAt) && n.CreatedAt.Sub(first.SentAt) < leastGap-tardy && !k.inc.Escalation.Start.After(first.SentAt) {
 			w.fail("I13", "%s was asked for %s after %s was accepted", describe(n), n.CreatedAt.Sub(first.SentAt), describe(first))
 		}
 	}

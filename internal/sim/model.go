@@ -42,8 +42,6 @@ type known struct {
 	// rang are the times at which somebody was rung for it, acted what people did that the service said yes to.
 	rang  []time.Time
 	acted map[string]int
-	// late is the newest round that was taken later than it was due.
-	late int
 	// acknowledged and over are since when it was so at least once.
 	acknowledged, over bool
 }
