@@ -1,6 +1,7 @@
 package notifiers
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -120,6 +121,12 @@ func since(n *Notice, head *incident.Alert) string {
 		text += " · " + words.Lines(head.Count, head.About)
 		if names := components(&n.Incident, head); len(names) > 0 {
 			text += " (" + words.Names(names, 8) + ")"
+		}
+	}
+	if head.Flaps() {
+		text += " · it flaps"
+		if head.Flap.Back > 0 {
+			text += fmt.Sprintf(", %d ends and returns were not told", head.Flap.Back)
 		}
 	}
 	return text

@@ -67,6 +67,7 @@ func TestConfigurationReference(t *testing.T) {
 	check("prow_oncall", escalation.ProwOncall{})
 	check("Time intervals", routing.Interval{}, routing.TimeRange{})
 	check("Routes", routing.Route{})
+	check("Flapping", config.Flapping{})
 	check("Maintenance windows", routing.Window{})
 	check("Inhibition", routing.Inhibition{})
 	check("Escalation", escalation.Policy{})

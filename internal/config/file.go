@@ -45,6 +45,8 @@ type File struct {
 	Maintenance map[string]Node `yaml:"maintenance"`
 	// InhibitRules say what is not told while something else is.
 	InhibitRules []Node `yaml:"inhibit_rules"`
+	// Flapping says when an alert that fires and resolves in turns is held open instead.
+	Flapping Flapping `yaml:"flapping"`
 	// Escalation holds the policies by name.
 	Escalation map[string]Node `yaml:"escalation"`
 	// Lateness is how much later than its time an entry may come and still count; 60s if not said.
@@ -81,6 +83,27 @@ func (p Person) Validate() []setting.FieldError {
 		return nil
 	}
 	return []setting.FieldError{{Text: "cannot be reached: write at least one of slack, github, email, ntfy, pagerduty"}}
+}
+
+// Flapping says when an alert flaps: once it fires for the Times-th time within a time. It is then held open until it has been over for as
+// long.
+type Flapping struct {
+	// Times is how often; 3 if not said, 0 never.
+	Times int `yaml:"times"`
+	// Within is in what time; 1h if not said.
+	Within setting.Duration `yaml:"within"`
+}
+
+// Validate says what cannot be.
+func (f Flapping) Validate() []setting.FieldError {
+	var errs []setting.FieldError
+	if f.Times < 0 || f.Times == 1 || f.Times > 100 {
+		errs = append(errs, setting.FieldError{Path: "times", Text: fmt.Sprintf("%d is not possible: write 2 to 100, or 0 for never", f.Times)})
+	}
+	if f.Within < setting.Duration(time.Minute) || f.Within > setting.Duration(24*time.Hour) {
+		errs = append(errs, setting.FieldError{Path: "within", Text: fmt.Sprintf("%s is not between 1m and 24h", f.Within)})
+	}
+	return errs
 }
 
 // Load reads a configuration file. The File is never nil: with mistakes it holds what could be made out, so that whoever checks
@@ -122,7 +145,7 @@ func cause(err error) error {
 
 // Read is Load for a text that was read already. path is where it stands for: relative names in it start there.
 func Read(path string, data []byte) (*File, Errors) {
-	f := &File{Path: path, Lateness: setting.Duration(time.Minute), Listen: "127.0.0.1:8480"}
+	f := &File{Path: path, Lateness: setting.Duration(time.Minute), Flapping: Flapping{Times: 3, Within: setting.Duration(time.Hour)}, Listen: "127.0.0.1:8480"}
 	root, errs := Parse(path, data)
 	f.Root = root
 	if root.IsZero() && len(errs) > 0 {

@@ -267,6 +267,7 @@ func (e *Engine) fired(ctx context.Context, tx *store.Tx, c *rules.Change, a inc
 		return err
 	}
 	book := incident.NewBook(c.At, near)
+	book.Damp(e.o.Program.Desk.Damping)
 	inc := book.Fire(a)
 	if e.o.Changed != nil {
 		e.o.Changed(*c, inc.ID)
@@ -284,6 +285,7 @@ func (e *Engine) within(ctx context.Context, tx *store.Tx, a incident.Alert, c *
 		return err
 	}
 	book := incident.NewBook(c.At, its)
+	book.Damp(e.o.Program.Desk.Damping)
 	do(book)
 	return e.o.Program.Desk.Settle(ctx, tx, c.At, book)
 }

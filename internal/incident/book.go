@@ -26,6 +26,7 @@ const (
 // ReopenWithin. Its methods are the transitions; what they changed is then settled (see Settle).
 type Book struct {
 	now       time.Time
+	damping   Damping
 	incidents []*Incident
 	changed   map[string]*change
 	order     []*change
@@ -119,6 +120,9 @@ func (b *Book) Fire(a Alert) *Incident {
 		return b.open(a)
 	}
 	main := fits[0]
+	if b.damped(main, &a) {
+		return main
+	}
 	b.join(main, a)
 	for _, other := range fits[1:] {
 		b.merge(main, other)
@@ -143,6 +147,7 @@ func (b *Book) open(a Alert) *Incident {
 	inc.refresh()
 	b.say(inc, EventOpened, "%s", inc.Title)
 	b.fired(inc, &inc.Alerts[0], "")
+	b.refired(inc, &inc.Alerts[0], nil)
 	b.touch(inc).ring = true
 	b.takeIn(inc) // an incident without cluster may find its place now
 	return b.standing(inc)
@@ -180,14 +185,17 @@ func (b *Book) join(inc *Incident, a Alert) {
 	if m := inc.Alert(a.Key); m != nil {
 		a.First, a.FirstLine, a.Identity = m.First, m.FirstLine, m.Identity
 		a.Count += m.Count
+		before := m.Flap
 		*m = a
 		b.fired(inc, m, " (again)")
+		b.refired(inc, m, before)
 	} else {
 		inc.Alerts = append(inc.Alerts, a)
 		if a.First.Before(inc.FirstEntry) {
 			inc.FirstEntry = a.First
 		}
 		b.fired(inc, &a, "")
+		b.refired(inc, &inc.Alerts[len(inc.Alerts)-1], nil)
 	}
 	if inc.Cluster == "" {
 		inc.Cluster = a.Labels["cluster"]
@@ -293,7 +301,7 @@ func (b *Book) Clear(incidentID string, key Key, how string) {
 		return
 	}
 	m := inc.Alert(key)
-	if m == nil || m.State != Firing {
+	if m == nil || m.State != Firing || b.heldOpen(inc, m) {
 		return
 	}
 	m.State, m.ResolvedAt = AlertResolved, b.now
@@ -320,6 +328,11 @@ func (b *Book) resolve(inc *Incident, by, how string) {
 	if by == "" {
 		b.say(inc, EventResolved, "resolved after %s: %s", b.now.Sub(inc.OpenedAt).Round(time.Second), how)
 		return
+	}
+	for i := range inc.Alerts { // somebody says that it is over: so is what only flapped
+		if a := &inc.Alerts[i]; !inc.steadyAt(a).IsZero() {
+			a.State, a.ResolvedAt, a.Flap = AlertResolved, b.now, nil
+		}
 	}
 	e := b.say(inc, EventResolved, "resolved by %s after %s", by, b.now.Sub(inc.OpenedAt).Round(time.Second))
 	e.By = by

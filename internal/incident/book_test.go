@@ -23,6 +23,9 @@ func TestAnything(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer w.db.Close()
+		if rapid.Bool().Draw(t, "damped") {
+			w.desk.Damping = incident.Damping{Times: 2, Within: 20 * time.Minute}
+		}
 		for range rapid.IntRange(1, 25).Draw(t, "commands") {
 			before := w.open(t, ctx)
 			command := draw(t, before, w)

@@ -173,6 +173,9 @@ func (b *Book) merge(older, younger *Incident) {
 				continue
 			}
 			a.Count += m.Count
+			if a.Flap == nil {
+				a.Flap = m.Flap
+			}
 			*m = a
 			continue
 		}

@@ -134,6 +134,8 @@ type Alert struct {
 	Lines     []Line `json:"lines,omitempty"`
 	// List holds the distinct values that the rule collects, at most 20.
 	List []string `json:"list,omitempty"`
+	// Flap is what is known of how it fires and resolves in turns; nil for nothing.
+	Flap *Flap `json:"flap,omitempty"`
 	// Orphaned says that the rule that made it is gone or changed.
 	Orphaned bool `json:"orphaned,omitempty"`
 }
@@ -278,6 +280,7 @@ const (
 	EventReopened     EventKind = "reopened"
 	EventMerged       EventKind = "merged"
 	EventRerouted     EventKind = "rerouted"
+	EventFlapping     EventKind = "flapping"
 	EventHeld         EventKind = "held"
 	EventReleased     EventKind = "released"
 	EventHoldEnds     EventKind = "hold_ends_soon"

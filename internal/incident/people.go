@@ -39,12 +39,16 @@ func (b *Book) Resolve(inc *Incident, by string, said Said) bool {
 	return true
 }
 
-// Wake does what waited in an incident itself: an acknowledge that was forgotten is taken back, an incident resolved by hand whose
-// members still fire when the hold ends is reopened. It says whether it did anything.
+// Wake does what waited in an incident itself: an alert that flapped and has been over for long is ended, an acknowledge that was
+// forgotten is taken back, an incident resolved by hand whose members still fire when the hold ends is reopened. It says whether it did
+// anything.
 func (b *Book) Wake(inc *Incident) bool {
 	if r := inc.Escalation.Recheck; !r.IsZero() && !b.now.Before(r) {
 		inc.Escalation.Recheck = time.Time{}
 		b.touch(inc)
+	}
+	if (inc.State == Open || inc.State == Acknowledged) && b.steady(inc) {
+		return true
 	}
 	switch {
 	case inc.State == Acknowledged && !b.now.Before(inc.Acknowledgement.At.Add(Rearm)):
@@ -119,24 +123,29 @@ func (inc *Incident) schedule() {
 }
 
 // Waits are the times at which something of the incident is due: the next step of its policy while it is open and those that are
-// held, the end of an acknowledge, the end of a hold.
+// held, the end of an alert that flapped, the end of an acknowledge, the end of a hold.
 func (inc *Incident) Waits() []time.Time {
 	if inc.IsStorm() && (inc.State == Open || inc.State == Acknowledged) {
 		return []time.Time{inc.Escalation.Recheck}
 	}
+	var waits []time.Time
 	switch inc.State {
 	case Open:
-		waits := []time.Time{inc.Escalation.Next, inc.Escalation.Recheck}
+		waits = []time.Time{inc.Escalation.Next, inc.Escalation.Recheck}
 		for _, h := range inc.Escalation.Held {
 			waits = append(waits, h.Look)
 		}
-		return waits
 	case Acknowledged:
-		return []time.Time{inc.Acknowledgement.At.Add(Rearm), inc.Escalation.Recheck}
+		waits = []time.Time{inc.Acknowledgement.At.Add(Rearm), inc.Escalation.Recheck}
 	case Resolved:
 		return []time.Time{inc.HeldUntil}
+	default:
+		return nil
 	}
-	return nil
+	for i := range inc.Alerts {
+		waits = append(waits, inc.steadyAt(&inc.Alerts[i]))
+	}
+	return waits
 }
 
 // Services are the distinct services of its alerts, those that its rules collected included.

@@ -24,7 +24,7 @@ var update = flag.Bool("update", false, "write what came into the scripts")
 //
 //	fire  rule=R [service=S] [cluster=C|-] [sev=S] [mode=M] [of=RULE,RULE] [impact=down] [first=D] [last=D]   an alert fires
 //	clear rule=R [service=S] [cluster=C|-]                                                                 it is over
-//	silence OWNER MATCHER... [for=D] [from=D] [upto=SEVERITY] [try=yes]   expire ID by   events #1
+//	silence OWNER MATCHER... [for=D] [from=D] [upto=SEVERITY] [try=yes]   expire ID by   events #1   damp D
 //	ack #1 by   resolve #1 by   answer RECEIVER KEY acknowledged|resolved by [at=D]   wait D   mute D
 //
 // A command at=D happens at that time after the beginning; what is due before it is done first.
@@ -138,6 +138,9 @@ func (w *world) command(ctx context.Context, words []string) error {
 		return w.actions.Answered(ctx, plain[0], key, incident.State(plain[2]), plain[3], at, w.now)
 	case "wait":
 		return w.run(ctx, w.now.Add(duration(plain[0])))
+	case "damp":
+		w.desk.Damping = incident.Damping{Times: 3, Within: duration(plain[0])}
+		return nil
 	case "silence":
 		return w.silence(ctx, plain[0], plain[1:], args)
 	case "expire":

@@ -352,7 +352,7 @@ func (s *settling) holdCalls() {
 // posted says whether an event is told in the threads.
 func posted(e *Event) bool {
 	switch e.Kind {
-	case EventReleased, EventAlertFired, EventRaised, EventAcknowledged, EventAckTakenBack, EventResolved, EventReopened, EventMerged:
+	case EventReleased, EventFlapping, EventAlertFired, EventRaised, EventAcknowledged, EventAckTakenBack, EventResolved, EventReopened, EventMerged:
 		return true
 	}
 	return false

@@ -218,6 +218,7 @@ func (w *world) do(ctx context.Context, what func(b *incident.Book)) error {
 			return err
 		}
 		book := incident.NewBook(w.now, related)
+		book.Damp(w.desk.Damping)
 		what(book)
 		return w.desk.Settle(ctx, tx, w.now, book)
 	})

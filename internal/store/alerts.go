@@ -10,7 +10,7 @@ import (
 
 var alertColumns = columns{
 	"incident", "rule", "grp", "state", "labels", "annotations", "severity", "mode", "impact", "symptom_of", "first", "last", "identity",
-	"fired_at", "resolved_at", "count", "about", "first_line", "lines", "list", "orphaned",
+	"fired_at", "resolved_at", "count", "about", "first_line", "lines", "list", "orphaned", "flap",
 }
 
 var (
@@ -26,7 +26,7 @@ func scanAlert(r row, a *incident.Alert) error {
 	return r.Scan(&a.Incident, &a.Rule, &a.Group, (*string)(&a.State), nestedInto{&a.Labels}, nestedInto{&a.Annotations},
 		severityInto{&a.Severity}, (*string)(&a.Mode), &a.Impact, nestedInto{&a.SymptomOf}, stampInto{&a.First}, stampInto{&a.Last},
 		&a.Identity, stampInto{&a.FiredAt}, stampInto{&a.ResolvedAt}, &a.Count, &a.About, nestedInto{&a.FirstLine}, nestedInto{&a.Lines},
-		nestedInto{&a.List}, &a.Orphaned)
+		nestedInto{&a.List}, &a.Orphaned, nestedInto{&a.Flap})
 }
 
 // SaveAlert writes one alert, known by its incident, rule and group.
@@ -45,11 +45,12 @@ func (tx *Tx) saveAlert(ctx context.Context, id string, a *incident.Alert) error
 	firstLine, err4 := nested(a.FirstLine, a.FirstLine == incident.Line{})
 	lines, err5 := nested(a.Lines, len(a.Lines) == 0)
 	values, err6 := nested(a.List, len(a.List) == 0)
-	err := errors.Join(err1, err2, err3, err4, err5, err6)
+	flap, err7 := nested(a.Flap, a.Flap == nil)
+	err := errors.Join(err1, err2, err3, err4, err5, err6, err7)
 	if err == nil {
 		_, err = tx.exec(ctx, upsertAlert, id, a.Rule, a.Group, string(a.State), labels, annotations, a.Severity.String(), string(a.Mode),
 			a.Impact, symptomOf, stamp(a.First), stamp(a.Last), a.Identity, stamp(a.FiredAt), stamp(a.ResolvedAt), a.Count, a.About,
-			firstLine, lines, values, a.Orphaned)
+			firstLine, lines, values, a.Orphaned, flap)
 	}
 	if err != nil {
 		return fmt.Errorf("alert of rule %s: %w", a.Rule, err)

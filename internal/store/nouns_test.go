@@ -24,6 +24,7 @@ func fullAlert(id, rule string) incident.Alert {
 		First: day.Add(-time.Hour), Last: day, Identity: "id", FiredAt: day.Add(time.Second), ResolvedAt: day.Add(time.Minute),
 		Count: math.MaxInt64, About: true, FirstLine: incident.Line{Time: day, Text: "line", Service: "hook"},
 		Lines: []incident.Line{{Time: day, Text: "one"}, {Text: "two"}}, List: []string{"hook", "deck"}, Orphaned: true,
+		Flap: &incident.Flap{Fires: []time.Time{day}, Since: day.Add(1), Until: day.Add(2), Back: 3},
 	}
 }
 

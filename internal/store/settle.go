@@ -16,6 +16,8 @@ type Desk struct {
 	Held func(inc *incident.Incident, now incident.Around) incident.Held
 	// Inhibits says that an incident may be held by others.
 	Inhibits bool
+	// Damping says when an alert flaps.
+	Damping incident.Damping
 	// Traits are those of each receiver.
 	Traits map[string]incident.Traits
 	// Changed, if set, is called within the transaction with each incident that changed.

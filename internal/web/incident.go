@@ -190,6 +190,9 @@ func alertOf(inc *incident.Incident, a *incident.Alert, now time.Time) alertView
 		}
 		v.List = list(all, 20)
 	}
+	if a.Flaps() {
+		v.State += fmt.Sprintf(", flapping: %d ends and returns not told", a.Flap.Back)
+	}
 	if a.Orphaned {
 		v.State += ", its rule is gone"
 	}
