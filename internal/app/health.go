@@ -17,10 +17,12 @@ import (
 	"tocsin/notifiers"
 )
 
-// trouble is since when each step has been failing, and whether the fallback heard of it.
+// trouble is since when each step has been failing, and what the fallback was told of it.
 type trouble struct {
 	since map[string]time.Time
-	told  bool
+	// asked is when the fallback was called last, call what it has taken; nil if nothing.
+	asked time.Time
+	call  *notifiers.Notice
 }
 
 // unwritable is how long the store may refuse until the fallback hears of it, past all queues.
@@ -45,21 +47,51 @@ func (a *App) stepFailed(ctx context.Context, name string, err error) {
 		a.failing.since[name] = time.Now()
 	}
 	since := a.failing.since[name]
-	tell := time.Since(since) >= unwritable && !a.failing.told
-	a.failing.told = a.failing.told || tell
+	tell := time.Since(since) >= unwritable && a.failing.call == nil && time.Since(a.failing.asked) >= unwritable
+	if tell {
+		a.failing.asked = time.Now()
+	}
 	g := a.current
 	a.mu.Unlock()
-	if tell {
-		a.cannotWrite(ctx, g, since, err)
+	if !tell {
+		return
+	}
+	if call := a.cannotWrite(ctx, g, since, err); call != nil {
+		a.mu.Lock()
+		a.failing.call = call
+		a.mu.Unlock()
 	}
 }
 
-func (a *App) stepDone(name string) {
+// stepDone notes that a step did its work. Once all do, what the fallback was told past all queues is taken back, and kept as a trouble
+// that is over.
+func (a *App) stepDone(ctx context.Context, name string) {
 	a.mu.Lock()
-	defer a.mu.Unlock()
 	delete(a.failing.since, name)
-	if len(a.failing.since) == 0 {
-		a.failing.told = false
+	call := a.failing.call
+	well := len(a.failing.since) == 0
+	if well {
+		a.failing = trouble{}
+	}
+	g := a.current
+	a.mu.Unlock()
+	if !well || call == nil {
+		return
+	}
+	now := time.Now()
+	text := fmt.Sprintf("%s, until %s", call.Incident.Title, now.UTC().Format(time.TimeOnly))
+	a.report(ctx, store.Trouble{Kind: "store_unwritable", At: now, Severity: "CRITICAL", Text: text},
+		store.Trouble{Kind: "store_unwritable", At: now, Over: true, Text: "it can be written again"})
+	t, ok := g.targets[call.Target]
+	if !ok || !t.Traits.Pages {
+		return
+	}
+	over := *call
+	over.Kind, over.Reason, over.Rings, over.Now, over.Incident.State, over.Incident.ResolvedAt = incident.CallResolve, incident.ReasonResolved, false, now, incident.Resolved, now
+	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	if _, err := t.Notifier.Send(limited, over); err != nil {
+		a.o.Log.Warn("cannot take back the call that tocsin cannot write", "receiver", call.Target, "error", err)
 	}
 }
 
@@ -74,11 +106,12 @@ func (a *App) breakOff(ctx context.Context, cause error) {
 	_ = a.server.Close() // pages that are being read are cut
 }
 
-func (a *App) cannotWrite(ctx context.Context, g generation, since time.Time, cause error) {
+// cannotWrite calls the fallback past all queues, and returns what it has taken; nil if it has not.
+func (a *App) cannotWrite(ctx context.Context, g generation, since time.Time, cause error) *notifiers.Notice {
 	t, ok := g.targets[g.plan.File.Fallback]
 	if !ok {
 		a.o.Log.Error("tocsin cannot write, and there is no fallback to tell")
-		return
+		return nil
 	}
 	key := incident.Key{Rule: "tocsin-cannot-write", Group: "{}"}
 	title := fmt.Sprintf("tocsin cannot write since %s: %v", since.UTC().Format(time.TimeOnly), cause)
@@ -89,11 +122,13 @@ func (a *App) cannotWrite(ctx context.Context, g generation, since time.Time, ca
 			Annotations: map[string]string{"summary": title}, FirstLine: incident.Line{Time: since, Text: cause.Error(), Service: "tocsin"}}}}
 	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
-	_, err := t.Notifier.Send(limited, notifiers.Notice{Incident: inc, Now: time.Now(), Notification: incident.Notification{Incident: id, Target: g.plan.File.Fallback,
-		Kind: incident.Call, Round: 1, Key: id, Reason: incident.ReasonOpened, Text: title, Rings: true}})
-	if err != nil {
+	call := notifiers.Notice{Incident: inc, Now: time.Now(), Notification: incident.Notification{Incident: id, Target: g.plan.File.Fallback,
+		Kind: incident.Call, Round: 1, Key: id, Reason: incident.ReasonOpened, Text: title, Rings: true}}
+	if _, err := t.Notifier.Send(limited, call); err != nil {
 		a.o.Log.Error("cannot tell the fallback that tocsin cannot write", "error", err)
+		return nil
 	}
+	return &call
 }
 
 // healthy says whether the process is worth keeping.

@@ -50,7 +50,7 @@ func (a *App) every(ctx context.Context, name string, wake bell, step func(ctx c
 			a.stepFailed(ctx, name, err)
 			wait = pause.NextBackOff()
 		default:
-			a.stepDone(name)
+			a.stepDone(ctx, name)
 			pause.Reset()
 			after()
 			if !next.IsZero() {

@@ -13,25 +13,35 @@ import (
 	"tocsin/internal/config"
 	"tocsin/internal/incident"
 	"tocsin/internal/outbox"
+	"tocsin/internal/store"
 	"tocsin/notifiers"
 )
 
 // listener is a receiver that remembers what it was told.
-type listener struct{ heard []notifiers.Notice }
+type listener struct {
+	heard []notifiers.Notice
+	err   error
+}
 
 func (l *listener) Send(_ context.Context, n notifiers.Notice) (string, error) {
 	l.heard = append(l.heard, n)
-	return "1", nil
+	return "1", l.err
 }
 
 func (l *listener) Preview(n notifiers.Notice) string { return n.Text }
 
 // TestCannotWriteIsToldOnce: while the store refuses for less than half a minute nobody hears; then the fallback does, once, past all
-// queues; and again after it was well in between.
+// queues; once all is well its call is taken back, and a trouble of tocsin's own says what was; and again after that. A fallback that does
+// not take it is tried again.
 func TestCannotWriteIsToldOnce(t *testing.T) {
 	l := &listener{}
-	a := &App{o: Options{Log: slog.New(slog.DiscardHandler)}}
-	a.current = generation{plan: &Plan{File: &config.File{Fallback: "ops"}}, targets: map[string]outbox.Target{"ops": {Notifier: l}}}
+	db, err := store.Open(t.Context(), ":memory:", store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	a := &App{o: Options{Log: slog.New(slog.DiscardHandler)}, store: db}
+	a.current = generation{plan: &Plan{File: &config.File{Fallback: "ops"}}, targets: map[string]outbox.Target{"ops": {Notifier: l, Traits: notifiers.Traits{Pages: true}}}}
 	full := errors.New("disk is full")
 	fail := func(ago time.Duration) {
 		a.failing.since = map[string]time.Time{"engine": time.Now().Add(-ago)}
@@ -49,13 +59,28 @@ func TestCannotWriteIsToldOnce(t *testing.T) {
 	if len(l.heard) != 1 || !strings.Contains(l.heard[0].Text, full.Error()) || !l.heard[0].Rings {
 		t.Fatalf("told %+v, want one call that says why", l.heard)
 	}
-	a.stepDone("engine")
+	a.stepDone(t.Context(), "engine")
 	if err := a.ready(); err != nil {
 		t.Errorf("well again: %v", err)
 	}
+	if len(l.heard) != 2 || l.heard[1].Kind != incident.CallResolve || l.heard[1].Key != l.heard[0].Key {
+		t.Errorf("told %+v, want the call's resolve", l.heard[1:])
+	}
+	if _, rows, standing := sumUp(t, db); rows != 2 || len(standing) > 0 {
+		t.Errorf("%d rows of troubles, of which %q stand, want one that is over", rows, standing)
+	}
+	l.err = errors.New("out of reach")
 	fail(unwritable + time.Second)
-	if len(l.heard) != 2 {
+	fail(unwritable + 2*time.Second)
+	if len(l.heard) != 3 {
 		t.Errorf("told %d times, want again", len(l.heard))
+	}
+	l.err = nil
+	a.failing.asked = time.Now().Add(-unwritable)
+	fail(unwritable + time.Second)
+	fail(unwritable + time.Second)
+	if len(l.heard) != 4 {
+		t.Errorf("told %d times: the fallback that did not take it is tried once more", len(l.heard))
 	}
 }
 

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"time"
 
 	"tocsin/internal/incident"
@@ -44,7 +45,12 @@ func (tx *Tx) Uncalled(ctx context.Context) ([]string, error) {
 // Misended are the ids of calls, of incidents that are open or acknowledged, that ended otherwise than sent or cancelled for a known
 // cause. At most 20, the oldest first.
 func (tx *Tx) Misended(ctx context.Context) ([]string, error) {
-	return audited(list(ctx, tx, scanID, selectMisended, auditMost))
+	return audited(list(ctx, tx, func(r row, id *string) error {
+		var n int64
+		err := r.Scan(&n)
+		*id = strconv.FormatInt(n, 10)
+		return err
+	}, selectMisended, auditMost))
 }
 
 func audited(ids []string, err error) ([]string, error) {

@@ -28,6 +28,10 @@ func TestHotQueriesUseTheirIndex(t *testing.T) {
 		"rows to be settled":  {selectNextSettle, []any{1, ""}},
 		"calls nobody took":   {selectUnheard, []any{"t"}},
 		"rows of an incident": {selectNotificationsOf, []any{"i"}},
+		"trouble of a kind":   {selectTroubleOf, []any{"k", "{}"}},
+		"standing troubles":   {selectStanding, nil},
+		"troubles to be read": {selectTroubles, []any{1, 10}},
+		"oldest call":         {selectOldestCall, nil},
 		"timeline":            {selectEvents + " WHERE incident = $1 ORDER BY id", []any{"i"}},
 	} {
 		view(t, s, func(ctx context.Context, tx *Tx) error {
