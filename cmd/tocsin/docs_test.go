@@ -52,6 +52,7 @@ func TestConfigurationReference(t *testing.T) {
 		}
 	}
 	check("The file", config.File{})
+	check("postgres", app.Postgres{})
 	for kind, spec := range sources.Kinds {
 		check(kind, spec())
 	}

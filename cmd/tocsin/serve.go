@@ -19,7 +19,7 @@ import (
 type serveCommand struct {
 	Config  string `required:"" placeholder:"FILE" help:"The configuration."`
 	Listen  string `placeholder:"ADDRESS" help:"Where to serve the pages; the configuration's if not given, else 127.0.0.1:8480."`
-	Store   string `placeholder:"FILE" help:"The database file; the configuration's if not given, else beside the configuration."`
+	Store   string `placeholder:"FILE" help:"The database file, or the URL of a PostgreSQL database (without a password); the configuration's if not given, else beside the configuration."`
 	LogJSON bool   `name:"log-json" help:"Write the log as JSON, as Cloud Logging reads it."`
 }
 

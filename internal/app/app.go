@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -19,11 +20,9 @@ import (
 
 	"tocsin/internal/actions"
 	"tocsin/internal/config"
-	"tocsin/internal/engine"
 	"tocsin/internal/escalation"
 	"tocsin/internal/heartbeat"
 	"tocsin/internal/incident"
-	"tocsin/internal/logs"
 	"tocsin/internal/outbox"
 	"tocsin/internal/sources"
 	"tocsin/internal/store"
@@ -45,18 +44,18 @@ type Options struct {
 	Told func(now time.Time, n notifiers.Notice, text string)
 	// PollEvery is how often pagers are asked for answers; 15 s if not set.
 	PollEvery time.Duration
+	// Life is how long this process counts as alive after it was last heard of, where several share a database; 0: the store's.
+	Life time.Duration
 }
 
 // App is a service: one store, the three steps, the sources, the pages.
 type App struct {
 	o          Options
 	store      *store.Store
-	engine     *engine.Engine
 	escalation *escalation.Escalation
 	actions    *actions.Actions
 	listener   net.Listener
 	server     *http.Server
-	batches    chan logs.Batch
 	wakeEngine bell
 	wakeSteps  bell
 	started    time.Time
@@ -77,6 +76,11 @@ type App struct {
 	watch    *watch
 	// broken is why the process must end at once.
 	broken chan error
+	// turn is this process's at the engine; nil while another has it, then leader is its name.
+	turn   *lead
+	leader string
+	// fenced says that a write was refused because the life may have expired.
+	fenced atomic.Bool
 }
 
 // generation is what one configuration put in force; a reload makes another.
@@ -108,7 +112,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 	if len(errs) > 0 {
 		return nil, errs
 	}
-	a := &App{o: o, batches: make(chan logs.Batch, 16), wakeEngine: newBell(), wakeSteps: newBell(), readers: map[string]*reader{},
+	a := &App{o: o, wakeEngine: newBell(), wakeSteps: newBell(), readers: map[string]*reader{},
 		started: time.Now(), begun: make(chan struct{}), broken: make(chan error, 1)}
 	var undo []func()
 	defer func() {
@@ -120,11 +124,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 		return nil, err
 	}
 	undo = append(undo, func() { a.listener.Close() })
-	path := o.Store
-	if path == "" {
-		path = plan.File.Database()
-	}
-	if a.store, err = store.Open(ctx, path, store.Options{Reserve: reserve}); err != nil {
+	if a.store, err = a.open(ctx, plan); err != nil {
 		return nil, err
 	}
 	undo = append(undo, func() { a.store.Close() })
@@ -132,8 +132,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 	if a.current, err = a.generation(plan); err != nil {
 		return nil, err
 	}
-	a.engine, err = engine.New(ctx, a.store, engine.Options{Program: plan.program(a.current.desk), Failpoint: o.Failpoint, Log: o.Log})
-	if err != nil {
+	if _, err = a.takeOver(ctx); err != nil {
 		return nil, err
 	}
 	if err := reroute(ctx, a.store, plan, time.Now()); err != nil {
@@ -205,7 +204,7 @@ func (a *App) generationNow() generation {
 func (a *App) pages() *http.Server {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), ownMetrics{a})
-	handler := web.New(web.Options{Store: a.store, Actions: waking{a}, Oncall: a.newOncall(), Version: a.o.Version, Ready: a.ready, Healthy: a.healthy, Status: a.status,
+	handler := web.New(web.Options{Store: a.store.ForPages(), Actions: waking{a}, Oncall: a.newOncall(), Version: a.o.Version, Ready: a.ready, Healthy: a.healthy, Status: a.status,
 		Registry: registry, Log: a.o.Log, Hosts: hosts(a.current.plan.File.URL)})
 	return &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 60 * time.Second,
 		IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(a.o.Log.Handler(), slog.LevelWarn)}
@@ -262,18 +261,17 @@ func (a *App) Run(ctx context.Context) error {
 	defer stop()
 	var loops sync.WaitGroup
 	run := func(f func(ctx context.Context)) { loops.Go(func() { f(work) }) }
-	run(a.offer)
-	run(a.engineLoop)
-	run(a.escalationLoop)
-	run(a.pollLoop)
-	run(a.presentLoop)
-	run(a.auditLoop)
-	run(a.importLoop)
 	a.mu.Lock()
 	a.reading, a.work = ctx, work
 	a.startOutbox(work)
-	a.startSources(ctx)
 	a.mu.Unlock()
+	if a.store.Several() {
+		run(a.lifeLoop)
+	}
+	run(a.leadLoop)
+	run(a.escalationLoop)
+	run(a.presentLoop)
+	run(a.auditLoop)
 	close(a.begun)
 	served := make(chan error, 1)
 	go func() { served <- a.server.Serve(a.listener) }()
@@ -313,7 +311,7 @@ func (a *App) drain() {
 	ctx, cancel := context.WithTimeout(context.Background(), drainFor)
 	defer cancel()
 	_ = a.server.Shutdown(ctx) // pages that are being read may be cut
-	for len(a.batches) > 0 || a.engine.Backlog() > 0 {
+	for l := a.leading(); l != nil && (len(l.batches) > 0 || l.engine.Backlog() > 0); l = a.leading() {
 		select {
 		case <-ctx.Done():
 			a.o.Log.Warn("stopping: not all that was read could be committed; it will be read again")
@@ -321,6 +319,7 @@ func (a *App) drain() {
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
+	a.giveBack(ctx)
 }
 
 // Mistakes are the mistakes in an error of New or Reload, if that is what it is.

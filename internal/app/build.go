@@ -42,7 +42,8 @@ type Plan struct {
 	// Heartbeat says where it is told that tocsin lives; nil for nowhere.
 	Heartbeat *heartbeat.Settings
 	// Direct are the ways to tell people directly, by the name of their target.
-	Direct map[string]Direct
+	Direct   map[string]Direct
+	database database
 	// Warnings are what is not wrong but probably not meant.
 	Warnings config.Errors
 }
@@ -80,6 +81,7 @@ func load(path string) (*Plan, config.Errors) {
 	if err := listenable(file.Listen); err != nil {
 		l.errs = append(l.errs, config.Error{Position: file.Root.At("listen"), Text: err.Error()})
 	}
+	l.database()
 	l.sources()
 	l.receivers()
 	l.intervals = l.timeIntervals()

@@ -167,6 +167,9 @@ func (a *App) status() web.Status {
 	st := web.Status{Version: a.o.Version, StartedAt: a.started, Rules: len(g.plan.configured()),
 		Config: client.Configuration{File: g.plan.File.Path, Revision: g.plan.revision(), LoadedAt: g.loadedAt,
 			ReloadError: a.reload.failure, ReloadFailedAt: a.reload.failedAt}}
+	if a.store.Several() {
+		st.Replica = &client.Replica{Epoch: a.store.Epoch(), Leads: a.turn != nil, Leader: a.leader}
+	}
 	for name, kind := range g.plan.Kinds {
 		s := client.Source{Name: name, Kind: kind}
 		if r := a.readers[name]; r != nil && r.err != nil {

@@ -47,6 +47,9 @@ func (a *App) every(ctx context.Context, name string, wake bell, step func(ctx c
 		case ctx.Err() != nil:
 			return
 		case err != nil:
+			if errors.Is(err, store.ErrFenced) {
+				a.fenced.Store(true)
+			}
 			a.stepFailed(ctx, name, err)
 			wait = pause.NextBackOff()
 		default:
@@ -71,7 +74,8 @@ func (a *App) every(ctx context.Context, name string, wake bell, step func(ctx c
 }
 
 // offer hands what the sources read to the engine.
-func (a *App) offer(ctx context.Context) {
+func (a *App) offer(l *lead) {
+	ctx := l.ctx
 	const name = "taking in what was read"
 	defer a.watch.ended(name)
 	tick := time.NewTicker(backstop)
@@ -82,8 +86,8 @@ func (a *App) offer(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-		case b := <-a.batches:
-			for a.engine.Offer(ctx, b) != nil && ctx.Err() == nil {
+		case b := <-l.batches:
+			for l.engine.Offer(ctx, b) != nil && ctx.Err() == nil {
 				a.o.Log.Error("cannot take a batch: trying again", "source", b.Source)
 				time.Sleep(time.Second)
 			}
@@ -92,8 +96,8 @@ func (a *App) offer(ctx context.Context) {
 	}
 }
 
-func (a *App) engineLoop(ctx context.Context) {
-	a.every(ctx, "engine", a.wakeEngine, a.engine.Step, a.wakeSteps.ring)
+func (a *App) engineLoop(l *lead) {
+	a.every(l.ctx, "engine", a.wakeEngine, a.step(l), a.wakeSteps.ring)
 }
 
 func (a *App) escalationLoop(ctx context.Context) {
@@ -119,7 +123,7 @@ func (a *App) startOutbox(ctx context.Context) {
 		})
 	}
 	if g.beat != nil {
-		g.loops.Go(func() { a.every(loops, "heartbeat", newBell(), g.beat.Step, func() {}) })
+		g.loops.Go(func() { a.every(loops, "heartbeat", newBell(), a.alone(g.beat.Step), func() {}) })
 	}
 }
 
@@ -202,9 +206,13 @@ type reader struct {
 	down             bool
 }
 
-// startSources starts the sources of the current plan: those that run with the same settings go on, the others end. a.mu is held.
-func (a *App) startSources(ctx context.Context) {
-	plan := a.current.plan
+// startSources starts the sources of the current plan, if this process is to read them: those that run with the same settings go on,
+// the others end. a.mu is held.
+func (a *App) startSources() {
+	plan, l := a.current.plan, a.turn
+	if l == nil || l.reading == nil {
+		return
+	}
 	specs := maps.Clone(plan.Sources)
 	specs[logs.OwnSource] = ownTroubles{a}
 	for name, r := range a.readers {
@@ -216,37 +224,37 @@ func (a *App) startSources(ctx context.Context) {
 		}
 		r.stop()
 		delete(a.readers, name)
-		a.engine.Forget(name)
+		l.engine.Forget(name)
 	}
 	for name, spec := range specs {
 		if a.readers[name] != nil {
 			continue
 		}
-		own, stop := context.WithCancel(ctx)
+		own, stop := context.WithCancel(l.reading)
 		r := &reader{settings: string(plan.File.Sources[name].JSON()), stop: stop, done: make(chan struct{}), began: time.Now()}
 		a.readers[name] = r
 		env := a.env(name)
 		go func() {
 			defer close(r.done)
-			a.read(own, name, spec, env)
+			a.read(own, l, name, spec, env)
 		}()
 	}
 }
 
 // read runs one source until ctx ends, starting it again with backoff from where the last commit left it.
-func (a *App) read(ctx context.Context, name string, spec sources.Spec, env sources.Env) {
+func (a *App) read(ctx context.Context, l *lead, name string, spec sources.Spec, env sources.Env) {
 	pause := backoff.NewExponentialBackOff()
 	pause.MaxInterval = 30 * time.Second
 	for ctx.Err() == nil {
 		began := time.Now()
-		err := a.readOnce(ctx, name, spec, env)
+		err := a.readOnce(ctx, l, name, spec, env)
 		if ctx.Err() != nil {
 			return
 		}
 		if time.Since(began) > time.Minute {
 			pause.Reset()
 		}
-		a.engine.Down(name)
+		l.engine.Down(name)
 		a.sourceTrouble(name, err)
 		a.mu.Lock()
 		if r := a.readers[name]; r != nil {
@@ -260,7 +268,7 @@ func (a *App) read(ctx context.Context, name string, spec sources.Spec, env sour
 	}
 }
 
-func (a *App) readOnce(ctx context.Context, name string, spec sources.Spec, env sources.Env) error {
+func (a *App) readOnce(ctx context.Context, l *lead, name string, spec sources.Spec, env sources.Env) error {
 	src, err := spec.New(name, env)
 	if err != nil {
 		return err
@@ -274,7 +282,7 @@ func (a *App) readOnce(ctx context.Context, name string, spec sources.Spec, env 
 	if err != nil {
 		return err
 	}
-	return src.Read(ctx, from, a.batches)
+	return src.Read(ctx, from, l.batches)
 }
 
 // sourceTrouble keeps why a source cannot be read, for the pages and the log; nil is that it can again.
@@ -297,5 +305,9 @@ const maxFilter = 20000
 
 // pushdown is the filter of all rules for a source whose server filters.
 func (a *App) pushdown(source string) string {
-	return lql.Cover(a.generationNow().plan.Rules.Filters(source, a.engine.Firing), maxFilter)
+	firing := func(string) bool { return false }
+	if l := a.leading(); l != nil {
+		firing = l.engine.Firing
+	}
+	return lql.Cover(a.generationNow().plan.Rules.Filters(source, firing), maxFilter)
 }

@@ -63,8 +63,11 @@ func (a *App) tryReload(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := a.engine.Swap(ctx, plan.program(next.desk), time.Now()); err != nil {
-		return fmt.Errorf("put the rules in force: %w", err)
+	if l := a.leading(); l != nil {
+		err := l.engine.Swap(ctx, plan.program(next.desk), time.Now())
+		if err != nil && !errors.Is(err, store.ErrFenced) { // then whoever has the next turn loads them
+			return fmt.Errorf("put the rules in force: %w", err)
+		}
 	}
 	a.warn(plan)
 	a.mu.Lock()
@@ -80,6 +83,6 @@ func (a *App) tryReload(ctx context.Context) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.startOutbox(a.work)
-	a.startSources(a.reading)
+	a.startSources()
 	return nil
 }

@@ -85,7 +85,7 @@ func (w *watch) stalled() []string {
 
 // auditLoop looks, never off, whether what must always hold does, and whether tocsin sees and tells the time.
 func (a *App) auditLoop(ctx context.Context) {
-	a.every(ctx, "audit", newBell(), func(ctx context.Context, now time.Time) (time.Time, error) {
+	a.every(ctx, "audit", newBell(), a.alone(func(ctx context.Context, now time.Time) (time.Time, error) {
 		off := a.clockOff(now)
 		if err := a.setBack(ctx, now, off); err != nil {
 			return now, err
@@ -106,7 +106,7 @@ func (a *App) auditLoop(ctx context.Context) {
 			return now, err
 		}
 		return a.watch.audit.Step(ctx, now)
-	}, func() {})
+	}), func() {})
 }
 
 // reserve is kept beside the database for the last pages on a full disk: a page with all that belongs to it is less than 100 KiB.
@@ -176,7 +176,11 @@ func (a *App) lookAtClock(now time.Time, off time.Duration) []store.Trouble {
 // lookAtSources says which sources cannot be read or not see, those that can again, and keeps what holds the heartbeat back. It looks
 // at those that are read here.
 func (a *App) lookAtSources(now time.Time) []store.Trouble {
-	seen := a.engine.Seen()
+	l := a.leading()
+	if l == nil {
+		return nil
+	}
+	seen := l.engine.Seen()
 	a.mu.Lock()
 	all := make(map[string]unseen, len(a.readers))
 	for name, r := range a.readers {
@@ -265,8 +269,10 @@ func (a *App) ailments(time.Time) []string {
 	a.mu.Lock()
 	failure := a.reload.failure
 	a.mu.Unlock()
-	if aside := a.engine.Aside(); len(aside) > 0 {
-		out = append(out, "rules are put aside because they panicked: "+strings.Join(aside, ", "))
+	if l := a.leading(); l != nil {
+		if aside := l.engine.Aside(); len(aside) > 0 {
+			out = append(out, "rules are put aside because they panicked: "+strings.Join(aside, ", "))
+		}
 	}
 	if failure != "" {
 		out = append(out, "the configuration that should be in force was refused")

@@ -107,7 +107,7 @@ receivers: {screen: {console: {}}}
 	}
 	speak := func(name string, at time.Duration, blind bool) {
 		t.Helper()
-		if err := a.engine.Offer(t.Context(), logs.Batch{Source: name, Received: began.Add(at), CaughtUp: !blind, Blind: blind}); err != nil {
+		if err := a.leading().engine.Offer(t.Context(), logs.Batch{Source: name, Received: began.Add(at), CaughtUp: !blind, Blind: blind}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -155,7 +155,7 @@ func TestASourceThatIsReadAgain(t *testing.T) {
 	if got := a.lookAtSources(began.Add(blindFor)); len(got) != 1 || got[0].Over {
 		t.Errorf("%v", got)
 	}
-	if err := a.engine.Offer(t.Context(), logs.Batch{Source: "in", Received: began.Add(time.Minute), CaughtUp: true}); err != nil {
+	if err := a.leading().engine.Offer(t.Context(), logs.Batch{Source: "in", Received: began.Add(time.Minute), CaughtUp: true}); err != nil {
 		t.Fatal(err)
 	}
 	if got := a.lookAtSources(began.Add(blindFor)); len(got) != 1 || !got[0].Over || a.readers["in"].err != nil {

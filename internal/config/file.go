@@ -55,8 +55,9 @@ type File struct {
 	URL string `yaml:"url"`
 	// Listen is the address that the pages are served on; 127.0.0.1:8480 if not said.
 	Listen string `yaml:"listen"`
-	// Store is the database file, relative to this file; if not said, this file's name with .db instead of its extension.
-	Store string `yaml:"store"`
+	// Store is the database file, relative to this file, or {postgres: settings}; if not said, this file's name with .db instead of its
+	// extension.
+	Store Node `yaml:"store"`
 
 	// Heartbeat says where it is told that tocsin lives.
 	Heartbeat Node `yaml:"heartbeat"`
@@ -198,10 +199,10 @@ func (f *File) Resolve(path string) string {
 	return filepath.Join(filepath.Dir(f.Path), path)
 }
 
-// Database is the path of the database file.
+// Database is the path of the database file, for a store that is one.
 func (f *File) Database() string {
-	if f.Store != "" {
-		return f.Resolve(f.Store)
+	if path, ok := f.Store.Scalar(); ok && path != "" {
+		return f.Resolve(path)
 	}
 	return strings.TrimSuffix(f.Path, filepath.Ext(f.Path)) + ".db"
 }

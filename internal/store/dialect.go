@@ -27,6 +27,9 @@ type dialect struct {
 	control func(ctx context.Context, c *conn, text string) error
 	// sound says why the transaction on a connection must not be committed, although nothing in it has said so.
 	sound func(c *conn) error
+	// drop ends a connection for good: else it would go back to its pool, whatever is open on it, and what it holds would be given back
+	// with a word to a server that may not answer.
+	drop func(c *conn)
 	// open makes a pool of connections to a place.
 	open func(p place, readOnly bool) (*sql.DB, error)
 	// examine refuses a database that is damaged or that is not ours, before anything is written to it.

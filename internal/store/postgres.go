@@ -30,7 +30,13 @@ var postgresDialect = dialect{
 		_, err := c.sql.ExecContext(ctx, text, pgx.QueryExecModeSimpleProtocol)
 		return err
 	},
-	sound:   soundPostgres,
+	sound: soundPostgres,
+	drop: func(c *conn) {
+		_ = c.sql.Raw(func(c any) error {
+			c.(*stdlib.Conn).Conn().PgConn().Conn().Close()
+			return driver.ErrBadConn
+		})
+	},
 	open:    openPostgres,
 	examine: examinePostgres,
 	alone:   alonePostgres,

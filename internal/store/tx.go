@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"strings"
@@ -192,24 +191,19 @@ func (s *Store) discard(c *conn) *conn {
 	if s.readDB == nil {
 		return c
 	}
-	c.forget()                                                  // SQLite's statements cannot be closed once their connection is
-	_ = c.sql.Raw(func(any) error { return driver.ErrBadConn }) // else it went back to its pool, whatever is open on it
+	if s.dialect.drop != nil {
+		s.dialect.drop(c)
+	}
 	c.close()
 	return nil
 }
 
 // close gives the connection up. A connection that has failed has nothing to say about its end.
 func (c *conn) close() {
-	c.forget()
-	c.sql.Close()
-}
-
-// forget closes the prepared statements.
-func (c *conn) forget() {
-	for _, st := range c.statements {
+	for _, st := range c.statements { // SQLite's cannot be closed once their connection is
 		st.Close()
 	}
-	clear(c.statements)
+	c.sql.Close()
 }
 
 // exec runs a statement without rows.

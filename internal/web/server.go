@@ -138,14 +138,22 @@ func (s *server) routes() []route {
 		{"POST", "/api/v1/notify-test", s.api(s.try)},
 		{"GET", "/api/v1/status", s.api(s.getStatus)},
 
-		{"GET", "/healthz", probe(s.Healthy)},
-		{"GET", "/readyz", probe(s.Ready)},
+		{"GET", "/healthz", probe(s.Healthy, func() string { return "ok" })},
+		{"GET", "/readyz", probe(s.Ready, s.role)},
 		{"GET", "/metrics", metrics},
 	}
 }
 
-// probe answers 200 and "ok", or 503 and the error's text.
-func probe(ask func() error) http.Handler {
+// role is "ok", and of one process among several who leads.
+func (s *server) role() string {
+	if r := s.Status().Replica; r != nil {
+		return "ok, " + r.String()
+	}
+	return "ok"
+}
+
+// probe answers 200 and what well says, or 503 and the error's text.
+func probe(ask func() error, well func() string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		if err := ask(); err != nil {
@@ -153,7 +161,7 @@ func probe(ask func() error) http.Handler {
 			fmt.Fprintln(w, clean(err.Error(), 2000))
 			return
 		}
-		fmt.Fprintln(w, "ok")
+		fmt.Fprintln(w, clean(well(), 2000))
 	})
 }
 

@@ -98,6 +98,8 @@ type Status struct {
 	Unhealthy string        `json:"unhealthy,omitempty"`
 	NotReady  string        `json:"not_ready,omitempty"`
 	Config    Configuration `json:"configuration"`
+	// Replica is this process among those that share its database; nil if it shares it with nobody.
+	Replica *Replica `json:"replica,omitempty"`
 	// Rules is how many rules are loaded.
 	Rules   int      `json:"rules"`
 	Sources []Source `json:"sources"`
@@ -123,6 +125,26 @@ type Heartbeat struct {
 	SentAt  time.Time `json:"sent_at,omitzero"`
 	Blocked []string  `json:"blocked,omitempty"`
 	Failure string    `json:"failure,omitempty"`
+}
+
+// Replica is one process of several on one database. One of them leads: it reads the sources and decides; all of them tell and call.
+type Replica struct {
+	// Epoch is the number of this process's life.
+	Epoch int64 `json:"epoch"`
+	Leads bool  `json:"leads"`
+	// Leader is the process that leads, as HOST/PROCESS; empty if none does at present, or this one.
+	Leader string `json:"leader,omitempty"`
+}
+
+// String says who leads.
+func (r *Replica) String() string {
+	switch {
+	case r.Leads:
+		return "leads"
+	case r.Leader == "":
+		return "nobody leads"
+	}
+	return r.Leader + " leads"
 }
 
 // Configuration is the one in force, and what became of the last try to load another.
