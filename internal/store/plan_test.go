@@ -32,6 +32,7 @@ func TestHotQueriesUseTheirIndex(t *testing.T) {
 		"standing troubles":   {selectStanding, nil},
 		"troubles to be read": {selectTroubles, []any{1, 10}},
 		"oldest call":         {selectOldestCall, nil},
+		"overrides":           {selectOverrides, []any{"s", 1}},
 		"timeline":            {selectEvents + " WHERE incident = $1 ORDER BY id", []any{"i"}},
 	} {
 		view(t, s, func(ctx context.Context, tx *Tx) error {
