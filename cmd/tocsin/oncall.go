@@ -61,7 +61,7 @@ type oncallOverrideCommand struct {
 // Help is shown under --help.
 func (*oncallOverrideCommand) Help() string {
 	return `Of two that overlap the later made decides, so that one is taken back by another that names who it would have been. A step that
-waits because nobody is on call sees it within five minutes. Exits 3 if there is no such schedule.
+waits because nobody is on call sees it at once. Exits 3 if there is no such schedule.
 
 Examples:
   tocsin oncall override prow ana --to 2026-12-27T09:00:00Z --reason "swapped with bob"

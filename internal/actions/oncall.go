@@ -110,7 +110,10 @@ func (o *Oncall) Override(ctx context.Context, wish store.Override, now time.Tim
 		if err := tx.AddOverride(ctx, &added); err != nil {
 			return err
 		}
-		var err error
+		err := escalation.LookAgain(ctx, tx, wish.Schedule, now)
+		if err != nil {
+			return err
+		}
 		d, err = duty(ctx, tx, wish.Schedule, rota, now)
 		return err
 	})

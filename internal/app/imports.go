@@ -80,9 +80,17 @@ func (a *App) importSchedule(ctx context.Context, client *http.Client, plan *Pla
 	} else {
 		got.Body, got.FetchedAt, got.Error, got.FailedAt = string(body), now, "", time.Time{}
 	}
+	if got.Body != have.Body {
+		defer a.wakeSteps.ring()
+	}
 	return a.store.Update(ctx, func(tx *store.Tx) error {
 		if err := escalation.SaveCopy(ctx, tx, name, got); err != nil {
 			return err
+		}
+		if got.Body != have.Body {
+			if err := escalation.LookAgain(ctx, tx, name, now); err != nil {
+				return err
+			}
 		}
 		return tx.Report(ctx, staleness(name, got, now))
 	})

@@ -59,7 +59,7 @@ func TestImportKeepsTheLastGoodCopy(t *testing.T) {
 			t.Fatal(errs)
 		}
 		now = now.Add(after)
-		a := &App{store: db, o: Options{Log: slog.New(slog.DiscardHandler)}}
+		a := &App{store: db, wakeSteps: newBell(), o: Options{Log: slog.New(slog.DiscardHandler)}}
 		rota := plan.Rotas["prow"]
 		if err := a.importSchedule(t.Context(), server.Client(), plan, "prow", rota, now); err != nil {
 			t.Fatal(err)

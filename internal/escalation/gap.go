@@ -81,6 +81,38 @@ func look(now time.Time, g gap) time.Time {
 	return again
 }
 
+// LookAgain lets the steps that wait for a schedule look at once: somebody was put on call, or another copy of it was read.
+func LookAgain(ctx context.Context, tx *store.Tx, schedule string, now time.Time) error {
+	soon, err := tx.DueIncidents(ctx, now.Add(lookAtGap), 100_000) // none that waits for a schedule looks later
+	if err != nil {
+		return err
+	}
+	for i := range soon {
+		inc := &soon[i]
+		waits := false
+		for n := range inc.Escalation.Held {
+			if h := &inc.Escalation.Held[n]; h.Schedule == schedule && h.Look.After(now) {
+				h.Look, waits = now, true
+			}
+		}
+		if !waits {
+			continue
+		}
+		inc.Due = earlier(inc.Due, now)
+		if err := tx.SaveIncident(ctx, inc); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
 // all stands for all that a step calls, in the place of one schedule.
 const all = ""
 

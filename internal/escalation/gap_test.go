@@ -2,6 +2,7 @@ package escalation
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -15,7 +16,7 @@ import (
 	"tocsin/internal/store"
 )
 
-// nightWorld is a store on disk with one critical incident in a bubble of virtual time: channel is a channel, oncall a pager, safe the
+// nightWorld is a store with one critical incident in a bubble of virtual time: channel is a channel, oncall a pager, safe the
 // fallback, and a and b are told directly.
 type nightWorld struct {
 	t       *testing.T
@@ -30,9 +31,15 @@ type nightWorld struct {
 // night runs a test within a bubble that begins at a time, with a policy and the schedule prow in force.
 func night(t *testing.T, begins string, p Policy, s Schedule, do func(w *nightWorld)) {
 	t.Helper()
+	nightAt(t, ":memory:", begins, p, s, do)
+}
+
+// nightAt is night with a store at a place.
+func nightAt(t *testing.T, place, begins string, p Policy, s Schedule, do func(w *nightWorld)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(time.Until(at(begins)))
-		db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "tocsin.db"), store.Options{})
+		db, err := store.Open(t.Context(), place, store.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -194,12 +201,13 @@ func TestGapEndsWithAnOverride(t *testing.T) {
 	night(t, fridayEvening, p, workers(GapHold), func(w *nightWorld) {
 		w.want(w.pass(20*time.Minute), "0s post channel: nobody is on call in prow until Mon 2026-11-30 09:00 PST; the step waits")
 		err := w.store.Update(w.t.Context(), func(tx *store.Tx) error {
-			return tx.AddOverride(w.t.Context(), &store.Override{Schedule: "prow", Person: "c", From: time.Now(), To: time.Now().Add(time.Hour), By: "b", Reason: "ill", At: time.Now()})
+			err := tx.AddOverride(w.t.Context(), &store.Override{Schedule: "prow", Person: "c", From: time.Now().Add(time.Minute), To: time.Now().Add(time.Hour), By: "b", Reason: "ill", At: time.Now()})
+			return errors.Join(err, LookAgain(w.t.Context(), tx, "prow", time.Now()))
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		w.want(w.pass(5*time.Minute), "25m0s post channel: c: nobody has acknowledged for 25m @c")
+		w.want(w.pass(5*time.Minute), "21m0s post channel: c: nobody has acknowledged for 21m @c")
 	})
 }
 
@@ -247,7 +255,7 @@ func TestWhoCannotBeTold(t *testing.T) {
 // TestAcknowledgeEndsWhatIsHeld: no step that waited calls anybody any more.
 func TestAcknowledgeEndsWhatIsHeld(t *testing.T) {
 	p := Policy{Steps: []Step{{Notify: []string{"schedule:prow"}}}}
-	night(t, fridayEvening, p, workers(GapHold), func(w *nightWorld) {
+	nightAt(t, filepath.Join(t.TempDir(), "tocsin.db"), fridayEvening, p, workers(GapHold), func(w *nightWorld) {
 		w.pass(time.Hour)
 		w.book(func(b *incident.Book) { b.Acknowledge(b.Get(w.id), "ana", incident.Said{}) })
 		w.want(w.pass(3 * time.Hour))
