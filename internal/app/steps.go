@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"time"
 
 	"tocsin/internal/engine"
@@ -20,4 +21,9 @@ type Steps struct {
 func (p *Plan) Steps(changed func(at time.Time, inc *incident.Incident)) Steps {
 	desk := p.desk(changed)
 	return Steps{Desk: desk, Engine: p.program(desk), Escalation: p.escalation(desk)}
+}
+
+// Reroute has every open incident routed anew if the store has not seen this plan yet, as serve does at a start and a reload.
+func (p *Plan) Reroute(ctx context.Context, s *store.Store, now time.Time) error {
+	return reroute(ctx, s, p, now)
 }

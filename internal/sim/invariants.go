@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"tocsin/internal/incident"
+	"tocsin/internal/store"
 )
 
 // The invariants, by their numbers, and where a world checks them. What is not named here needs real processes, real HTTP or people
@@ -34,6 +35,41 @@ const (
 	overdueAfter   = 2 * time.Minute
 	secondPathTime = time.Minute
 )
+
+// heard checks, some time into an episode, that somebody was rung for it since it began, or had it before: what was logged, against
+// what the pagers and the channel heard. Nothing of the product is asked but which incident it became.
+func (w *World) heard(e episode) {
+	if !w.going() || w.weather.clocks || min(w.running(""), w.running("oncall")) < hearing {
+		return
+	}
+	key := incident.Key{Rule: "down", Group: incident.Labels{"cluster": e.cluster, "service": e.service}.Text()}
+	var inc incident.Incident
+	w.view(func(tx *store.Tx) error {
+		a, fires, err := tx.FiringAlert(w.ctx, key)
+		if err == nil && fires {
+			inc, err = tx.Incident(w.ctx, a.Incident)
+		}
+		return err
+	})
+	since := later(inc.OpenedAt, inc.Escalation.Retaken).Add(-w.offset - time.Second)
+	rang := false
+	for _, id := range w.model.order {
+		if k := w.model.known[id]; id == inc.ID || k.inc.MergedInto == inc.ID {
+			rang = rang || slices.ContainsFunc(k.rang, func(at time.Time) bool { return at.After(since) })
+		}
+	}
+	switch {
+	case inc.ID == "":
+		w.fail("I1", "%s in %s is down since %s, and no alert fires", e.service, e.cluster, w.now.Sub(e.from))
+	case inc.State == incident.Acknowledged, inc.State == incident.Resolved && w.wall().Before(inc.HeldUntil.Add(overdueAfter)), rang:
+	default:
+		w.fail("I5", "%s in %s is down since %s, it is %s %s, and nobody was rung for it", e.service, e.cluster, w.now.Sub(e.from), inc.ID, inc.State)
+	}
+}
+
+// hearing is how long it may take from a line to a ring, if all that is asked takes what comes: a reader that is slow, the lateness, a
+// few attempts.
+const hearing = 12 * time.Minute
 
 // transition holds an incident against what it was when it was looked at last.
 func (w *World) transition(k *known, inc *incident.Incident, rows []incident.Notification) {

@@ -51,9 +51,7 @@ type killed struct{}
 // begin starts the service on what the store holds.
 func (w *World) begin() {
 	l := &life{}
-	changed := func(_ time.Time, inc *incident.Incident) { w.model.touch(inc.ID) }
-	l.steps = w.stage.plan.Steps(changed)
-	w.plantDesk(l.steps.Desk)
+	l.steps = w.steps()
 	w.dead = false
 	var err error
 	l.engine, err = engine.New(w.ctx, w.db, engine.Options{Program: l.steps.Engine, Failpoint: w.failpoint, Log: slog.New(complaints{w})})
@@ -77,6 +75,9 @@ func (w *World) begin() {
 		x.due = w.now
 	}
 	w.life, w.aliveSince = l, w.now
+	if err := w.stage.plans[w.plan].Reroute(w.ctx, w.db, w.wall()); err != nil {
+		w.broken(err)
+	}
 	w.tally.Commits++
 	w.say("start, epoch %d", w.db.Epoch())
 	w.model.started(w)
@@ -84,6 +85,13 @@ func (w *World) begin() {
 		src.restart(w)
 	}
 	w.pollSoon(0)
+}
+
+// steps are those of the configuration in force.
+func (w *World) steps() app.Steps {
+	steps := w.stage.plans[w.plan].Steps(func(_ time.Time, inc *incident.Incident) { w.model.touch(inc.ID) })
+	w.plantDesk(steps.Desk)
+	return steps
 }
 
 // nextLoop is the loop that is ready first; nil if all sleep.

@@ -81,7 +81,7 @@ var (
 func (w *World) newProviders() map[string]*provider {
 	out := map[string]*provider{}
 	for _, name := range targets {
-		out[name] = &provider{w: w, name: name, traits: w.stage.plan.Receivers[name].Traits(), well: w.now,
+		out[name] = &provider{w: w, name: name, traits: w.stage.plans[0].Receivers[name].Traits(), well: w.now,
 			keys: map[string]*ringing{}, nonces: map[string][]*message{}, unfound: map[string]bool{}, taken: map[string]int{}}
 	}
 	return out
@@ -89,8 +89,11 @@ func (w *World) newProviders() map[string]*provider {
 
 // outboxOptions are those of the product, with the stand-ins in place of the notifiers.
 func (w *World) outboxOptions() outbox.Options {
-	o := outbox.Options{Targets: map[string]outbox.Target{}, People: w.stage.plan.People, Fallback: fallback, Deadline: attemptTime, Failpoint: w.failpoint}
+	o := outbox.Options{Targets: map[string]outbox.Target{}, People: w.stage.plans[w.plan].People, Fallback: fallback, Deadline: attemptTime, Failpoint: w.failpoint}
 	for name, p := range w.providers {
+		if _, known := w.stage.plans[w.plan].Receivers[name]; !known {
+			continue
+		}
 		var n notifiers.Notifier = p
 		switch {
 		case p.traits.Pages:
@@ -141,7 +144,11 @@ func (p *provider) Send(_ context.Context, n notifiers.Notice) (string, error) {
 	if end := n.Deadline.Add(-w.offset); !p.traits.Pages && arrives.After(end) {
 		arrives = later(end, w.now.Add(time.Millisecond))
 	}
+	w.onTheWay++
 	w.agenda.add(arrives, func() { p.land(r) })
+	if !w.healed && chanceOf(w.chance, w.weather.freeze) {
+		w.freeze()
+	}
 	w.say("send %s %s to %s", n.Kind, n.Key, p.name)
 	end := r.deadline
 	if !answers.IsZero() && answers.Before(end) {
@@ -169,6 +176,7 @@ func (p *provider) Send(_ context.Context, n notifiers.Notice) (string, error) {
 // land is a request that has arrived.
 func (p *provider) land(r *request) {
 	w := p.w
+	w.onTheWay--
 	if r.dropped {
 		return
 	}

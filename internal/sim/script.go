@@ -61,6 +61,7 @@ func (w *World) write() []*sourceLog {
 			s.bursts(cluster, "hook", "odd", 1, 3)
 		}
 	}
+	s.wellAgain(clusters)
 	w.model.episodes = s.episodes
 	odd, even := &sourceLog{name: "odd"}, &sourceLog{name: "even"}
 	slices.SortStableFunc(s.lines, func(a, b line) int {
@@ -138,6 +139,17 @@ func (s *script) bursts(cluster, service, what string, least, most int) {
 			s.add(at.Add(10*time.Minute), cluster, service, "up", "INFO")
 		}
 		at = at.Add(s.between(30*time.Minute, 12*time.Hour))
+	}
+}
+
+// wellAgain are the signs of life at the end, by which all that has been quiet ends.
+func (s *script) wellAgain(clusters int) {
+	for at := s.w.scriptEnd().Add(10 * time.Minute); at.Before(s.w.scriptEnd().Add(70 * time.Minute)); at = at.Add(4 * time.Minute) {
+		for c := range clusters {
+			for _, service := range []string{"hook", "deck", "tide"} {
+				s.add(at, fmt.Sprintf("c%d", c), service, "fine", "INFO")
+			}
+		}
 	}
 }
 

@@ -13,12 +13,13 @@ import (
 //go:embed stage/*.yaml
 var stageFiles embed.FS
 
-// Stage is the configuration that worlds run under, read once. One goroutine at a time may use it.
+// Stage is the configurations that worlds run under, read once. One goroutine at a time may use it.
 type Stage struct {
-	plan *app.Plan
+	// plans are the first configuration and the one that a reload puts in force.
+	plans [2]*app.Plan
 }
 
-// NewStage reads the configuration as serve would.
+// NewStage reads the configurations as serve would.
 func NewStage() (*Stage, error) {
 	dir, err := os.MkdirTemp("", "tocsin-sim-")
 	if err != nil {
@@ -32,9 +33,13 @@ func NewStage() (*Stage, error) {
 	if err := os.CopyFS(dir, files); err != nil {
 		return nil, fmt.Errorf("set the stage: %w", err)
 	}
-	plan, errs := app.Load(filepath.Join(dir, "tocsin.yaml"))
-	if len(errs) > 0 {
-		return nil, fmt.Errorf("set the stage: %w", errs)
+	s := &Stage{}
+	for i, name := range []string{"tocsin.yaml", "other.yaml"} {
+		plan, errs := app.Load(filepath.Join(dir, name))
+		if len(errs) > 0 {
+			return nil, fmt.Errorf("set the stage: %w", errs)
+		}
+		s.plans[i] = plan
 	}
-	return &Stage{plan: plan}, nil
+	return s, nil
 }

@@ -25,6 +25,8 @@ type weather struct {
 	slow, lost, refused, limited float64
 	// outages lets providers be away for hours, clocks the service's clock jump.
 	outages, clocks bool
+	// reloads puts another configuration in force now and then.
+	reloads bool
 	// answer is how often somebody answers what rings.
 	answer float64
 }
@@ -43,15 +45,28 @@ func newWeather(r *rand.Rand, calm bool) weather {
 		crashAt: some(0.6, 0.02), crashBetween: some(0.5, 0.004), longDown: some(0.3, 0.1),
 		dawdle: some(0.5, 0.2), freeze: some(0.3, 0.03),
 		slow: some(0.5, 0.2), lost: some(0.6, 0.2), refused: some(0.5, 0.2), limited: some(0.4, 0.1),
-		outages: some(0.4, 1) > 0, answer: some(0.8, 1),
+		outages: some(0.4, 1) > 0, clocks: some(0.15, 1) > 0, reloads: some(0.2, 1) > 0, answer: some(0.8, 1),
 	}
 }
 
-// plan puts the troubles to come into the agenda.
-func (w *World) plan() {
+// forecast puts the troubles to come into the agenda.
+func (w *World) forecast() {
 	if w.s.Calm {
 		return
 	}
+	often := func(is bool, do func()) {
+		for at := w.began; is; w.agenda.add(at, do) {
+			if at = at.Add(between(w.chance, time.Minute, 16*time.Hour)); at.After(w.began.Add(span)) {
+				return
+			}
+		}
+	}
+	often(w.weather.clocks, w.jump)
+	often(w.weather.reloads, func() {
+		if !w.healed {
+			w.reload(1 - w.plan)
+		}
+	})
 	if w.weather.outages {
 		for _, name := range targets {
 			p := w.providers[name]
@@ -101,6 +116,7 @@ func (w *World) heal() {
 	if w.life == nil {
 		w.restart()
 	}
+	w.reload(0)
 	for i := range 20 {
 		w.pollSoon(time.Duration(i) * 15 * time.Minute)
 	}

@@ -53,6 +53,8 @@ type World struct {
 	current     *task
 	dead        bool // the life is being torn down
 	healed      bool
+	plan        int // of the stage's, which is in force
+	onTheWay    int // requests that have not arrived
 	agenda      agenda
 	logs        []*sourceLog
 	providers   map[string]*provider
@@ -108,7 +110,12 @@ func (w *World) build() error {
 	for _, l := range w.logs {
 		w.agenda.add(w.now, func() { w.read(l) })
 	}
-	w.plan()
+	for _, e := range w.model.episodes {
+		if at := e.from.Add(hearing + time.Minute); at.Before(e.to) {
+			w.agenda.add(at, func() { w.heard(e) })
+		}
+	}
+	w.forecast()
 	return nil
 }
 

@@ -72,7 +72,7 @@ func run(ctx context.Context, s settings) (bool, error) {
 		}
 		return well
 	})
-	if err != nil {
+	if err != nil && ctx.Err() == nil {
 		return false, err
 	}
 	wall := time.Since(began)

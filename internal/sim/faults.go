@@ -1,0 +1,77 @@
+package sim
+
+import (
+	"time"
+
+	"tocsin/internal/outbox"
+)
+
+// freeze stops the process for a while, in the middle of what it does: a virtual machine that is moved, a SIGSTOP.
+func (w *World) freeze() {
+	long := between(w.chance, time.Second, time.Minute)
+	if chanceOf(w.chance, 0.3) {
+		long = between(w.chance, time.Minute, 10*time.Minute)
+	}
+	w.tally.Freezes++
+	w.say("frozen for %s", long)
+	w.frozen = later(w.frozen, w.now.Add(long))
+	w.pollSoon(long)
+}
+
+// jump lets the service's clock step, by seconds or by an hour, forwards or back. It does so while nothing is on its way: a jump within
+// the ten seconds of a call whose answer never comes can say a message twice, which nothing that goes by the clock can prevent.
+func (w *World) jump() {
+	if w.healed {
+		return
+	}
+	if w.onTheWay > 0 {
+		w.agenda.add(w.now.Add(3*time.Second), w.jump)
+		return
+	}
+	by := between(w.chance, -5*time.Second, 5*time.Second)
+	if chanceOf(w.chance, 0.5) {
+		by = []time.Duration{-time.Hour, time.Hour}[w.chance.IntN(2)]
+	}
+	w.tally.ClockSteps++
+	w.offset += by
+	w.say("the clock steps by %s", by)
+	w.settled()
+}
+
+// settled begins the time anew within which everything has to have been done.
+func (w *World) settled() {
+	w.aliveSince = later(w.aliveSince, w.now)
+	if w.life == nil {
+		return
+	}
+	for _, l := range w.life.loops { // they sleep a second at the most
+		if l.task == nil {
+			l.due = w.later(w.now)
+		}
+	}
+}
+
+// reload puts the stage's other configuration in force, or the first one again, as app does: the rules, once what was offered has been
+// committed; then the routes and the receivers, once what is being sent has been marked.
+func (w *World) reload(to int) {
+	if w.life == nil || w.now.Before(w.frozen) || w.plan == to {
+		w.plan = to // the next life begins with it
+		return
+	}
+	w.plan = to
+	w.tally.Reloads++
+	w.say("reload: configuration %d", to)
+	l := w.life
+	steps := w.steps()
+	w.guarded("reloading", func() error { return l.engine.Swap(w.ctx, steps.Engine, w.wall()) })
+	if w.life != l {
+		return
+	}
+	l.steps = steps
+	l.outbox = outbox.New(w.db, w.outboxOptions())
+	if err := w.stage.plans[to].Reroute(w.ctx, w.db, w.wall()); err != nil {
+		w.broken(err)
+	}
+	w.committed()
+	w.settled()
+}
