@@ -187,7 +187,7 @@ func (a *App) generation(plan *Plan) (generation, error) {
 	}
 	g := generation{plan: plan, desk: plan.desk(nil), targets: targets, wake: map[string]bell{}, loops: new(sync.WaitGroup), loadedAt: time.Now()}
 	g.outbox = outbox.New(a.store, outbox.Options{Targets: targets, People: plan.People, URL: plan.url, Fallback: plan.File.Fallback,
-		Failpoint: a.o.Failpoint, Told: a.o.Told, Log: a.o.Log})
+		Strangers: func() bool { return a.leading() != nil }, Failpoint: a.o.Failpoint, Told: a.o.Told, Log: a.o.Log})
 	g.beat = a.newBeat(plan)
 	for name := range targets {
 		g.wake[name] = newBell()

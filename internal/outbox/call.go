@@ -2,6 +2,7 @@ package outbox
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -24,10 +25,11 @@ type answer struct {
 	untold bool
 }
 
-// call makes the attempt: it looks for what an earlier attempt, or an earlier life, has done, and sends what is left to do.
+// errLate is why nothing was sent by an attempt whose time is over: others may be at it already.
+var errLate = errors.New("the process was paused before it could send")
+
+// call makes the attempt, until ctx ends: it looks for what an earlier attempt, or an earlier life, has done, and sends what is left to do.
 func (o *Outbox) call(ctx context.Context, a *attempt) answer {
-	ctx, cancel := context.WithTimeout(ctx, o.o.Deadline)
-	defer cancel()
 	out := answer{unclear: a.row.Unclear}
 	page := a.row.Kind == incident.Call
 	if a.look {
@@ -59,6 +61,9 @@ func (o *Outbox) call(ctx context.Context, a *attempt) answer {
 		}
 	}
 	out.err = guard(func() (err error) {
+		if end, ok := ctx.Deadline(); ok && !time.Now().Before(end) {
+			return errLate
+		}
 		out.receipt, err = a.target.Notifier.Send(ctx, a.notice)
 		return err
 	})

@@ -156,8 +156,10 @@ func (c *claimer) consider(ctx context.Context, n *incident.Notification) (*atte
 			return nil, nil
 		}
 	case incident.InFlight:
-		if n.Epoch == c.o.store.Epoch() && n.Deadline.After(c.now) {
-			return nil, nil
+		if n.Deadline.After(c.now) {
+			if living, err := c.tx.Living(ctx, n.Epoch); err != nil || living {
+				return nil, err
+			}
 		}
 		n.Unclear = true // nobody will hear its answer any more
 	default:

@@ -33,6 +33,9 @@ type Options struct {
 	Fallback string
 	// Deadline is how long one attempt may take; 0 means 10 s.
 	Deadline time.Duration
+	// Strangers says whether rows for receivers that are not among Targets are this outbox's to refuse; nil: they are. Of several
+	// processes that get a new configuration one after the other, only one that also makes rows may say that a receiver is gone.
+	Strangers func() bool
 	// Failpoint, if set, is called with "outbox.claimed", "outbox.sent" (the answer is in and not marked) and "outbox.marked":
 	// tests kill the process there.
 	Failpoint func(name string)
@@ -98,13 +101,16 @@ func (o *Outbox) step(ctx context.Context, now time.Time, target string) (time.T
 	if err != nil || next.IsZero() || next.After(now) {
 		return next, err
 	}
+	// The attempt's time runs from before its claim, as its row's deadline does: after a pause in between nothing is sent any more.
+	attempting, cancel := context.WithTimeout(ctx, o.o.Deadline)
+	defer cancel()
 	a, err := o.claim(ctx, now, target)
 	if err != nil {
 		return time.Time{}, err
 	}
 	if a != nil {
 		o.o.Failpoint("outbox.claimed")
-		answer := o.call(ctx, a)
+		answer := o.call(attempting, a)
 		o.o.Failpoint("outbox.sent")
 		// The answer is marked even when ctx has ended meanwhile: else the next life would have to ask again.
 		marked, err := o.mark(context.WithoutCancel(ctx), now, a, answer)
@@ -168,7 +174,7 @@ func (o *Outbox) next(ctx context.Context, now time.Time, target string) (next t
 
 // served are the targets that a step for target works on; "" stands for all.
 func (o *Outbox) served(ctx context.Context, tx *store.Tx, target string) ([]string, error) {
-	if target == "" || target != o.keeper() {
+	if target == "" || target != o.keeper() || o.o.Strangers != nil && !o.o.Strangers() {
 		return []string{target}, nil
 	}
 	waiting, err := tx.WaitingTargets(ctx)

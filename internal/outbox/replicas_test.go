@@ -1,0 +1,86 @@
+package outbox
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"tocsin/internal/incident"
+	"tocsin/internal/store"
+	"tocsin/internal/store/pgtest"
+	"tocsin/notifiers"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+// counting is a pager that counts what is sent to it.
+type counting struct {
+	sent   int
+	during func()
+}
+
+func (c *counting) Send(context.Context, notifiers.Notice) (string, error) {
+	c.sent++
+	if c.during != nil {
+		c.during()
+	}
+	return "r", nil
+}
+
+func (c *counting) Preview(n notifiers.Notice) string { return n.Text }
+
+// TestARowInFlightElsewhereIsLeft: of two replicas the one leaves to the other what that is sending, until its deadline.
+func TestARowInFlightElsewhereIsLeft(t *testing.T) {
+	place := pgtest.Database(t)
+	replica := func() (*store.Store, *counting, *Outbox) {
+		s, err := store.Open(t.Context(), place, store.Options{Life: time.Hour})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { s.Close() })
+		n := &counting{}
+		return s, n, New(s, Options{Targets: map[string]Target{"oncall": {Notifier: n, Traits: notifiers.Traits{Pages: true}}}})
+	}
+	first, one, a := replica()
+	_, two, b := replica()
+	now := day
+	err := first.Update(t.Context(), func(tx *store.Tx) error {
+		inc := incident.Incident{ID: "01D1VX0000AAAAAAAABBBBBBBB", State: incident.Open, Severity: incident.High, OpenedAt: now, FirstEntry: now, Round: 1}
+		_, err := tx.AddNotification(t.Context(), &incident.Notification{Incident: inc.ID, Kind: incident.Call, Target: "oncall", Round: 1, Key: inc.ID, Rings: true,
+			CreatedAt: now, Due: now})
+		return errors.Join(err, tx.SaveIncident(t.Context(), &inc))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	one.during = func() { // while the one sends, the other steps
+		if _, err := b.Step(t.Context(), now.Add(time.Second)); err != nil {
+			t.Error(err)
+		}
+		if two.sent != 0 {
+			t.Error("the other has sent what is in flight")
+		}
+	}
+	if _, err := a.Step(t.Context(), now); err != nil {
+		t.Fatal(err)
+	}
+	if next, err := b.Step(t.Context(), now.Add(time.Hour)); err != nil || !next.IsZero() {
+		t.Errorf("afterwards something is due at %v, %v", next, err)
+	}
+	if one.sent != 1 || two.sent != 0 {
+		t.Errorf("sent %d and %d times, want once by the first", one.sent, two.sent)
+	}
+}
+
+// TestAPauseBehindTheClaimSendsNothing: when the attempt's time is over others may be at the row.
+func TestAPauseBehindTheClaimSendsNothing(t *testing.T) {
+	n := &counting{}
+	o := New(nil, Options{Targets: map[string]Target{"oncall": {Notifier: n}}})
+	over, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Millisecond))
+	defer cancel()
+	out := o.call(over, &attempt{row: incident.Notification{Kind: incident.Call}, target: o.o.Targets["oncall"]})
+	if !errors.Is(out.err, errLate) || n.sent != 0 {
+		t.Errorf("sent %d times, error %v; want nothing sent", n.sent, out.err)
+	}
+}
