@@ -31,6 +31,8 @@ type cli struct {
 	Oncall     oncallCommand     `cmd:"" help:"Show who is on call, put somebody on call."`
 	NotifyTest notifyTestCommand `cmd:"" help:"Send a test to a receiver or a person."`
 	Silence    silenceCommand    `cmd:"" help:"Keep alerts from being told for a while; list and end silences."`
+	Backup     backupCommand     `cmd:"" help:"Copy the database, also while the service runs."`
+	Restore    restoreCommand    `cmd:"" help:"Put a backup in the place of the database."`
 	Version    versionCommand    `cmd:"" help:"Print the version."`
 }
 

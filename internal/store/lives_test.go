@@ -371,10 +371,7 @@ func TestPostgresRefuses(t *testing.T) {
 	refused("postgres://tocsin@127.0.0.1:1/tocsin", "postgres://127.0.0.1:1/tocsin: ")
 	place := pgtest.Database(t)
 	s := replica(t, place, time.Hour)
-	update(t, s, func(ctx context.Context, tx *Tx) error {
-		_, err := tx.exec(ctx, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, true)")
-		return err
-	})
+	writtenByLater(t, s, 99999)
 	refused(place, "written by a later tocsin (its schema is version 99999")
 	other := pgtest.Database(t)
 	db, err := openPostgres(placeOf(other), false)

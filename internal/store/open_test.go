@@ -152,10 +152,7 @@ func TestOpenRefuses(t *testing.T) {
 		}, "another tocsin holds "},
 		{"a later version's", func(t *testing.T, path string) {
 			s := open(t, path)
-			update(t, s, func(ctx context.Context, tx *Tx) error {
-				_, err := tx.exec(ctx, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, 1)")
-				return err
-			})
+			writtenByLater(t, s, 99999)
 			s.Close()
 		}, "written by a later tocsin (its schema is version 99999"},
 		{"what is no database", func(t *testing.T, path string) {

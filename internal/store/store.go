@@ -9,15 +9,12 @@ package store
 import (
 	"context"
 	"database/sql"
-	"embed"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
-
-	"github.com/pressly/goose/v3"
 )
 
 // ErrNotFound is wrapped by the reads of a single row that is not there.
@@ -25,9 +22,6 @@ var ErrNotFound = errors.New("not found")
 
 // ErrAmbiguous is wrapped by FindIncident when a prefix fits several incidents.
 var ErrAmbiguous = errors.New("fits several incidents")
-
-//go:embed migrations/*.sql
-var migrations embed.FS
 
 // readers is how many snapshots can be looked at at once by the steps, and how many by the pages.
 const readers = 4
@@ -42,6 +36,8 @@ type Options struct {
 	// Life is how long this process counts as alive after it was last heard of, where others may have the database open; 0:
 	// DefaultLife.
 	Life time.Duration
+	// files are the migrations, for tests; nil: our own.
+	files fs.FS
 	// Reserve is how many bytes are kept beside a database in a file (see KeepReserve); 0: none.
 	Reserve int64
 }
@@ -183,42 +179,6 @@ func (s *Store) Present() error {
 		err = errors.New("another file is there")
 	}
 	return fmt.Errorf("the database %s was deleted or replaced while tocsin runs (%w): restart tocsin, or what it writes is lost", s.path, err)
-}
-
-// migrate brings the schema to this version's.
-func (s *Store) migrate(ctx context.Context) error {
-	files, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return err
-	}
-	if s.dialect.schema != nil {
-		files = schemaFiles{files, s.dialect.schema}
-	}
-	db := s.writeDB
-	if s.dialect.alone != nil {
-		var done func()
-		if db, done, err = s.dialect.alone(ctx, s.place); err != nil {
-			return err
-		}
-		defer done()
-	}
-	p, err := goose.NewProvider(s.dialect.migrations, db, files,
-		goose.WithLogger(goose.NopLogger()), goose.WithDisableGlobalRegistry(true), goose.WithAllowOutofOrder(true))
-	if err != nil {
-		return fmt.Errorf("read migrations: %w", err)
-	}
-	have, known, err := p.GetVersions(ctx)
-	if err != nil {
-		return fmt.Errorf("read schema version: %w", err)
-	}
-	if have > known {
-		return fmt.Errorf("it was written by a later tocsin (its schema is version %d, this one knows up to %d): "+
-			"run the version that wrote it or a later one, or give another --store", have, known)
-	}
-	if _, err := p.Up(ctx); err != nil {
-		return fmt.Errorf("bring schema from version %d to %d: %w", have, known, err)
-	}
-	return nil
 }
 
 // mend adds to an error of opening the database where it is, and what to do about it where the database itself is damaged.
