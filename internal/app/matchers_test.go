@@ -14,6 +14,9 @@ func TestRoutesThatNeverMatch(t *testing.T) {
 	text := `project: p
 rules: ["builtin:prow/*.yaml"]
 receivers: {ops: {console: }}
+time_intervals: {night: [{times: [{start_time: "00:00", end_time: "06:00"}]}]}
+maintenance: {nodes: {during: [night], matchers: ['clustr="build"'], reason: upgrade}}
+inhibit_rules: [{source_matchers: ['rule="a"'], target_matchers: ['severity="hi"']}]
 route:
   receiver: ops
   routes:
@@ -33,8 +36,10 @@ route:
 		got = append(got, w.Error()[len(path):])
 	}
 	want := []string{
-		`:7:19: it never matches: no rule gives the label: unknown label "sevrity": did you mean "severity"? known: about, check, cluster, host, probe, project, receiver, rule, service, severity, source, trouble`,
-		`:8:19: it never matches: unknown severity "urgent": known: critical, high, info, warning`,
+		`:10:19: it never matches: no rule gives the label: unknown label "sevrity": did you mean "severity"? known: about, check, cluster, host, probe, project, receiver, rule, service, severity, source, trouble`,
+		`:11:19: it never matches: unknown severity "urgent": known: critical, high, info, warning`,
+		`:5:51: it never matches: no rule gives the label: unknown label "clustr": did you mean "cluster"? known: about, check, cluster, host, probe, project, receiver, rule, service, severity, source, trouble`,
+		`:6:67: it never matches: unknown severity "hi": known: critical, high, info, warning`,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("warnings (-want +got):\n%s", diff)

@@ -393,3 +393,55 @@ func TestSilenceRoundTrip(t *testing.T) {
 		})
 	})
 }
+
+// TestTold: what may inhibit is what fires in incidents that are open and not held, as they are now; what an incident holds is asked for
+// again when it changes.
+func TestTold(t *testing.T) {
+	onEachOpened(t, func(t *testing.T, s *Store) {
+		inc := func(id string, state incident.State, holds ...incident.Holder) incident.Incident {
+			firing, over := fullAlert(id, "fires"), fullAlert(id, "over")
+			over.State = incident.AlertResolved
+			return incident.Incident{ID: id, Project: "p", State: state, Labels: incident.Labels{}, FirstEntry: day, OpenedAt: day, Holds: holds,
+				Alerts: []incident.Alert{firing, over}}
+		}
+		held := incident.Holder{By: "incident A", Why: nasty}
+		all := []incident.Incident{inc("A", incident.Open), inc("B", incident.Acknowledged), inc("C", incident.Resolved), inc("D", incident.Open, held),
+			inc("E", incident.Open, incident.Holder{By: "incident AA"})}
+		update(t, s, func(ctx context.Context, tx *Tx) error {
+			for i := range all {
+				if err := tx.SaveIncident(ctx, &all[i]); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		view(t, s, func(ctx context.Context, tx *Tx) error {
+			over := all[1]
+			over.State = incident.Resolved
+			for want, now := range map[string][]*incident.Incident{"A B": nil, "A": {&over}} {
+				told, err := tx.toldAlerts(ctx, now)
+				var got []string
+				for _, a := range told {
+					if got = append(got, a.Incident); a.Rule != "fires" {
+						t.Errorf("%s of %s is over", a.Rule, a.Incident)
+					}
+				}
+				if err != nil || strings.Join(got, " ") != want {
+					t.Errorf("told: %s, want %s: %v", got, want, err)
+				}
+			}
+			return nil
+		})
+		at := day.Add(time.Hour)
+		update(t, s, func(ctx context.Context, tx *Tx) error {
+			return (&Desk{Inhibits: true}).release(ctx, tx, at, incident.Changes{Events: []*incident.Event{{Incident: "A"}, {Incident: "A"}}})
+		})
+		view(t, s, func(ctx context.Context, tx *Tx) error {
+			due, err := tx.DueIncidents(ctx, at, 0)
+			if len(due) != 1 || due[0].ID != "D" || !due[0].Escalation.Recheck.Equal(at) {
+				t.Errorf("due: %v, want D", due)
+			}
+			return err
+		})
+	})
+}
