@@ -1,8 +1,10 @@
 package sim
 
 import (
+	"fmt"
 	"time"
 
+	"tocsin/internal/incident"
 	"tocsin/internal/outbox"
 )
 
@@ -74,4 +76,34 @@ func (w *World) reload(to int) {
 	}
 	w.committed()
 	w.settled()
+}
+
+// disk is what the store meets at each write, at each commit, and when it has committed: the last is an answer that is lost, and the
+// product must take it as one.
+func (w *World) disk(at string) error {
+	if w.life == nil || w.healed || w.behind || !chanceOf(w.chance, w.weather.disk) {
+		return nil
+	}
+	w.tally.DiskErrors++
+	w.say("the disk fails at a %s", at)
+	return errDisk
+}
+
+// silence lets somebody silence a cluster or a service in it for a while.
+func (w *World) silence() {
+	if w.life == nil || w.now.Before(w.frozen) || w.healed {
+		return
+	}
+	matchers := []string{fmt.Sprintf("cluster=\"c%d\"", w.crowd.IntN(2))}
+	if chanceOf(w.crowd, 0.5) {
+		matchers = append(matchers, fmt.Sprintf("service=%q", []string{"hook", "deck", "tide"}[w.crowd.IntN(3)]))
+	}
+	now := w.wall()
+	s := incident.Silence{Matchers: matchers, Starts: now, Ends: now.Add(between(w.crowd, 10*time.Minute, 5*time.Hour)), Owner: "ana", Reason: "a try"}
+	w.say("ana silences %s until %s", matchers, s.Ends.Sub(w.began))
+	w.guarded("silencing", func() error {
+		_, _, err := w.life.actions.AddSilence(w.ctx, s, now)
+		return err
+	})
+	w.acted()
 }

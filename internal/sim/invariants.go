@@ -26,6 +26,7 @@ import (
 //	I13 what is open has its next step                 standing
 //	I14 epochs rise                                    model.started
 //	I16 what people do is in the timeline, once        judge
+//	I17 a silence ends in time, hides no resolve       standing; judge: what is told of the end
 //	I24 when the faults stop, everything drains        judge, standing: what is stuck
 //	I25 what was detected is what a calm world detects Result.Story
 
@@ -51,6 +52,9 @@ func (w *World) heard(e episode) {
 		}
 		return err
 	})
+	if k := w.model.known[inc.ID]; k != nil && (k.held || len(inc.Holds) > 0) {
+		return // see held
+	}
 	since := later(inc.OpenedAt, inc.Escalation.Retaken).Add(-w.offset - time.Second)
 	rang := false
 	for _, id := range w.model.order {
@@ -161,6 +165,8 @@ func (w *World) ended(k *known, inc *incident.Incident, n *incident.Notification
 		holds = k.acknowledged || inc.State == incident.Acknowledged || inc.Acknowledgement != nil || inc.Escalation.Retaken.After(n.CreatedAt)
 	case "resolved":
 		holds = k.over || inc.State == incident.Resolved || inc.Escalation.Retaken.After(n.CreatedAt)
+	case "held":
+		holds = k.held || len(inc.Holds) > 0
 	case "merged":
 		holds = inc.State == incident.Merged
 	case "superseded":
@@ -236,6 +242,11 @@ func (w *World) standing(inc *incident.Incident, rows []incident.Notification) {
 	if !inc.Due.IsZero() && now.Sub(inc.Due) > overdueAfter {
 		w.fail("I13", "%s is due since %s", inc.ID, now.Sub(inc.Due))
 	}
+	for _, h := range inc.Holds {
+		if !h.Until.IsZero() && now.Sub(h.Until) > overdueAfter {
+			w.fail("I17", "%s is held by %s, which has ended %s ago", inc.ID, h.By, now.Sub(h.Until))
+		}
+	}
 	switch {
 	case inc.State == incident.Acknowledged:
 		if now.Sub(inc.Acknowledgement.At) > incident.Rearm+overdueAfter {
@@ -253,7 +264,7 @@ func (w *World) standing(inc *incident.Incident, rows []incident.Notification) {
 
 // paged checks that somebody is called for what is critical.
 func (w *World) paged(inc *incident.Incident, rows []incident.Notification, now time.Time) {
-	if inc.Policy != "now" || !inc.MayPage() {
+	if inc.Policy != "now" || !inc.MayPage() || len(inc.Holds) > 0 {
 		return
 	}
 	since := later(inc.OpenedAt, inc.Escalation.Retaken)

@@ -42,8 +42,8 @@ type known struct {
 	// rang are the times at which somebody was rung for it, acted what people did that the service said yes to.
 	rang  []time.Time
 	acted map[string]int
-	// acknowledged and over are since when it was so at least once.
-	acknowledged, over bool
+	// acknowledged, over and held say that it was so at when it was so at least once.
+	acknowledged, over, held bool
 }
 
 func newModel() model {
@@ -96,6 +96,9 @@ func (m *model) claimed(w *World, n *notifiers.Notice) {
 
 // refused is for what people were refused, which they never are but for their own mistakes.
 func (m *model) refused(w *World, what string, err error) {
+	if errors.Is(err, errDisk) {
+		return
+	}
 	w.fail("I24", "%s: %v", what, err)
 }
 
@@ -152,6 +155,7 @@ func (w *World) look(id string) {
 		k.rows[n.ID] = n
 	}
 	k.acknowledged = k.acknowledged || inc.State == incident.Acknowledged
+	k.held = k.held || len(inc.Holds) > 0
 	k.over = k.over || inc.State == incident.Resolved || inc.State == incident.Merged
 }
 

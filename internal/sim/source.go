@@ -167,6 +167,8 @@ func (w *World) saveCursor(name string, pos int) {
 
 // update writes to the store behind the product's back, as only planted bugs do.
 func (w *World) update(do func(ctx context.Context, tx *store.Tx) error) {
+	w.behind = true
+	defer func() { w.behind = false }()
 	if err := w.db.Update(w.ctx, func(tx *store.Tx) error { return do(w.ctx, tx) }); err != nil {
 		w.broken(err)
 	}

@@ -25,8 +25,10 @@ type weather struct {
 	slow, lost, refused, limited float64
 	// outages lets providers be away for hours, clocks the service's clock jump.
 	outages, clocks bool
-	// reloads puts another configuration in force now and then.
-	reloads bool
+	// reloads puts another configuration in force now and then, silences lets somebody silence something.
+	reloads, silences bool
+	// disk is how often the store's disk fails.
+	disk float64
 	// answer is how often somebody answers what rings.
 	answer float64
 }
@@ -45,7 +47,8 @@ func newWeather(r *rand.Rand, calm bool) weather {
 		crashAt: some(0.6, 0.02), crashBetween: some(0.5, 0.004), longDown: some(0.3, 0.1),
 		dawdle: some(0.5, 0.2), freeze: some(0.3, 0.03),
 		slow: some(0.5, 0.2), lost: some(0.6, 0.2), refused: some(0.5, 0.2), limited: some(0.4, 0.1),
-		outages: some(0.4, 1) > 0, clocks: some(0.15, 1) > 0, reloads: some(0.2, 1) > 0, answer: some(0.8, 1),
+		outages: some(0.4, 1) > 0, clocks: some(0.15, 1) > 0, reloads: some(0.2, 1) > 0, silences: some(0.25, 1) > 0,
+		disk: some(0.25, 0.01), answer: some(0.8, 1),
 	}
 }
 
@@ -62,6 +65,9 @@ func (w *World) forecast() {
 		}
 	}
 	often(w.weather.clocks, w.jump)
+	for range 4 {
+		often(w.weather.silences, w.silence)
+	}
 	often(w.weather.reloads, func() {
 		if !w.healed {
 			w.reload(1 - w.plan)

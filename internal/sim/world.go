@@ -53,8 +53,9 @@ type World struct {
 	current     *task
 	dead        bool // the life is being torn down
 	healed      bool
-	plan        int // of the stage's, which is in force
-	onTheWay    int // requests that have not arrived
+	plan        int  // of the stage's, which is in force
+	onTheWay    int  // requests that have not arrived
+	behind      bool // the simulation itself writes
 	agenda      agenda
 	logs        []*sourceLog
 	providers   map[string]*provider
@@ -98,7 +99,7 @@ func (w *World) build() error {
 	if w.weather.young {
 		born = start
 	}
-	db, err := store.Open(w.ctx, ":memory:", store.Options{Now: func() time.Time { return born }})
+	db, err := store.Open(w.ctx, ":memory:", store.Options{Now: func() time.Time { return born }, Fault: w.disk})
 	if err != nil {
 		return err
 	}

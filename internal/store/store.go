@@ -40,6 +40,9 @@ type Options struct {
 	files fs.FS
 	// Reserve is how many bytes are kept beside a database in a file (see KeepReserve); 0: none.
 	Reserve int64
+	// Fault, if set, is asked at each "write" of a transaction, at its "commit" and once it is "committed": with an error that fails, as on
+	// a disk that is full or broken; the last although it took place. Tests set it.
+	Fault func(at string) error
 }
 
 // Store is an open database. Its methods may be called from any goroutine; a Tx only from the function it was given to.

@@ -115,6 +115,11 @@ func (s *Store) run(ctx context.Context, db *sql.DB, free chan *conn, write bool
 			return fmt.Errorf("commit: %w", err)
 		}
 	}
+	if write {
+		if err := s.fault("commit"); err != nil {
+			return fmt.Errorf("commit: %w", err)
+		}
+	}
 	if err := s.control(context.WithoutCancel(ctx), c, "COMMIT"); err != nil {
 		err = fmt.Errorf("commit: %w", err)
 		if !s.dialect.several || s.dialect.refused(err) {
@@ -129,8 +134,17 @@ func (s *Store) run(ctx context.Context, db *sql.DB, free chan *conn, write bool
 	ended = true
 	if write {
 		s.life.commits++
+		return s.fault("committed")
 	}
 	return nil
+}
+
+// fault is an error where a test wants one.
+func (s *Store) fault(at string) error {
+	if s.place.Fault == nil {
+		return nil
+	}
+	return s.place.Fault(at)
 }
 
 // take waits for a connection, nil for one that is to be opened.
@@ -244,6 +258,9 @@ func (tx *Tx) exec(ctx context.Context, text string, args ...any) (int64, error)
 		return 0, errors.New("a View only reads: use Update")
 	}
 	tx.wrote = true
+	if err := tx.s.fault("write"); err != nil {
+		return 0, err
+	}
 	r, err := tx.c.exec(ctx, text, args...)
 	if err != nil {
 		return 0, err
