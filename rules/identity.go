@@ -1,12 +1,14 @@
 package rules
 
 import (
+	"hash/fnv"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 
+	"tocsin/internal/incident"
 	"tocsin/internal/logs"
 )
 
@@ -34,6 +36,35 @@ func bound(s string, limit int) string {
 		from++
 	}
 	return s[:head] + "…" + s[from:]
+}
+
+// maxGroup bounds a group's text in bytes: it is a key of the database, and PostgreSQL's index takes 2,704 bytes of all keys of a row
+// together. A longer one would keep the whole batch from being committed, again and again.
+const maxGroup = 1600
+
+// fitted is a group whose text is no longer than that: if its values make it so they are cut, and end in a hash of what they were.
+func fitted(group incident.Labels) incident.Labels {
+	raw := 0
+	for name, v := range group {
+		raw += len(name) + len(v)
+	}
+	const escaped = len(`\u0001`) // what a byte becomes in JSON at the worst
+	if escaped*raw <= maxGroup || len(group.Text()) <= maxGroup {
+		return group
+	}
+	names, hash := 0, len("~0123456789abcdef")
+	for name := range group {
+		names += len(`"":"",`) + len(name)
+	}
+	most := max(0, (maxGroup-names)/len(group)-hash) / escaped
+	for name, v := range group {
+		if len(v) > most+hash {
+			h := fnv.New64a()
+			h.Write([]byte(v))
+			group[name] = bound(v, max(most, len("…"))) + "~" + strconv.FormatUint(h.Sum64(), 16)
+		}
+	}
+	return group
 }
 
 // identity names an entry: (project, logName, timestamp, insertId), without an insertId the place that it was read from.

@@ -251,7 +251,7 @@ func (r *Rule) group(e *logs.Entry) incident.Labels {
 			}
 		}
 	}
-	return group
+	return fitted(group)
 }
 
 // LabelNames are the labels that alerts of the rule can carry, beside project and cluster.

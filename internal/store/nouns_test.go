@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -312,6 +313,22 @@ func TestStates(t *testing.T) {
 				t.Errorf("next is due at %v", next)
 			}
 			return errors.Join(err1, err2, err3, err4, err5)
+		})
+	})
+}
+
+// TestTheLongestGroupFits: rules cut a group's text at 1,600 bytes, and no key of it may be too long for an index.
+func TestTheLongestGroupFits(t *testing.T) {
+	onEachOpened(t, func(t *testing.T, s *Store) {
+		random := rand.New(rand.NewPCG(1, 2))
+		group := make([]byte, 1600)
+		for i := range group {
+			group[i] = byte(' ' + random.IntN(95)) // what cannot be compressed
+		}
+		a := fullAlert("01D1VX0000AAAAAAAABBBBBBBB", strings.Repeat("rule-", 50))
+		a.Group = string(group)
+		update(t, s, func(ctx context.Context, tx *Tx) error {
+			return errors.Join(tx.SaveState(ctx, GroupState{Key: a.Key, Due: day}), tx.SaveAlert(ctx, &a))
 		})
 	})
 }
