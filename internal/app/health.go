@@ -178,13 +178,20 @@ func (a *App) status() web.Status {
 		st.Sources = append(st.Sources, s)
 	}
 	last := a.watch.audit.Last()
-	st.Audit = &client.Audit{At: last.At}
+	if a.turn != nil {
+		st.Audit = &client.Audit{At: last.At}
+	} else {
+		last.Findings = nil
+	}
 	for _, f := range last.Findings {
 		st.Audit.Findings = append(st.Audit.Findings, f.Text)
 	}
 	if g.beat != nil {
 		h := g.beat.Status()
 		st.Heartbeat = &client.Heartbeat{SentAt: h.SentAt, Blocked: h.Blocked, Failure: h.Failure}
+		if a.turn == nil {
+			st.Heartbeat.Blocked = []string{"the process that leads sends it"}
+		}
 	}
 	slices.SortFunc(st.Sources, func(x, y client.Source) int { return strings.Compare(x.Name, y.Name) })
 	return st

@@ -38,14 +38,15 @@ func (m ownMetrics) Collect(to chan<- prometheus.Metric) {
 		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
 	unix := func(t time.Time) float64 { return float64(t.UnixNano()) / 1e9 }
-	if last := m.a.watch.audit.Last(); !last.At.IsZero() {
+	leads := m.a.leading() != nil // the others have nothing to say of it
+	if last := m.a.watch.audit.Last(); leads && !last.At.IsZero() {
 		gauge(descAudit, unix(last.At))
 		for _, check := range heartbeat.Checks {
 			failed := slices.ContainsFunc(last.Findings, func(f heartbeat.Finding) bool { return f.Check == check })
 			gauge(descFailed, map[bool]float64{true: 1}[failed], check)
 		}
 	}
-	if beat := m.a.generationNow().beat; beat != nil {
+	if beat := m.a.generationNow().beat; beat != nil && leads {
 		h := beat.Status()
 		if !h.SentAt.IsZero() {
 			gauge(descBeat, unix(h.SentAt))

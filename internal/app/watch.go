@@ -305,7 +305,7 @@ func (a *App) summary() string {
 // announceStop tells whoever takes the heartbeat that the end that follows is meant.
 func (a *App) announceStop(ctx context.Context) {
 	beat := a.generationNow().beat
-	if beat == nil {
+	if beat == nil || a.leading() == nil { // whoever leads goes on
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
