@@ -75,17 +75,7 @@ func newFileStage(t *testing.T, binary string) *stage {
 	t.Cleanup(pager.Close)
 	s.write("token", "xoxb-stand-in")
 	s.write("key", "0123456789abcdef0123456789abcdef")
-	s.write("rules.yaml", `
-rules:
-  - name: hook-broken
-    filter: 'resource.labels.cluster_name="prow" resource.labels.namespace_name="default" jsonPayload.msg="broken"'
-    group_by: {cluster: resource.labels.cluster_name}
-    detect: {threshold: {count: 1, window: 5m}}
-    resolves: {on_clear: 'resource.labels.cluster_name="prow" jsonPayload.msg="fixed"'}
-    severity: critical
-    mode: page
-    annotations: {summary: hook is broken}
-`)
+	s.write("rules.yaml", "rules:\n"+oneRule)
 	dir := s.dir
 	s.write("tocsin.yaml", fmt.Sprintf(`
 project: k8s-prow
@@ -108,6 +98,17 @@ escalation:
 	}
 	return s
 }
+
+// oneRule is the stage's.
+const oneRule = `  - name: hook-broken
+    filter: 'resource.labels.cluster_name="prow" resource.labels.namespace_name="default" jsonPayload.msg="broken"'
+    group_by: {cluster: resource.labels.cluster_name}
+    detect: {threshold: {count: 1, window: 5m}}
+    resolves: {on_clear: 'resource.labels.cluster_name="prow" jsonPayload.msg="fixed"'}
+    severity: critical
+    mode: page
+    annotations: {summary: hook is broken}
+`
 
 // append writes lines as a component would, now.
 func (s *stage) append(msg string, n int) {
