@@ -73,6 +73,7 @@ func TestConfigurationReference(t *testing.T) {
 	check("Inhibition", routing.Inhibition{})
 	check("Escalation", escalation.Policy{})
 	check("steps", escalation.Step{})
+	check("Retention", config.Retention{})
 	check("Heartbeat", heartbeat.Settings{})
 }
 

@@ -73,6 +73,7 @@ type App struct {
 	reload   reloading
 	failing  trouble
 	stopping bool
+	pruned   store.Pruned // by this process
 	watch    *watch
 	// broken is why the process must end at once.
 	broken chan error

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -176,6 +177,9 @@ func (a *App) status() web.Status {
 			s.Error = r.err.Error()
 		}
 		st.Sources = append(st.Sources, s)
+	}
+	if len(a.pruned) > 0 {
+		st.Pruned = maps.Clone(a.pruned)
 	}
 	last := a.watch.audit.Last()
 	if a.turn != nil {

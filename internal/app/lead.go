@@ -113,6 +113,7 @@ func (a *App) haveTurn(ctx context.Context, l *lead) {
 	loops.Go(func() { a.engineLoop(l) })
 	loops.Go(func() { a.pollLoop(l.ctx) })
 	loops.Go(func() { a.importLoop(l.ctx) })
+	loops.Go(func() { a.every(l.ctx, "forgetting", newBell(), a.prune(l), func() {}) })
 	<-l.ctx.Done()
 	a.mu.Lock()
 	for name, r := range a.readers {

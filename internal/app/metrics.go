@@ -22,12 +22,14 @@ var (
 	descFailed  = describe("audit_failed", "1 while a check of the audit fails.", "check")
 	descBeat    = describe("heartbeat_last_sent_seconds", "When the last heartbeat was taken, as Unix time; not there before the first.")
 	descBlocked = describe("heartbeat_blocked", "How many things hold the heartbeat back.")
+	descPruned  = describe("pruned_total", "Rows that this process has deleted because they were over for long enough.", "table")
+	descBytes   = describe("store_bytes", "Size of the database file with its log; not there for a server.")
 	descStep    = describe("loop_last_step_seconds", "When the loop did its last step, as Unix time.", "loop")
 )
 
 // Describe tells all of them.
 func (ownMetrics) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descAudit, descFailed, descBeat, descBlocked, descStep} {
+	for _, d := range []*prometheus.Desc{descAudit, descFailed, descBeat, descBlocked, descPruned, descBytes, descStep} {
 		to <- d
 	}
 }
@@ -52,6 +54,12 @@ func (m ownMetrics) Collect(to chan<- prometheus.Metric) {
 			gauge(descBeat, unix(h.SentAt))
 		}
 		gauge(descBlocked, float64(len(h.Blocked)))
+	}
+	for what, n := range m.a.forgotten() {
+		to <- prometheus.MustNewConstMetric(descPruned, prometheus.CounterValue, float64(n), what)
+	}
+	if size, ok := m.a.store.Bytes(); ok {
+		gauge(descBytes, float64(size))
 	}
 	m.a.watch.mu.Lock()
 	steps := maps.Clone(m.a.watch.steps)

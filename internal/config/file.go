@@ -62,10 +62,47 @@ type File struct {
 	// Heartbeat says where it is told that tocsin lives.
 	Heartbeat Node `yaml:"heartbeat"`
 
+	// Retention says how long what is over is kept.
+	Retention Retention `yaml:"retention"`
+
 	// Path is the file it was read from.
 	Path string `yaml:"-"`
 	// Root is the whole document, for the places of what is in it.
 	Root Node `yaml:"-"`
+}
+
+// Retention is how long what is over is kept; 0 is for ever. What is open, fires or waits is kept whatever its age.
+type Retention struct {
+	// Incidents is for those that are resolved, with all that belongs to them, from their resolve; 400d if not said.
+	Incidents setting.Duration `yaml:"incidents"`
+	// Timeline is for their timelines; 400d if not said.
+	Timeline setting.Duration `yaml:"timeline"`
+	// Notifications is for who was told what of them; 90d if not said.
+	Notifications setting.Duration `yaml:"notifications"`
+	// States is for what rules have counted that are no longer there; 30d if not said.
+	States setting.Duration `yaml:"states"`
+	// Troubles is for troubles of tocsin's own that are over; 30d if not said.
+	Troubles setting.Duration `yaml:"troubles"`
+	// Silences is for silences and overrides that have ended; 90d if not said.
+	Silences setting.Duration `yaml:"silences"`
+}
+
+const day = setting.Duration(24 * time.Hour)
+
+var usualRetention = Retention{Incidents: 400 * day, Timeline: 400 * day, Notifications: 90 * day, States: 30 * day, Troubles: 30 * day, Silences: 90 * day}
+
+// Validate says what would be forgotten while it is still of use: an incident is opened again within hours.
+func (r Retention) Validate() []setting.FieldError {
+	var errs []setting.FieldError
+	for _, each := range []struct {
+		key  string
+		keep setting.Duration
+	}{{"incidents", r.Incidents}, {"timeline", r.Timeline}, {"notifications", r.Notifications}, {"states", r.States}, {"troubles", r.Troubles}, {"silences", r.Silences}} {
+		if each.keep != 0 && each.keep < day {
+			errs = append(errs, setting.FieldError{Path: each.key, Text: fmt.Sprintf("%s is less than 1d: write a day at least, or 0s to keep it for ever", each.keep)})
+		}
+	}
+	return errs
 }
 
 // Person says how somebody is reached. Each is that of the provider: Slack's user id (U...), a name on GitHub, an address, a
@@ -146,7 +183,7 @@ func cause(err error) error {
 
 // Read is Load for a text that was read already. path is where it stands for: relative names in it start there.
 func Read(path string, data []byte) (*File, Errors) {
-	f := &File{Path: path, Lateness: setting.Duration(time.Minute), Flapping: Flapping{Times: 3, Within: setting.Duration(time.Hour)}, Listen: "127.0.0.1:8480"}
+	f := &File{Path: path, Lateness: setting.Duration(time.Minute), Flapping: Flapping{Times: 3, Within: setting.Duration(time.Hour)}, Listen: "127.0.0.1:8480", Retention: usualRetention}
 	root, errs := Parse(path, data)
 	f.Root = root
 	if root.IsZero() && len(errs) > 0 {

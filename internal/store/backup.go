@@ -139,10 +139,7 @@ func Look(ctx context.Context, path string) (Contents, error) {
 	case !info.Mode().IsRegular():
 		return c, fmt.Errorf("%s is no file", path)
 	}
-	c.Bytes = info.Size()
-	if log, err := os.Stat(path + "-wal"); err == nil {
-		c.Bytes += log.Size()
-	}
+	c.Bytes = fileSize(path)
 	if err := examineSQLite(ctx, path); err != nil {
 		return c, mendFile(path, err)
 	}
@@ -150,6 +147,16 @@ func Look(ctx context.Context, path string) (Contents, error) {
 		return c, fmt.Errorf("read %s: %w", path, err)
 	}
 	return c, nil
+}
+
+// fileSize is the size of a database's file with its log.
+func fileSize(path string) (n int64) {
+	for _, end := range []string{"", "-wal"} {
+		if info, err := os.Stat(path + end); err == nil {
+			n += info.Size()
+		}
+	}
+	return n
 }
 
 func (c *Contents) read(ctx context.Context) error {

@@ -43,12 +43,12 @@ var sqliteDialect = dialect{
 }
 
 // sqliteSource is the file with the pragmas that a crash of the machine needs: a write-ahead log that is synced at each
-// commit.
+// commit. A file that is made by it can give room back (see Prune).
 func sqliteSource(path string, readOnly bool) string {
 	if path == memory {
 		return "file::memory:?_pragma=foreign_keys(1)"
 	}
-	v := url.Values{"_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"}}
+	v := url.Values{"_pragma": {"busy_timeout(10000)", "auto_vacuum(2)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"}}
 	if readOnly {
 		v.Add("_pragma", "query_only(1)")
 	}

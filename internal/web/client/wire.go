@@ -106,6 +106,9 @@ type Status struct {
 	// Audit is what tocsin's look at its own store came to last, Heartbeat what of it goes out; nil where there is none.
 	Audit     *Audit     `json:"audit,omitempty"`
 	Heartbeat *Heartbeat `json:"heartbeat,omitempty"`
+	// Pruned counts what this process has deleted because it was over for long enough, by what it was (see retention in the configuration);
+	// nil if nothing.
+	Pruned map[string]int64 `json:"pruned,omitempty"`
 	// Incidents and Notifications count by state.
 	Incidents     map[incident.State]int             `json:"incidents"`
 	Notifications map[incident.NotificationState]int `json:"notifications"`
