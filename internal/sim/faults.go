@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -60,18 +61,27 @@ func (w *World) reload(to int) {
 		w.plan = to // the next life begins with it
 		return
 	}
+	before := w.plan
 	w.plan = to
 	w.tally.Reloads++
 	w.say("reload: configuration %d", to)
 	l := w.life
 	steps := w.steps()
-	w.guarded("reloading", func() error { return l.engine.Swap(w.ctx, steps.Engine, w.wall()) })
-	if w.life != l {
+	var err error
+	w.guarded("reloading", func() error {
+		err = l.engine.Swap(w.ctx, steps.Engine, w.wall())
+		return err
+	})
+	switch {
+	case w.life != l:
+		return
+	case err != nil: // the configuration before it stays in force
+		w.plan = before
 		return
 	}
 	l.steps = steps
 	l.outbox = outbox.New(w.db, w.outboxOptions())
-	if err := w.stage.plans[to].Reroute(w.ctx, w.db, w.wall()); err != nil {
+	if err := w.stage.plans[to].Reroute(w.ctx, w.db, w.wall()); err != nil && !errors.Is(err, errDisk) {
 		w.broken(err)
 	}
 	w.committed()

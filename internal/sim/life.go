@@ -74,10 +74,10 @@ func (w *World) begin() {
 	for _, x := range l.loops {
 		x.due = w.now
 	}
-	w.life, w.aliveSince = l, w.now
 	if err := w.stage.plans[w.plan].Reroute(w.ctx, w.db, w.wall()); err != nil {
 		w.broken(err)
 	}
+	w.life, w.aliveSince = l, w.now
 	w.tally.Commits++
 	w.say("start, epoch %d", w.db.Epoch())
 	w.model.started(w)

@@ -151,6 +151,8 @@ func (w *World) plantLooked(inc *incident.Incident, rows []incident.Notification
 		w.countFromAsking(inc, rows)
 	case w.planted(resolveDropped), w.planted(editDropped):
 		w.drop(rows)
+	case w.planted(silenceHides) && inc.State == incident.Resolved && len(w.model.known[inc.ID].inc.Holds) > 0:
+		w.hide(rows)
 	}
 }
 
@@ -163,6 +165,20 @@ func (w *World) drop(rows []incident.Notification) {
 		case w.planted(resolveDropped) && n.Kind == incident.CallResolve:
 			w.row(n.ID, func(r *incident.Notification) { r.State, r.Cause = incident.Cancelled, "superseded" })
 		case w.planted(editDropped) && n.Kind == incident.Message && n.Receipt != "":
+			w.row(n.ID, func(r *incident.Notification) { r.State, r.SentRevision = incident.Sent, r.Wanted })
+		}
+	}
+}
+
+// hide lets nobody hear how an incident ended.
+func (w *World) hide(rows []incident.Notification) {
+	for i := range rows {
+		n := &rows[i]
+		switch {
+		case n.State != incident.Pending:
+		case n.Kind == incident.CallResolve:
+			w.row(n.ID, func(r *incident.Notification) { r.State, r.Cause = incident.Cancelled, "held" })
+		case n.Kind == incident.Message && n.Receipt != "":
 			w.row(n.ID, func(r *incident.Notification) { r.State, r.SentRevision = incident.Sent, r.Wanted })
 		}
 	}

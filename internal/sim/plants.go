@@ -39,6 +39,7 @@ const (
 	mergeDropsPage  = "a merge ends the page of both"
 	staleAnswer     = "an answer counts from when it is heard"
 	policyForgotten = "a reopened incident calls nobody"
+	silenceHides    = "a silence hides a resolve"
 	actsTwice       = "an acknowledge is written twice"
 )
 
@@ -68,6 +69,7 @@ var Plants = []Plant{
 	{mergeDropsPage, "of two incidents that become one, neither calls anybody any more"},
 	{staleAnswer, "an acknowledge at a pager counts as of now, whenever it was given"},
 	{policyForgotten, "an incident that is reopened does not begin its policy"},
+	{silenceHides, "what is silenced when it ends is not told as over"},
 	{actsTwice, "what a person does is written into the timeline twice"},
 }
 

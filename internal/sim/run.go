@@ -2,6 +2,8 @@ package sim
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 )
 
@@ -65,6 +67,9 @@ func worldsOf(ctx context.Context, first uint64, worlds, workers int, one Settin
 					s := one
 					s.Seed = seed
 					o.r, o.err = Run(ctx, stage, s)
+					if o.err == nil && seed%compared == 0 {
+						o.r.Violation, o.err = compare(ctx, stage, s, o.r)
+					}
 				}
 				select {
 				case results <- o:
@@ -79,4 +84,31 @@ func worldsOf(ctx context.Context, first uint64, worlds, workers int, one Settin
 		close(results)
 	}()
 	return results
+}
+
+// compared is how many worlds there are to one that is held against a calm world.
+const compared = 6
+
+// compare holds what a world has detected against what a calm one detects in the same lines: crashes, outages and what is read again
+// change nothing of it.
+func compare(ctx context.Context, stage *Stage, s Settings, r Result) (*Violation, error) {
+	if r.Violation != nil || len(r.Story) == 0 {
+		return r.Violation, nil
+	}
+	s.Calm, s.Plant, s.Trace = true, "", nil
+	calm, err := Run(ctx, stage, s)
+	if err != nil || calm.Violation != nil {
+		return calm.Violation, err
+	}
+	for _, key := range slices.Sorted(maps.Keys(calm.Story)) {
+		if r.Story[key] != calm.Story[key] {
+			return &Violation{Seed: s.Seed, Step: r.Steps, Invariant: "I25", Text: key + " was counted " + r.Story[key] + " times, in a calm world " + calm.Story[key]}, nil
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(r.Story)) {
+		if calm.Story[key] == "" {
+			return &Violation{Seed: s.Seed, Step: r.Steps, Invariant: "I25", Text: key + " is in no calm world"}, nil
+		}
+	}
+	return nil, nil
 }

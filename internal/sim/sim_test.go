@@ -44,6 +44,23 @@ func TestASeedRepeats(t *testing.T) {
 	}
 }
 
+// TestPlantedBugsAreFound puts a few of the known bugs in, each into as many worlds as it takes; simulate -bugs puts in all.
+func TestPlantedBugsAreFound(t *testing.T) {
+	for _, name := range plantsInTest {
+		caught := false
+		_, err := Many(t.Context(), 1, 0, 40, 2, Settings{Steps: 3000, Plant: name}, func(_ uint64, r Result) bool {
+			caught = r.Violation != nil
+			return !caught
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !caught {
+			t.Errorf("%s: no world of 40 has found it", name)
+		}
+	}
+}
+
 func BenchmarkStep(b *testing.B) {
 	stage, err := NewStage()
 	if err != nil {
