@@ -84,8 +84,8 @@ func (f schemaFiles) Open(name string) (fs.File, error) {
 	if err != nil || info.IsDir() {
 		return in, err
 	}
-	defer in.Close() // nothing was written
 	text, err := io.ReadAll(in)
+	_ = in.Close() // nothing was written
 	return &schemaFile{Reader: strings.NewReader(f.schema(string(text))), info: info}, err
 }
 

@@ -33,7 +33,7 @@ var postgresDialect = dialect{
 	sound: soundPostgres,
 	drop: func(c *conn) {
 		_ = c.sql.Raw(func(c any) error {
-			c.(*stdlib.Conn).Conn().PgConn().Conn().Close()
+			_ = c.(*stdlib.Conn).Conn().PgConn().Conn().Close() // it is of no more use
 			return driver.ErrBadConn
 		})
 	},

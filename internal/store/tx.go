@@ -299,7 +299,7 @@ func list[T any](ctx context.Context, tx *Tx, scan func(row, *T) error, text str
 	if err != nil {
 		return nil, err
 	}
-	found, err := st.QueryContext(ctx, tx.c.values(args)...)
+	found, err := st.QueryContext(ctx, tx.c.values(args)...) //nolint:rowserrcheck // rows, made of it, are asked
 	if err != nil {
 		return nil, err
 	}

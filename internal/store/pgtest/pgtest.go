@@ -143,7 +143,7 @@ func directory(bin string, who *syscall.Credential) (string, error) {
 		err = os.Chown(dir, int(who.Uid), int(who.Gid))
 	}
 	if err == nil {
-		initdb := exec.Command(filepath.Join(bin, "initdb"), "--pgdata="+filepath.Join(dir, "data"), "--username=postgres", "--auth=trust",
+		initdb := exec.CommandContext(context.Background(), filepath.Join(bin, "initdb"), "--pgdata="+filepath.Join(dir, "data"), "--username=postgres", "--auth=trust",
 			"--encoding=UTF8", "--no-sync", "--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en")
 		initdb.SysProcAttr, initdb.Dir = &syscall.SysProcAttr{Credential: who}, dir
 		var out []byte
@@ -152,7 +152,7 @@ func directory(bin string, who *syscall.Credential) (string, error) {
 		}
 	}
 	if err != nil {
-		os.RemoveAll(dir)
+		_ = os.RemoveAll(dir) // what cannot be removed is in a directory for such
 	}
 	return dir, err
 }
@@ -177,7 +177,7 @@ rm -rf "$DIR"`
 		"max_connections=300", "shared_buffers=16MB", "wal_level=minimal", "max_wal_senders=0", "log_statement=none"} {
 		args = append(args, "-c", setting)
 	}
-	cmd := exec.Command("sh", args...)
+	cmd := exec.CommandContext(context.Background(), "sh", args...)
 	cmd.SysProcAttr, cmd.Dir, cmd.Env = &syscall.SysProcAttr{Credential: who, Setpgid: true}, dir, append(os.Environ(), "DIR="+dir)
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
@@ -223,7 +223,7 @@ func (s *Server) Stop() {
 	case <-s.ended:
 	case <-time.After(30 * time.Second):
 	}
-	os.RemoveAll(s.dir)
+	_ = os.RemoveAll(s.dir) // what cannot be removed is in a directory for such
 }
 
 // programs is the directory of PostgreSQL's programs, the newest that is installed.
@@ -267,7 +267,7 @@ func unprivileged() (*syscall.Credential, error) {
 
 // freePort is a port that nobody listens on at present.
 func freePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
 	}
