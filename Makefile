@@ -9,12 +9,13 @@ SEED     ?= 1
 FUZZTIME ?= 10s
 BYTES    ?= 1000000000
 OPEN     ?= 10000
+STORE    ?= sqlite
 
 GOLANGCI_VERSION := v2.15.0
 GOLANGCI         := $(BIN)/golangci-lint-$(GOLANGCI_VERSION)
 
 .DEFAULT_GOAL := build
-.PHONY: build test lint kill sim latency bench fuzz-short compiler database amtool
+.PHONY: build test lint kill freeze sim latency bench fuzz-short compiler database amtool
 
 build: ## the binary, static, in bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN)/tocsin ./cmd/tocsin
@@ -26,11 +27,14 @@ test: compiler database amtool ## every test, under the race detector
 lint: $(GOLANGCI) ## what the compiler and the tests do not say
 	$(GOLANGCI) run ./...
 
-kill: compiler ## serve killed N times at failpoints and at random; pages lost and doubled must be 0
-	$(GO) run ./internal/sim/kill -n $(N)
+kill: compiler database ## serve killed N times at failpoints and at random, on STORE=sqlite or postgres (two replicas); pages lost and doubled must be 0
+	$(GO) run ./internal/sim/kill -n $(N) -store $(STORE)
 
-latency: ## from an entry's arrival to the accepted page, with OPEN incidents open; and what a flood of lines of one incident costs
-	$(GO) run ./internal/sim/latency -open $(OPEN)
+freeze: compiler database ## of two replicas the one that leads is frozen, or killed, N times: the other goes on within 20 s, and who wakes changes nothing
+	$(GO) run ./internal/sim/kill -freeze $(N)
+
+latency: database ## on STORE, from an entry's arrival to the accepted page, with OPEN incidents open; and what a flood of lines of one incident costs
+	$(GO) run ./internal/sim/latency -open $(OPEN) -store $(STORE)
 	$(GO) run ./internal/sim/latency -flood 100000 -for 1m
 
 sim: ## worlds of trouble on a virtual clock, STEPS steps from SEED on: no invariant may be violated

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"tocsin/internal/app"
 )
@@ -40,7 +41,8 @@ func (c *serveCommand) Run(ctx context.Context, s *streams) error {
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP) // first of all: unheard, it would end the process
 	defer signal.Stop(hup)
-	a, err := app.New(ctx, app.Options{Config: c.Config, Listen: c.Listen, Store: c.Store, Version: version(), Log: log, Failpoint: failpoint()})
+	a, err := app.New(ctx, app.Options{Config: c.Config, Listen: c.Listen, Store: c.Store, Version: version(), Log: log,
+		Failpoint: failpoint(), Life: life()})
 	if err != nil {
 		return err
 	}
@@ -81,21 +83,36 @@ func newLog(s *streams, asJSON bool) *slog.Logger {
 	}}))
 }
 
-// failpoint reads TOCSIN_FAILPOINT=NAME:N, by which a test has the process killed at the N-th passing of a named place: never set it
-// otherwise.
+// failpoint reads TOCSIN_FAILPOINT=NAME:N, by which a test has the process killed at the N-th passing of a named place, or
+// NAME:N:stop, by which it is frozen there until the test wakes it: never set it otherwise.
 func failpoint() func(name string) {
 	want, count, ok := strings.Cut(os.Getenv("TOCSIN_FAILPOINT"), ":")
+	count, freeze := strings.CutSuffix(count, ":stop")
 	n, err := strconv.ParseInt(count, 10, 64)
 	if !ok || err != nil {
 		return nil
 	}
 	var passed atomic.Int64
 	return func(name string) {
-		if name == want && passed.Add(1) == n {
+		switch {
+		case name != want || passed.Add(1) != n:
+		case freeze:
+			_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP) // it goes on from here
+		default:
 			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL) // as sudden as a power cut
 			select {}
 		}
 	}
+}
+
+// life reads TOCSIN_LIFE, by which a test has a process that is not heard of replaced sooner than after the store's DefaultLife: never
+// set it otherwise.
+func life() time.Duration {
+	d, err := time.ParseDuration(os.Getenv("TOCSIN_LIFE"))
+	if err != nil {
+		return 0
+	}
+	return d
 }
 
 type versionCommand struct{}

@@ -33,6 +33,8 @@ type trap struct {
 	// caught is closed once a request is held, released by whoever has killed the process.
 	caught, release chan struct{}
 	late            time.Duration
+	// from is the address that the request came from, once it is caught.
+	from string
 }
 
 type trapMode int
@@ -63,7 +65,9 @@ func (f *faults) arm() *trap {
 // disarm takes the trap away and lets go what it holds.
 func (f *faults) disarm(t *trap) {
 	f.mu.Lock()
-	f.trap = nil
+	if f.trap == t {
+		f.trap = nil
+	}
 	f.mu.Unlock()
 	close(t.release)
 }
@@ -75,7 +79,9 @@ func (f *faults) set(on bool) {
 	f.on = on
 }
 
-func (f *faults) slack(method string, _ *http.Request) fakes.Fault { return f.before(method, nil) }
+func (f *faults) slack(method string, r *http.Request) fakes.Fault {
+	return f.before(method, r.RemoteAddr, nil)
+}
 
 func (f *faults) pagerduty(method string, r *http.Request) fakes.Fault {
 	// What has been sent arrives, though its sender is dead meanwhile.
@@ -84,11 +90,11 @@ func (f *faults) pagerduty(method string, r *http.Request) fakes.Fault {
 		return fakes.Fault{Refuse: true}
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	return f.before(method, body)
+	return f.before(method, r.RemoteAddr, body)
 }
 
-// before is asked before each request what is to go wrong with it. body is an event's.
-func (f *faults) before(method string, body []byte) fakes.Fault {
+// before is asked before each request, from an address, what is to go wrong with it. body is an event's.
+func (f *faults) before(method, from string, body []byte) fakes.Fault {
 	f.mu.Lock()
 	on, t := f.on, f.trap
 	if t != nil && t.method == method {
@@ -106,6 +112,7 @@ func (f *faults) before(method string, body []byte) fakes.Fault {
 		if t.mode == deedLate && f.onHeld != nil && json.Unmarshal(body, &event) == nil && event.Action == "trigger" {
 			f.onHeld(event.Key)
 		}
+		t.from = from
 		return t.hold()
 	case !on:
 		return fakes.Fault{}

@@ -69,12 +69,15 @@ type group struct {
 	rang         []string
 	status       map[string]string
 	acknowledged time.Time // when `tocsin ack` said so
-	afterAck     int       // pages that rang although
+	// rangAt is when its first two pages rang; paged and second, if set, are closed then.
+	rangAt        []time.Time
+	paged, second chan struct{}
+	afterAck      int // pages that rang although
 }
 
 // newGroup draws a group's fate.
 func newGroup(n int, c *chance) *group {
-	g := &group{project: fmt.Sprintf("kill-%d", n/perProject), cluster: fmt.Sprintf("kill-%05d", n), status: map[string]string{}, left: needed, hasty: c.below(2) == 0}
+	g := &group{project: fmt.Sprintf("kill-%d", n/perProject), cluster: fmt.Sprintf("kill-%05d-p%d", n, n%pagers), status: map[string]string{}, left: needed, hasty: c.below(2) == 0}
 	rule := "kill-down"
 	switch k := c.below(100); {
 	case k < 20:
@@ -86,9 +89,9 @@ func newGroup(n int, c *chance) *group {
 	case k < 50:
 		g.plan = ackByCommand
 	case k < 70:
-		g.plan, g.again = clears, c.below(3)
+		g.plan, g.again = clears, c.below(2)
 	case k < 85:
-		g.plan, g.again = relapses, 1+c.below(2)
+		g.plan, g.again = relapses, 1
 	case k < 92:
 		g.plan = brief
 	default:

@@ -2,28 +2,39 @@ package main
 
 import (
 	"bytes"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"tocsin/internal/fakes"
 )
 
-// TestNothingIsLostOrDoubled is the kill loop, short: each kind of kill once.
+// TestNothingIsLostOrDoubled is the kill loop, short: each kind of kill once, on each store.
 func TestNothingIsLostOrDoubled(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it builds and kills the real binary")
 	}
-	var out bytes.Buffer
-	r, err := run(t.Context(), settings{kills: len(kinds), seed: 1, race: raced, drain: time.Minute, out: &out})
-	if err != nil {
-		t.Fatalf("%v\n%s", err, &out)
+	binary := filepath.Join(t.TempDir(), "tocsin")
+	if err := build(t.Context(), binary, raced); err != nil {
+		t.Fatal(err)
 	}
-	t.Log(out.String())
-	if !r.well() {
-		t.Error("something was lost, or said twice")
-	}
-	if r.kills != len(kinds) || r.pagesWanted == 0 || r.messagesWanted == 0 || r.lines == 0 {
-		t.Errorf("%d kills, %d pages, %d messages, %d lines: it proves nothing", r.kills, r.pagesWanted, r.messagesWanted, r.lines)
+	for _, store := range []string{"sqlite", "postgres"} {
+		t.Run(store, func(t *testing.T) {
+			t.Parallel()
+			var out bytes.Buffer
+			kills := len(kindsOf(store))
+			r, err := run(t.Context(), settings{kills: kills, store: store, life: shortLife, binary: binary, seed: 1, drain: time.Minute, out: &out})
+			if err != nil {
+				t.Fatalf("%v\n%s", err, &out)
+			}
+			t.Log(out.String())
+			if !r.well() {
+				t.Error("something was lost, or said twice")
+			}
+			if r.kills != kills || r.pagesWanted == 0 || r.messagesWanted == 0 || r.lines == 0 {
+				t.Errorf("%d kills, %d pages, %d messages, %d lines: it proves nothing", r.kills, r.pagesWanted, r.messagesWanted, r.lines)
+			}
+		})
 	}
 }
 

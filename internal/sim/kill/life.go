@@ -19,25 +19,35 @@ import (
 // life is one process of tocsin, from its start to its end.
 type life struct {
 	cmd *exec.Cmd
+	// slot is which of the replicas it is.
+	slot int
 	// up is closed once it serves, at url.
 	up  chan struct{}
 	url string
+	// leads is closed once it reads the sources; where nobody else could, when it is up.
+	leads chan struct{}
+	// froze is closed once it has frozen itself at a failpoint, at frozeAt.
+	froze   chan struct{}
+	frozeAt time.Time
 	// done is closed once it has ended; state says how.
 	done  chan struct{}
 	state *os.ProcessState
 }
 
-// start starts tocsin on the store, to be killed at a failpoint (NAME:COUNT) unless that is empty. It does not
-// outlive ctx.
-func (w *world) start(ctx context.Context, failpoint string) (*life, error) {
-	log, err := os.OpenFile(filepath.Join(w.dir, "tocsin.stderr"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+// start starts tocsin on the store in a slot, with a failpoint (NAME:COUNT, NAME:COUNT:stop) unless that is empty. It does not outlive
+// ctx.
+func (w *world) start(ctx context.Context, slot int, failpoint string) (*life, error) {
+	log, err := os.OpenFile(w.said(slot), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, err
 	}
 	fmt.Fprintf(log, "--- %s failpoint=%s\n", time.Now().UTC().Format(time.RFC3339Nano), failpoint)
-	l := &life{up: make(chan struct{}), done: make(chan struct{}),
-		cmd: exec.CommandContext(ctx, w.binary, "serve", "--config", filepath.Join(w.dir, "tocsin.yaml"), "--listen", "127.0.0.1:0", "--store", filepath.Join(w.dir, "tocsin.db"))}
+	l := &life{slot: slot, up: make(chan struct{}), leads: make(chan struct{}), froze: make(chan struct{}), done: make(chan struct{}),
+		cmd: exec.CommandContext(ctx, w.binary, "serve", "--config", filepath.Join(w.dir, "tocsin.yaml"), "--listen", "127.0.0.1:0", "--store", w.place.of(slot))}
 	l.cmd.Env = append(os.Environ(), "TOCSIN_FAILPOINT="+failpoint)
+	if w.settings.life > 0 {
+		l.cmd.Env = append(l.cmd.Env, "TOCSIN_LIFE="+w.settings.life.String())
+	}
 	stderr, err := l.cmd.StderrPipe()
 	if err == nil {
 		err = l.cmd.Start()
@@ -46,8 +56,39 @@ func (w *world) start(ctx context.Context, failpoint string) (*life, error) {
 		return nil, errors.Join(fmt.Errorf("start tocsin: %w", err), log.Close())
 	}
 	go l.watch(stderr, log)
-	w.current = l
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.lives[slot] = l
 	return l, nil
+}
+
+// said is the file that keeps what a slot's lives say.
+func (w *world) said(slot int) string {
+	return filepath.Join(w.dir, fmt.Sprintf("tocsin%d.stderr", slot))
+}
+
+// running are the lives that have not ended.
+func (w *world) running() (out []*life) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, l := range w.lives {
+		if l != nil && !l.over() {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+func (l *life) over() bool { return closed(l.done) }
+
+// closed says whether a channel that carries nothing has been closed.
+func closed(c chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
 }
 
 // watch keeps what the process says, finds its address in it, and waits for its end.
@@ -59,6 +100,9 @@ func (l *life) watch(stderr io.Reader, log io.WriteCloser) {
 		if url, ok := strings.CutPrefix(lines.Text(), "tocsin serves at "); ok && l.url == "" {
 			l.url = url
 			close(l.up)
+		}
+		if strings.Contains(lines.Text(), "reads the sources and runs the engine") && !closed(l.leads) {
+			close(l.leads)
 		}
 	}
 	_, _ = io.Copy(log, stderr) // a line beyond all measure

@@ -15,7 +15,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"syscall"
 	"time"
 )
@@ -23,6 +22,11 @@ import (
 // settings are those of one run.
 type settings struct {
 	kills int
+	// freezes, if not zero, is how often the one that leads is frozen or killed, in the place of kills.
+	freezes int
+	// store is sqlite or postgres, life how long a process of several counts as alive; 0 is as in production.
+	store string
+	life  time.Duration
 	seed  uint64
 	// binary is the tocsin to run; built if empty.
 	binary string
@@ -38,6 +42,8 @@ type settings struct {
 func main() {
 	s := settings{out: os.Stdout}
 	flag.IntVar(&s.kills, "n", 100, "how often to kill it")
+	flag.IntVar(&s.freezes, "freeze", 0, "freeze or kill the replica that leads so often, in the place of all that")
+	flag.StringVar(&s.store, "store", "sqlite", "sqlite, or postgres with two replicas")
 	flag.Uint64Var(&s.seed, "seed", rand.Uint64N(1e9), "the seed of what is left to chance")
 	flag.StringVar(&s.binary, "tocsin", "", "the `binary` to kill; built from this module if not given")
 	flag.BoolVar(&s.race, "race", false, "build the binary with the race detector")
@@ -46,6 +52,12 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	if s.store == "postgres" {
+		s.life = shortLife
+	}
+	if s.freezes > 0 {
+		s.store, s.life = "postgres", 0
+	}
 	r, err := run(ctx, s)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "kill:", err)
@@ -55,6 +67,9 @@ func main() {
 		os.Exit(1)
 	}
 }
+
+// shortLife is how long a replica counts as alive that is killed over and over.
+const shortLife = 3 * time.Second
 
 // run does one whole run and prints its table. An error says that it could not be done, or that tocsin ended by itself.
 func run(ctx context.Context, s settings) (report, error) {
@@ -70,7 +85,11 @@ func run(ctx context.Context, s settings) (report, error) {
 	defer w.close()
 	began := time.Now()
 	var r report
-	if err = w.killAll(ctx, s.kills); err == nil {
+	trouble := func() error { return w.killAll(ctx, s.kills) }
+	if s.freezes > 0 {
+		trouble = func() error { return w.freezeAll(ctx, s.freezes) }
+	}
+	if err = trouble(); err == nil {
 		killing := time.Since(began)
 		if err = w.drain(ctx, s.drain); err == nil {
 			r, err = w.judge(ctx)
@@ -78,7 +97,7 @@ func run(ctx context.Context, s settings) (report, error) {
 		}
 	}
 	if err != nil {
-		return report{}, errors.Join(err, w.saveLedgers(), fmt.Errorf("what there was is in %s, what tocsin said in %s", dir, filepath.Join(dir, "tocsin.stderr")))
+		return report{}, errors.Join(err, w.saveLedgers(), fmt.Errorf("what there was is in %s, what tocsin said in %s", dir, w.said(0)))
 	}
 	r.print(s.out)
 	if r.well() && !s.keep {

@@ -14,9 +14,11 @@ import (
 
 // The pace of what goes wrong.
 const (
-	// openEvery is how often something new goes wrong, unless unheardMost wait for their first page.
-	openEvery   = 250 * time.Millisecond
-	unheardMost = 20
+	// openEvery is how often something new goes wrong, unless unheardMost wait for their first page; openFirst until each pager has
+	// something. It is slower than what they take.
+	openFirst   = 400 * time.Millisecond
+	openEvery   = 2 * time.Second
+	unheardMost = 12
 	// perProject is how many groups share a project, so that what one transaction looks at does not grow with the length of a run.
 	perProject = 100
 	// secondStep is when the policy pages again.
@@ -96,7 +98,11 @@ func (t *traffic) advance(now time.Time) {
 			unheard++
 		}
 	}
-	if !t.ending && unheard < unheardMost && now.Sub(t.opened) >= openEvery {
+	every := openEvery
+	if len(t.groups) < pagers/2 {
+		every = openFirst
+	}
+	if !t.ending && unheard < unheardMost && now.Sub(t.opened) >= every {
 		t.opened = now
 		g := newGroup(len(t.groups), t.chance)
 		t.groups = append(t.groups, g)
@@ -273,6 +279,13 @@ func (t *traffic) observe(e fakes.PagerDutyEvent) {
 		}
 		if !slices.Contains(g.rang, e.Alert.Key) {
 			g.rang = append(g.rang, e.Alert.Key)
+			g.rangAt = append(g.rangAt, time.Now())
+			if g.paged != nil && len(g.rang) == 1 {
+				close(g.paged)
+			}
+			if g.second != nil && len(g.rang) == 2 {
+				close(g.second)
+			}
 		}
 		g.status[e.Alert.Key] = "triggered"
 	default:
@@ -293,9 +306,50 @@ func (t *traffic) acknowledge(ctx context.Context, ask func(ctx context.Context,
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.asking = t.asking[1:]
-	g.acknowledged, g.phase = time.Now(), settled
+	if len(t.asking) > 0 && t.asking[0] == g { // else another process has been asked meanwhile
+		t.asking = t.asking[1:]
+		g.acknowledged, g.phase = time.Now(), settled
+	}
 }
+
+// probe lets a group fire with a line that is written now, and stay.
+func (t *traffic) probe() *group {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	g := newGroup(len(t.groups), t.chance)
+	g.plan, g.extra, g.left, g.again = stays, 0, 1, 0
+	g.key.Rule = "kill-broken"
+	g.paged, g.second = make(chan struct{}), make(chan struct{})
+	t.groups = append(t.groups, g)
+	t.byHash[incident.KeyHash(g.key)] = g
+	t.step(g, time.Now())
+	return g
+}
+
+// rangAfter is how long after at its first page rang, stepAfter how much later its second than it was due, or than at if that is later.
+func (t *traffic) rangAfter(g *group, at time.Time) time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(g.rangAt) < 1 {
+		return never
+	}
+	return g.rangAt[0].Sub(at)
+}
+
+func (t *traffic) stepAfter(g *group, at time.Time) time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(g.rangAt) < 2 {
+		return never
+	}
+	if due := g.rangAt[0].Add(secondStep); due.After(at) {
+		at = due
+	}
+	return g.rangAt[1].Sub(at)
+}
+
+// never is how long what has not come took.
+const never = time.Hour
 
 // err is what went wrong with the traffic itself.
 func (t *traffic) err() error {

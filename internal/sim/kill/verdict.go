@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -44,14 +44,21 @@ type report struct {
 	entriesLost, entriesTwice, broken int64 // by group and in all
 	triggers                          int   // that the pager took, repeats of an open key among them
 	errors                            int   // that tocsin logged: faults of providers are warnings
+	retried                           int   // steps that were tried again, of several replicas
+	kinds                             []string
+	restarts                          int // of PostgreSQL
+	frozen                            map[string]int
+	anew, staleWrites                 int // lives that woke and began another, rows that they changed before
+	takeovers                         []takeover
+	slow                              int // takeovers that took too long
 	killing, wall                     time.Duration
 	details                           []string
 }
 
 // well says whether nothing was lost and nothing was said twice.
 func (r *report) well() bool {
-	return r.drained && r.pagesLost+r.pagesTwice+r.pagesBeyond+r.pagesAfterAck+r.pagesLeft+r.messagesLost+r.messagesDoubled+r.messagesStale+r.incidentsWrong == 0 &&
-		r.entriesLost+r.entriesTwice+r.broken == 0 && r.errors == 0
+	return r.drained && r.pagesLost+r.pagesTwice+r.pagesBeyond+r.pagesAfterAck+r.pagesLeft+r.messagesLost+max(r.messagesDoubled-r.kills/1000, 0)+r.messagesStale+r.incidentsWrong == 0 &&
+		r.entriesLost+r.entriesTwice+r.broken == 0 && r.errors+r.staleWrites+r.slow == 0
 }
 
 // blame counts something that is wrong, and keeps the first few in words.
@@ -71,10 +78,15 @@ func (w *world) judge(ctx context.Context) (report, error) {
 	if !w.drained {
 		r.details = append(r.details, "not all was told in time after the faults had stopped")
 	}
-	if err := r.said(filepath.Join(w.dir, "tocsin.stderr")); err != nil {
+	for slot := range w.lives {
+		if err := r.said(w.said(slot), w.place.replicas > 1); err != nil {
+			return r, err
+		}
+	}
+	if err := r.fell(ctx, w); err != nil {
 		return r, err
 	}
-	s, err := store.Open(ctx, filepath.Join(w.dir, "tocsin.db"), store.Options{})
+	s, err := store.Open(ctx, w.place.path, store.Options{})
 	if err != nil {
 		return r, err
 	}
@@ -96,10 +108,15 @@ func (w *world) judge(ctx context.Context) (report, error) {
 	return r, errors.Join(err, s.Close())
 }
 
-// said looks for errors, panics and data races in what tocsin said in all its lives.
-func (r *report) said(path string) error {
+// said looks for errors, panics and data races in what tocsin said in all its lives. That a step is tried again is none where other
+// processes take its lease away and the database is killed itself.
+func (r *report) said(path string, several bool) error {
 	data, err := os.ReadFile(path)
 	for line := range strings.Lines(string(data)) {
+		if several && strings.Contains(line, "level=ERROR") && (strings.Contains(line, "step failed: trying again") || strings.Contains(line, "cannot take a batch: trying again")) {
+			r.retried++
+			continue
+		}
 		for _, bad := range []string{"level=ERROR", "panic:", "DATA RACE"} {
 			if strings.Contains(line, bad) {
 				r.blame(&r.errors, 1, "tocsin said: %s", strings.TrimSpace(line))
@@ -107,6 +124,41 @@ func (r *report) said(path string) error {
 		}
 	}
 	return err
+}
+
+// fell judges what those changed that were frozen and woken, and how soon the others went on.
+func (r *report) fell(ctx context.Context, w *world) error {
+	r.kinds, r.restarts, r.takeovers, r.frozen = kindsOf(w.settings.store), w.restarts, w.takeovers, map[string]int{}
+	if w.settings.freezes > 0 {
+		r.kinds = nil
+	}
+	for _, t := range w.frozen {
+		r.frozen[t.where]++
+		if t.anew {
+			r.anew++
+		}
+		if t.writes > 0 {
+			r.blame(&r.staleWrites, t.writes, "a process that was frozen (%s) and woken changed %d rows under a life that had expired", t.where, t.writes)
+		}
+	}
+	for _, t := range w.takeovers {
+		if max(t.page, t.step) > quickest {
+			r.blame(&r.slow, 1, "%s: the page after %s, the next step %s late", t.how, t.page, t.step)
+		}
+	}
+	if w.place.server == nil {
+		return nil
+	}
+	for slot := range w.lives { // else the audit sees nothing
+		n, err := w.place.changed(ctx, slot)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return fmt.Errorf("the audit has seen no row that replica %d has changed", slot)
+		}
+	}
+	return nil
 }
 
 // supersededOf counts, by hash of the group, the pages that gave way to a newer round's before they went out: with a pager that is
@@ -251,7 +303,7 @@ func (r *report) messagesOf(ctx context.Context, tx *store.Tx, groups []*group, 
 			return err
 		}
 		for _, n := range rows {
-			if n.Kind != incident.Post {
+			if n.Kind != incident.Post || n.State == incident.Cancelled { // what piled up is said in one
 				continue
 			}
 			r.messagesWanted++
@@ -268,11 +320,22 @@ func (r *report) print(out io.Writer) {
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	row := func(name string, value any) { fmt.Fprintf(t, "%s\t%v\n", name, value) }
 	fmt.Fprintln(t)
-	for _, kind := range kinds {
+	for _, kind := range r.kinds {
 		row("killed at "+kind, r.tally[kind])
 	}
 	row("killed in all", r.kills)
 	row("  whose failpoint was not reached in time, so killed at random", r.missed)
+	if r.restarts > 0 {
+		row("PostgreSQL killed and started again", r.restarts)
+	}
+	for _, where := range slices.Sorted(maps.Keys(r.frozen)) {
+		row("frozen beyond its life: "+where, r.frozen[where])
+	}
+	if len(r.frozen) > 0 {
+		row("  that had begun another life when they ended", r.anew)
+		row("  rows that they changed before", r.staleWrites)
+	}
+	r.printTakeovers(row)
 	row("groups of lines, of which crossed their threshold", fmt.Sprintf("%d, %d", r.groups, r.incidents))
 	row("incidents", r.incidents)
 	row("  too many or too few", r.incidentsWrong)
@@ -296,6 +359,9 @@ func (r *report) print(out io.Writer) {
 	row("  counted twice", r.entriesTwice)
 	row("  broken", r.broken)
 	row("errors that tocsin logged", r.errors)
+	if r.retried > 0 {
+		row("steps that were tried again", r.retried)
+	}
 	row("time of killing", fmt.Sprintf("%s, %.1f kills a second", r.killing.Round(time.Millisecond), float64(r.kills)/r.killing.Seconds()))
 	row("time in all", r.wall.Round(time.Millisecond))
 	verdict := "nothing lost, nothing twice"
@@ -306,5 +372,26 @@ func (r *report) print(out io.Writer) {
 	_ = t.Flush() // to a terminal or a buffer
 	if len(r.details) > 0 {
 		fmt.Fprintf(out, "\n%s\n", strings.Join(r.details, "\n"))
+	}
+}
+
+// printTakeovers tells how soon the other replica went on.
+func (r *report) printTakeovers(row func(name string, value any)) {
+	by := map[string][2][]time.Duration{}
+	for _, t := range r.takeovers {
+		for _, how := range []string{t.how, "in all"} {
+			both := by[how]
+			by[how] = [2][]time.Duration{append(both[0], t.page), append(both[1], t.step)}
+		}
+	}
+	for _, how := range slices.Sorted(maps.Keys(by)) {
+		for i, what := range []string{"page for a line that came then", "next step, beyond its time"} {
+			took := by[how][i]
+			slices.Sort(took)
+			at := func(q float64) time.Duration {
+				return took[min(int(q*float64(len(took))), len(took)-1)].Round(time.Millisecond)
+			}
+			row(fmt.Sprintf("%s (%d): %s", how, len(took), what), fmt.Sprintf("p50 %s, p99 %s, longest %s", at(0.5), at(0.99), at(1)))
+		}
 	}
 }

@@ -17,21 +17,29 @@ import (
 	"tocsin/internal/fakes"
 )
 
+// pagers and channels are how many receivers the groups are spread over, each with a key or a channel of its own: what one of them is
+// spared, a storm's page in the place of many and a digest, is not what is proven here.
+const (
+	pagers   = 48
+	channels = 6
+)
+
 // configuration is what tocsin is run with: pages at once and again after secondStep, the channel hears of both.
-const configuration = `project: kill
-lateness: %[5]s
-sources:
-  app: {file: {paths: [%[1]s]}}
-rules: [rules.yaml]
-receivers:
-  ops: {slack: {channel: "#ops", token_file: slack-token, api_url: "%[2]s/api/"}}
-  oncall: {pagerduty: {routing_key_file: routing-key, token_file: pagerduty-token, url: "%[3]s", api_url: "%[3]s"}}
-fallback: ops
-url: http://tocsin.test
-route: {receiver: ops, escalation: at-once}
-escalation:
-  at-once: {steps: [{notify: [oncall]}, {after: %[4]s, notify: [oncall, ops]}]}
-`
+func (w *world) configuration(log, slackURL, pagerURL string) string {
+	var c strings.Builder
+	fmt.Fprintf(&c, "project: kill\nlateness: %s\nurl: http://tocsin.test\nsources:\n  app: {file: {paths: [%s]}}\nrules: [rules.yaml]\nfallback: ops0\nreceivers:\n", lateness, log)
+	for i := range channels {
+		fmt.Fprintf(&c, "  ops%d: {slack: {channel: \"#ops%[1]d\", token_file: slack-token, api_url: \"%s/api/\"}}\n", i, slackURL)
+	}
+	routes, policies := "", ""
+	for i := range pagers {
+		fmt.Fprintf(&c, "  oncall%d: {pagerduty: {routing_key_file: key%[1]d, token_file: pagerduty-token, url: \"%[2]s\", api_url: \"%[2]s\"}}\n", i, pagerURL)
+		routes += fmt.Sprintf("    - {matchers: ['cluster=~\".*-p%d\"'], receiver: ops%[2]d, escalation: at-once%[1]d}\n", i, i%channels)
+		policies += fmt.Sprintf("  at-once%d: {steps: [{notify: [oncall%[1]d]}, {after: %[2]s, notify: [oncall%[1]d, ops%[3]d]}]}\n", i, secondStep, i%channels)
+	}
+	c.WriteString("route:\n  receiver: ops0\n  routes:\n" + routes + "escalation:\n" + policies)
+	return c.String()
+}
 
 // ruleFile has one rule that needs needed lines and ends with a line that says up, and one that fires with the first and ends by hand.
 const ruleFile = `rules:
@@ -69,9 +77,22 @@ type world struct {
 	tally       map[string]int // kills by kind
 	missed      int            // lives whose failpoint was not reached in time
 	drained     bool
+	place       place
+	// frozen is what became of those that were frozen and woken.
+	frozen []thaw
+	// ways are how each slot's life is to fall, takeovers how the other went on.
+	ways      []string
+	takeovers []takeover
 
 	servers []*http.Server
-	current *life
+
+	mu    sync.Mutex
+	lives []*life // the newest of each slot
+	// queue are the kinds of the kills to come, begun how many have begun, restarts how often PostgreSQL was killed.
+	queue           []string
+	begun, restarts int
+	// trapping is held by whoever has set a trap.
+	trapping sync.Mutex
 }
 
 // chance is a source of chance that several may draw from. With several at work the order of what they draw is not the seed's.
@@ -92,14 +113,20 @@ func (c *chance) below(n int) int {
 // newWorld builds tocsin, writes its files and starts the stand-ins.
 func newWorld(ctx context.Context, dir string, s settings) (*world, error) {
 	w := &world{dir: dir, binary: s.binary, settings: s, chance: newChance(s.seed), slack: fakes.NewSlack(), pagerduty: fakes.NewPagerDuty(), tally: map[string]int{}}
+	var err error
+	if w.place, err = newPlace(ctx, dir, s.store); err != nil {
+		return nil, err
+	}
+	w.lives = make([]*life, w.place.replicas)
 	if w.binary == "" {
 		w.binary = filepath.Join(dir, "tocsin")
 		if err := build(ctx, w.binary, s.race); err != nil {
+			w.close()
 			return nil, err
 		}
 	}
 	w.faults = newFaults(w.chance)
-	w.slack.Token, w.pagerduty.Token, w.pagerduty.RoutingKey = "xoxb-kill", "kill-token", "kill-key"
+	w.slack.Token, w.pagerduty.Token = "xoxb-kill", "kill-token"
 	w.slack.Before = w.faults.slack
 	w.pagerduty.Before = w.faults.pagerduty
 	log := filepath.Join(dir, "app.log")
@@ -112,17 +139,11 @@ func newWorld(ctx context.Context, dir string, s settings) (*world, error) {
 		w.close()
 		return nil, err
 	}
-	files := map[string]string{"rules.yaml": ruleFile, "slack-token": w.slack.Token, "routing-key": w.pagerduty.RoutingKey, "pagerduty-token": w.pagerduty.Token}
-	for name, text := range files {
-		if name != "rules.yaml" {
-			files[name] = text + "\n"
-		}
+	files := map[string]string{"rules.yaml": ruleFile, "slack-token": w.slack.Token + "\n", "pagerduty-token": w.pagerduty.Token + "\n",
+		"tocsin.yaml": w.configuration(log, slackURL, pagerURL)}
+	for i := range pagers {
+		files[fmt.Sprintf("key%d", i)] = fmt.Sprintf("kill-key-%d\n", i)
 	}
-	c := fmt.Sprintf(configuration, log, slackURL, pagerURL, secondStep, lateness)
-	for _, name := range []string{"slack-token", "routing-key", "pagerduty-token"} {
-		c = strings.ReplaceAll(c, "file: "+name, "file: "+filepath.Join(dir, name))
-	}
-	files["tocsin.yaml"] = c
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			w.close()
@@ -161,8 +182,8 @@ func (w *world) serve(ctx context.Context, h http.Handler) (string, error) {
 
 // close ends everything that still runs.
 func (w *world) close() {
-	if w.current != nil {
-		w.current.kill()
+	for _, l := range w.running() {
+		l.kill()
 	}
 	if w.traffic != nil {
 		w.traffic.stop()
@@ -170,6 +191,7 @@ func (w *world) close() {
 	for _, s := range w.servers {
 		_ = s.Close() // they hold nothing that must be saved
 	}
+	w.place.close()
 }
 
 // saveLedgers writes what the stand-ins hold beside the store.

@@ -18,6 +18,8 @@ import (
 	"slices"
 	"syscall"
 	"time"
+
+	"tocsin/internal/store/pgtest"
 )
 
 // settings are those of one run.
@@ -27,7 +29,7 @@ type settings struct {
 	// flood, if not zero, is how many lines that all match come in a second, in the place of the others.
 	flood int
 	run   time.Duration
-	// store is where tocsin keeps its data: a URL of PostgreSQL; SQLite in a directory of its own if empty.
+	// store is where tocsin keeps its data: sqlite, in a directory of its own, postgres, a server of its own, or the URL of a database.
 	store  string
 	binary string
 }
@@ -39,7 +41,7 @@ func main() {
 	flag.IntVar(&s.pages, "pages", 4, "how many of them open an incident that pages")
 	flag.IntVar(&s.flood, "flood", 0, "lines of one incident a second, instead of all that")
 	flag.DurationVar(&s.run, "for", 2*time.Minute, "how long it is measured")
-	flag.StringVar(&s.store, "store", "", "the `URL` of a PostgreSQL database; SQLite in a directory of its own if not given")
+	flag.StringVar(&s.store, "store", "sqlite", "sqlite, postgres (a server is started for it), or the `URL` of a PostgreSQL database")
 	flag.StringVar(&s.binary, "tocsin", "", "the `binary` to run; built from this module if not given")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -69,6 +71,21 @@ func run(ctx context.Context, s settings) (err error) {
 		if out, err := build.CombinedOutput(); err != nil {
 			return fmt.Errorf("build tocsin: %w\n%s", err, out)
 		}
+	}
+	switch s.store {
+	case "sqlite":
+		s.store = filepath.Join(dir, "tocsin.db")
+	case "postgres":
+		server, err := pgtest.Start()
+		if err != nil {
+			return err
+		}
+		defer server.Stop()
+		name, err := server.Create(ctx)
+		if err != nil {
+			return err
+		}
+		s.store = server.URL(name)
 	}
 	w, err := newWorld(ctx, dir, s)
 	if err != nil {

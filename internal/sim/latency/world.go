@@ -22,8 +22,8 @@ import (
 	"tocsin/internal/fakes"
 )
 
-// pagers is how many services of PagerDuty the pages are spread over, as those of many teams are.
-const pagers = 40
+// pagers is how many services of PagerDuty the pages are spread over, as those of many teams are: each has fewer than make a storm.
+const pagers = 80
 
 const rules = `rules:
   - name: standing
@@ -91,15 +91,11 @@ func newWorld(ctx context.Context, dir string, s settings) (*world, error) {
 }
 
 func (w *world) start(ctx context.Context, dir, config string) error {
-	store := w.s.store
-	if store == "" {
-		store = filepath.Join(dir, "tocsin.db")
-	}
 	var err error
 	if w.log, err = os.Create(filepath.Join(dir, "tocsin.stderr")); err != nil {
 		return err
 	}
-	w.cmd = exec.CommandContext(ctx, w.s.binary, "serve", "--config", config, "--store", store)
+	w.cmd = exec.CommandContext(ctx, w.s.binary, "serve", "--config", config, "--store", w.s.store)
 	w.cmd.Stdout = w.log
 	stderr, err1 := w.cmd.StderrPipe()
 	w.in, err = w.cmd.StdinPipe()

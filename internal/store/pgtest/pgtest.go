@@ -34,7 +34,7 @@ type Server struct {
 	// Address is where it listens, host:port.
 	Address string
 	dir     string
-	stdin   io.Closer
+	stdin   io.WriteCloser
 	ended   chan struct{}
 	made    atomic.Int64
 }
@@ -168,8 +168,9 @@ func start(bin string, who *syscall.Credential) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	const script = `"$0" "$@" >"$DIR/log" 2>&1 & server=$!
-read -r _
+	const script = `run() { "$0" "$@" >>"$DIR/log" 2>&1 & server=$!; }
+run "$@"
+while read -r _; do kill -QUIT $server; wait $server; run "$@"; done
 kill -QUIT $server 2>/dev/null; wait $server
 rm -rf "$DIR"`
 	args := []string{"-c", script, filepath.Join(bin, "postgres"), "-D", filepath.Join(dir, "data")}
@@ -211,6 +212,39 @@ func (s *Server) await() error {
 		log, _ := os.ReadFile(filepath.Join(s.dir, "log"))
 		if strings.Contains(string(log), "FATAL") && !strings.Contains(string(log), "starting up") || ctx.Err() != nil {
 			return fmt.Errorf("it does not answer: %w", err)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// Restart ends the server in the midst of all that it does, as a crash would, starts it again on what it has kept, and waits until it
+// takes connections.
+func (s *Server) Restart(ctx context.Context) error {
+	began := func(ctx context.Context) (text string, err error) {
+		db, err := sql.Open("pgx", s.URL("postgres"))
+		if err != nil {
+			return "", err
+		}
+		defer db.Close()
+		err = db.QueryRowContext(ctx, "SELECT pg_postmaster_start_time()::text").Scan(&text)
+		return text, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	before, err := began(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := io.WriteString(s.stdin, "again\n"); err != nil {
+		return err
+	}
+	for {
+		now, err := began(ctx)
+		if err == nil && now != before {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("PostgreSQL does not come back: %w", errors.Join(err, ctx.Err()))
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
