@@ -52,7 +52,7 @@ func (w *world) wake(ctx context.Context, l *life, where string, watch time.Dura
 	var out thaw
 	for end := time.Now().Add(time.Minute); ; { // the database may be coming back itself
 		var err error
-		if out.writes, out.anew, err = w.place.writes(ctx, l.slot, since); err == nil {
+		if out.writes, out.anew, err = w.place.audit.Stale(ctx, process(l.slot), since); err == nil {
 			break
 		}
 		if time.Now().After(end) || ctx.Err() != nil {

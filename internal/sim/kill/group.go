@@ -8,10 +8,11 @@ import (
 	"tocsin/internal/incident"
 )
 
-// needed is how many lines of a group the rule kill-down wants, ackGrace how long after an acknowledge a page that was on its way may
+// needed is how many lines of a group the rule kill-down wants, steps how often the policy pages, ackGrace how long after an acknowledge a page that was on its way may
 // still ring.
 const (
 	needed   = 3
+	steps    = 2
 	ackGrace = lateMost + 2*time.Second
 	// relapseAfter is how long after it cleared a hasty group fails again, whether or not the pager has been told that it was well.
 	relapseAfter = lateMost + 3*time.Second
@@ -155,13 +156,20 @@ func (g *group) state() incident.State {
 }
 
 // wrong are the pager's keys whose status is not what it must be in the end: resolved, acknowledged, or, of a group that fires, still
-// ringing. Of one that was well in between, the newest rounds ring and those before are over.
+// ringing. Of one that was well in between, the newest rounds ring, of each step one, and those before are over.
 func (g *group) wrong() []string {
 	want := map[incident.State]string{incident.Acknowledged: "acknowledged", incident.Resolved: "resolved", incident.Open: "triggered"}[g.state()]
+	rings := 0 // how many of the newest ring
+	if g.plan == relapses {
+		for rings < len(g.rang) && rings < steps && g.status[g.rang[len(g.rang)-1-rings]] == want {
+			rings++
+		}
+		rings = max(rings, 1)
+	}
 	var out []string
 	for i, key := range g.rang {
 		want := want
-		if g.plan == relapses && i < g.before {
+		if g.plan == relapses && (i < g.before || i < len(g.rang)-rings) {
 			want = "resolved"
 		}
 		if g.status[key] != want {

@@ -20,7 +20,8 @@ import (
 type life struct {
 	cmd *exec.Cmd
 	// slot is which of the replicas it is.
-	slot int
+	slot  int
+	began time.Time
 	// up is closed once it serves, at url.
 	up  chan struct{}
 	url string
@@ -42,7 +43,7 @@ func (w *world) start(ctx context.Context, slot int, failpoint string) (*life, e
 		return nil, err
 	}
 	fmt.Fprintf(log, "--- %s failpoint=%s\n", time.Now().UTC().Format(time.RFC3339Nano), failpoint)
-	l := &life{slot: slot, up: make(chan struct{}), leads: make(chan struct{}), froze: make(chan struct{}), done: make(chan struct{}),
+	l := &life{slot: slot, began: time.Now(), up: make(chan struct{}), leads: make(chan struct{}), froze: make(chan struct{}), done: make(chan struct{}),
 		cmd: exec.CommandContext(ctx, w.binary, "serve", "--config", filepath.Join(w.dir, "tocsin.yaml"), "--listen", "127.0.0.1:0", "--store", w.place.of(slot))}
 	l.cmd.Env = append(os.Environ(), "TOCSIN_FAILPOINT="+failpoint)
 	if w.settings.life > 0 {

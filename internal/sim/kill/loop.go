@@ -116,10 +116,12 @@ func (w *world) count(ctx context.Context, kind string, hit bool) error {
 		fmt.Fprintf(w.settings.out, "%d killed, %d groups, %d lines\n", killed, w.traffic.count(), w.traffic.appended())
 	}
 	if w.place.server != nil && killed%restartEvery == 0 {
+		err := w.place.server.Restart(ctx)
 		w.mu.Lock()
+		defer w.mu.Unlock()
 		w.restarts++
-		w.mu.Unlock()
-		return w.place.server.Restart(ctx)
+		w.restarted = time.Now()
+		return err
 	}
 	return nil
 }
@@ -160,9 +162,30 @@ func (w *world) liveAndDie(ctx context.Context, slot int, kind string) (hit bool
 		return hit, err
 	}
 	if !l.killed() {
+		if w.awayAt(ctx, l) {
+			return w.liveAndDie(ctx, slot, kind)
+		}
 		return hit, fmt.Errorf("tocsin ended by itself (%s), to be killed at %s: %s", l.state, kind, w.lastWords(slot))
 	}
 	return hit, nil
+}
+
+// awayAt says whether a life ended because the database was away as it began: so it should, and whoever runs it starts it again.
+func (w *world) awayAt(ctx context.Context, l *life) bool {
+	if w.place.server == nil || closed(l.up) {
+		return false
+	}
+	end := time.Now().Add(5 * time.Second)
+	for time.Now().Before(end) && ctx.Err() == nil { // the restart may be under way
+		w.mu.Lock()
+		away := w.restarted.After(l.began)
+		w.mu.Unlock()
+		if away {
+			return true
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	return false
 }
 
 // reaches waits until a life has come to its failpoint, as is shows; false if it does not in time.

@@ -150,7 +150,7 @@ func (r *report) fell(ctx context.Context, w *world) error {
 		return nil
 	}
 	for slot := range w.lives { // else the audit sees nothing
-		n, err := w.place.changed(ctx, slot)
+		n, err := w.place.audit.Changes(ctx, process(slot))
 		if err != nil {
 			return err
 		}

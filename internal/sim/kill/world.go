@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"tocsin/internal/fakes"
 )
@@ -91,6 +92,7 @@ type world struct {
 	// queue are the kinds of the kills to come, begun how many have begun, restarts how often PostgreSQL was killed.
 	queue           []string
 	begun, restarts int
+	restarted       time.Time
 	// trapping is held by whoever has set a trap.
 	trapping sync.Mutex
 }
