@@ -199,6 +199,7 @@ func (w *world) fell(ctx context.Context, leader *life) (takeover, error) {
 	var t *trap
 	switch out.how {
 	case "killed":
+		leader.ends(ctx, time.Duration(w.chance.below(int(time.Second)))) // now with the page accepted and not marked, now marked
 		leader.kill()
 	case "frozen mid-send":
 		caught := false

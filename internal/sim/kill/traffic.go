@@ -345,7 +345,7 @@ func (t *traffic) stepAfter(g *group, at time.Time) time.Duration {
 	if due := g.rangAt[0].Add(secondStep); due.After(at) {
 		at = due
 	}
-	return g.rangAt[1].Sub(at)
+	return max(g.rangAt[1].Sub(at), 0) // it may have come before
 }
 
 // never is how long what has not come took.
