@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"tocsin/internal/heartbeat"
+	"tocsin/internal/store"
 )
 
 // ownMetrics are the figures of this process: how it watches itself. What the store says the pages' own metrics tell.
@@ -55,8 +56,9 @@ func (m ownMetrics) Collect(to chan<- prometheus.Metric) {
 		}
 		gauge(descBlocked, float64(len(h.Blocked)))
 	}
-	for what, n := range m.a.forgotten() {
-		to <- prometheus.MustNewConstMetric(descPruned, prometheus.CounterValue, float64(n), what)
+	forgotten := m.a.forgotten()
+	for _, what := range store.Prunable {
+		to <- prometheus.MustNewConstMetric(descPruned, prometheus.CounterValue, float64(forgotten[what]), what)
 	}
 	if size, ok := m.a.store.Bytes(); ok {
 		gauge(descBytes, float64(size))

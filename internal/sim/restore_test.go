@@ -1,12 +1,14 @@
 package sim
 
 import (
+	"database/sql"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // TestRestoredStoreTellsNobodyTwice takes a backup while lines pour in, goes on, is killed, and goes on from the backup: what was told
@@ -34,6 +36,7 @@ func TestRestoredStoreTellsNobodyTwice(t *testing.T) {
 			if open := strings.Contains(said, "1 open"); open == c.early {
 				t.Errorf("the backup holds\n%s", said)
 			}
+			s.age(backup)
 			if c.early {
 				s.append("broken", 3)
 			}
@@ -103,6 +106,19 @@ func (s *stage) whilePouring(args ...string) string {
 		}
 	})
 	return s.command(args...)
+}
+
+// age makes a database one that was born long ago: such a one looks for nothing that an earlier life has told.
+func (s *stage) age(path string) {
+	s.t.Helper()
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Exec("UPDATE store SET born_at = $1", time.Now().AddDate(0, -1, 0).UnixNano()); err != nil {
+		s.t.Fatal(err)
+	}
 }
 
 // serving says whether the service has begun.

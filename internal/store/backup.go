@@ -34,7 +34,7 @@ type Contents struct {
 func Backup(ctx context.Context, path, to string, replace bool) (Contents, error) {
 	c, err := backup(ctx, path, to, replace)
 	if err != nil {
-		return c, fmt.Errorf("back up %s: %w", path, mendFile(path, err))
+		return c, fmt.Errorf("back up %s: %w", path, err)
 	}
 	return c, nil
 }
@@ -64,7 +64,7 @@ func sameFile(a, b string) bool {
 
 // openFile opens a database file that is there as any reader beside the service does.
 func openFile(path string) (*sql.DB, error) {
-	v := url.Values{"mode": {"rw"}, "_pragma": {"busy_timeout(10000)", "auto_vacuum(2)"}} // the latter for copies
+	v := url.Values{"mode": {"rw"}, "_pragma": {"busy_timeout(10000)"}}
 	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+v.Encode())
 	if err == nil {
 		db.SetMaxOpenConns(1)
@@ -90,7 +90,7 @@ func copyInto(ctx context.Context, db *sql.DB, to string, replace bool) (_ Conte
 	if err := f.Close(); err != nil {
 		return Contents{}, err
 	}
-	if _, err := db.ExecContext(ctx, "VACUUM INTO $1", part); err != nil {
+	if err := vacuumInto(ctx, db, part); err != nil {
 		return Contents{}, fmt.Errorf("copy the database: %w", err)
 	}
 	c, err := Look(ctx, part)
@@ -105,6 +105,26 @@ func copyInto(ctx context.Context, db *sql.DB, to string, replace bool) (_ Conte
 	}
 	c.Path = to
 	return c, syncFile(filepath.Dir(to))
+}
+
+// vacuumInto copies a database. The copy can give room back, even if the original cannot (see Prune).
+func vacuumInto(ctx context.Context, db *sql.DB, to string) error {
+	c, err := db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	var gives int
+	if err := c.QueryRowContext(ctx, "PRAGMA auto_vacuum").Scan(&gives); err != nil {
+		return err
+	}
+	if gives == 0 { // else it would be written to the original
+		if _, err := c.ExecContext(ctx, "PRAGMA auto_vacuum = 2"); err != nil {
+			return err
+		}
+	}
+	_, err = c.ExecContext(ctx, "VACUUM INTO $1", to)
+	return err
 }
 
 // named gives a file its name; what has it already is replaced only if replace is set.
@@ -200,7 +220,7 @@ func (c *Contents) read(ctx context.Context) error {
 func mendFile(path string, err error) error {
 	var damaged errDamaged
 	if errors.As(err, &damaged) || sqliteDialect.damaged(err) {
-		return fmt.Errorf("%s is damaged or no database (%w): nothing was changed; take another backup", path, err)
+		return fmt.Errorf("%s is damaged or no database (%w): nothing was changed; a backup from before it is needed", path, err)
 	}
 	return err
 }

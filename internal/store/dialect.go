@@ -58,6 +58,8 @@ type place struct {
 	Options
 	// patient says that what is asked of it may take any time.
 	patient bool
+	// empty says of a file that nothing is in it yet.
+	empty bool
 }
 
 // dialectOf is the dialect that speaks to a place.

@@ -20,7 +20,7 @@ func takeLock(path string) (*os.File, error) {
 	}
 	f.Close()
 	if errors.Is(err, syscall.EWOULDBLOCK) {
-		return nil, fmt.Errorf("another tocsin holds %s: stop it or give another --store", path)
+		return nil, fmt.Errorf("another tocsin holds %s: stop it (fuser %[1]s.lock says which it is) or give another --store", path)
 	}
 	return nil, fmt.Errorf("lock %s.lock: %w", path, err)
 }

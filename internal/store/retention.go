@@ -21,8 +21,11 @@ type Retention struct {
 	Troubles, Silences time.Duration
 }
 
-// Pruned counts the rows that were deleted, by what they were: incidents, timeline, notifications, states, troubles, silences.
+// Pruned counts the rows that were deleted, by what they were, one of Prunable.
 type Pruned map[string]int64
+
+// Prunable are the kinds of what is deleted.
+var Prunable = []string{"incidents", "timeline", "notifications", "states", "troubles", "silences"}
 
 // ended is an incident i that was over at $1 and of which nothing is left to be done: nothing fires in it, nothing of it waits, it
 // stands for nothing and nothing that goes on stands for it.

@@ -84,7 +84,7 @@ func suits(ctx context.Context, db *sql.DB, have, known int64, lacks bool) error
 	if from > 0 && from <= known && !lacks {
 		return nil
 	}
-	return fmt.Errorf("it was written by a later tocsin (its schema is version %d, this one knows up to %d, and the later one cannot be used by it): "+
+	return fmt.Errorf("it was written by a later tocsin (its schema is version %d, this one knows up to %d and cannot use it): "+
 		"run the version that wrote it or a later one, or restore a backup from before (`tocsin restore`), or give another --store", have, known)
 }
 

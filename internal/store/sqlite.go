@@ -28,7 +28,11 @@ var sqliteDialect = dialect{
 		return err
 	},
 	open: func(p place, readOnly bool) (*sql.DB, error) {
-		return sql.Open("sqlite", sqliteSource(p.path, readOnly))
+		source := sqliteSource(p.path, readOnly)
+		if p.empty && !readOnly { // it can give room back (see Prune): that is said first of all, or never
+			source = strings.Replace(source, "?", "?_pragma=auto_vacuum(2)&", 1)
+		}
+		return sql.Open("sqlite", source)
 	},
 	examine: func(ctx context.Context, p place) error { return examineSQLite(ctx, p.path) },
 	damaged: func(err error) bool {
@@ -43,12 +47,12 @@ var sqliteDialect = dialect{
 }
 
 // sqliteSource is the file with the pragmas that a crash of the machine needs: a write-ahead log that is synced at each
-// commit. A file that is made by it can give room back (see Prune).
+// commit.
 func sqliteSource(path string, readOnly bool) string {
 	if path == memory {
 		return "file::memory:?_pragma=foreign_keys(1)"
 	}
-	v := url.Values{"_pragma": {"busy_timeout(10000)", "auto_vacuum(2)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"}}
+	v := url.Values{"_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"}}
 	if readOnly {
 		v.Add("_pragma", "query_only(1)")
 	}
@@ -99,4 +103,4 @@ func sqliteCode(err error) int { return sqliteWhole(err) & 0xff }
 // errDamaged is what the database says of itself when it is not whole.
 type errDamaged struct{ verdict string }
 
-func (e errDamaged) Error() string { return e.verdict }
+func (e errDamaged) Error() string { return strings.Join(strings.Fields(e.verdict), " ") }

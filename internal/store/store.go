@@ -165,6 +165,7 @@ func (s *Store) claim() error {
 		f.Close()
 		return err
 	}
+	s.place.empty = s.file.Size() == 0
 	return f.Close()
 }
 
