@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"time"
@@ -57,7 +58,7 @@ func (s *Set) blame(b logs.Batch, clock time.Time) int {
 			return
 		}
 		_, _, err := s.ask(b, clock, lql.Compile([]*lql.Filter{f}), []asked{{rule: r, role: role}})
-		if p, ok := err.(*panicked); ok {
+		if p := (*panicked)(nil); errors.As(err, &p) {
 			s.putAside(r.Name, p.Aside)
 			n++
 		}

@@ -203,11 +203,12 @@ func rounds(rung []string) []string {
 	var out []string
 	for _, line := range rung {
 		head, round, _ := strings.Cut(line, ".")
+		again := ""
 		if seen[round] {
-			line += " (again)"
+			again = " (again)"
 		}
 		seen[round] = true
-		out = append(out, head+".N")
+		out = append(out, head+".N"+again)
 	}
 	return out
 }

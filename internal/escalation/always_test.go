@@ -75,7 +75,7 @@ func (w *nightWorld) wrong() string {
 		return fmt.Sprintf("it is open and nothing waits: %+v", e)
 	case inc.State == incident.Open && inc.Due.Before(time.Now()):
 		return fmt.Sprintf("what was due at %s has not been done: %+v", inc.Due, e)
-	case inc.State == incident.Open && e.Next.Sub(time.Now()) > 64*time.Hour:
+	case inc.State == incident.Open && time.Until(e.Next) > 64*time.Hour:
 		return fmt.Sprintf("the next step is at %s", e.Next)
 	case inc.State != incident.Open && (!e.Next.IsZero() || len(e.Held) > 0):
 		return fmt.Sprintf("it is %s, and a step waits: %+v", inc.State, e)

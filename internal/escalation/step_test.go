@@ -128,8 +128,8 @@ func TestStepsThatAreLateHoldThoseBehindThem(t *testing.T) {
 	w := newStepWorld(t, Step{After: minutes(20), Notify: []string{"oncall"}})
 	w.run(noon)
 	w.accept(w.calls()[0], noon)
-	for _, at := range []time.Duration{120, 121, 129, 130} {
-		now := noon.Add(at * time.Minute)
+	for _, at := range []time.Duration{120 * time.Minute, 121 * time.Minute, 129 * time.Minute, 130 * time.Minute} {
+		now := noon.Add(at)
 		if _, err := w.step.Step(t.Context(), now); err != nil {
 			t.Fatal(err)
 		}

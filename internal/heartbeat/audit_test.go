@@ -124,7 +124,7 @@ func TestAudit(t *testing.T) {
 				step := func() {
 					t.Helper()
 					next, err := a.Step(t.Context(), time.Now())
-					if err != nil || next.Sub(time.Now()) != AuditEvery {
+					if err != nil || time.Until(next) != AuditEvery {
 						t.Fatalf("next %v, %v", next, err)
 					}
 				}

@@ -148,15 +148,15 @@ func (b *Beat) beat(ctx context.Context, now time.Time) (time.Time, error) {
 	b.mu.Lock()
 	every := b.o.Settings.Every.Std()
 	t := store.Trouble{Kind: "heartbeat_failed", At: now, Severity: "WARNING"}
-	report := false
+	var report bool
 	if failure == nil {
 		b.failures, b.status.SentAt, b.status.Failure = 0, now, ""
-		b.due = now.Add(every - rand.N(every/10)) //nolint:gosec // that many do not beat at once needs no secret
+		b.due = now.Add(every - rand.N(every/10)) // that many do not beat at once
 		t.Over, t.Severity, t.Text, report = true, "", "it is taken again", b.reported
 	} else {
 		b.failures++
 		b.status.Failure = failure.Error()
-		b.due = now.Add(every/4 + rand.N(every/20)) //nolint:gosec // as above
+		b.due = now.Add(every/4 + rand.N(every/20))
 		t.Text, report = failure.Error(), b.failures >= failuresTold
 	}
 	due := b.due

@@ -18,7 +18,7 @@ func takeTag(b []byte) (number int, typ protowire.Type, value, rest []byte, ok b
 	}
 	b = b[n:]
 	number, typ = int(tag>>3), protowire.Type(tag&7)
-	size := uint64(0)
+	var size uint64
 	switch typ {
 	case protowire.VarintType:
 		if _, n = binary.Uvarint(b); n <= 0 {

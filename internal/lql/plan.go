@@ -42,7 +42,7 @@ func newPlan(filters []*Filter, shared *sharing, needlesOf func(Node) ([]needle,
 	for i, f := range filters {
 		switch {
 		case f == nil:
-		case found[i] != nil && !(every && isCommon(f, found[i])):
+		case found[i] != nil && (!every || !isCommon(f, found[i])):
 			p.point(i, found[i], byNeedle)
 		default:
 			rest[i] = f

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"tocsin/internal/incident"
@@ -121,7 +122,8 @@ func (w *World) plantSend(p *provider, n *notifiers.Notice) {
 
 // plantFailed does what a bug does when a call was not accepted.
 func (w *World) plantFailed(n *notifiers.Notice, err error) {
-	limited, _ := err.(notifiers.Later)
+	var limited notifiers.Later
+	errors.As(err, &limited)
 	switch {
 	case w.planted(givesUp) && n.Kind == incident.Call && n.Attempts >= 4:
 		w.row(n.ID, func(r *incident.Notification) { r.State, r.Cause = incident.Cancelled, "attempts" })

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"tocsin/internal/incident"
@@ -43,14 +42,13 @@ type provider struct {
 
 // ringing is what a pager knows of a key.
 type ringing struct {
-	state     incident.State
-	rings     int
-	at        time.Time
-	by        string
-	said      time.Time
-	incident  string
-	triggers  int
-	unordered bool
+	state    incident.State
+	rings    int
+	at       time.Time
+	by       string
+	said     time.Time
+	incident string
+	triggers int
 }
 
 // message is one in a channel.
@@ -388,10 +386,4 @@ func (p pager) Poll(_ context.Context, keys []string) ([]notifiers.Answer, error
 		}
 	}
 	return out, nil
-}
-
-// idOf is the incident that a key stands for.
-func idOf(key string) string {
-	id, _, _ := strings.Cut(key, ".")
-	return id
 }

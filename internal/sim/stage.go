@@ -25,7 +25,7 @@ func NewStage() (*Stage, error) {
 	if err != nil {
 		return nil, fmt.Errorf("set the stage: %w", err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }() // nothing in it is needed again
 	files, err := fs.Sub(stageFiles, "stage")
 	if err != nil {
 		return nil, fmt.Errorf("set the stage: %w", err)

@@ -13,5 +13,5 @@ func freeBytes(path string) (free int64, known bool) {
 	if err := syscall.Statfs(filepath.Dir(path), &fs); err != nil {
 		return 0, false
 	}
-	return int64(fs.Bavail) * int64(fs.Bsize), true //nolint:gosec,unconvert // far below what an int64 holds; the types differ by system
+	return int64(fs.Bavail) * int64(fs.Bsize), true //nolint:unconvert // far below what an int64 holds; the types differ by system
 }

@@ -39,7 +39,7 @@ func (s *Store) KeepReserve() error {
 		return fmt.Errorf("%w: %d MiB are free where %s is, a reserve of %d MiB needs %d", ErrFull, free>>20, s.path, s.place.Reserve>>20, reserveRoom*s.place.Reserve>>20)
 	}
 	if err := writeReserve(path, s.place.Reserve); err != nil {
-		os.Remove(path) // what was written of it
+		_ = os.Remove(path) // what was written of it
 		return fmt.Errorf("%w: the reserve cannot be taken: %w", ErrFull, err)
 	}
 	return nil

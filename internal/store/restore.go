@@ -64,7 +64,7 @@ func Restore(ctx context.Context, path, from string, now time.Time) (Restored, e
 		return Restored{}, err
 	}
 	part := path + ".restoring"
-	defer os.Remove(part) // it has its name by then, or is of no use
+	defer func() { _ = os.Remove(part) }() // it has its name by then, or is of no use
 	if err := copyBack(ctx, from, part, now); err != nil {
 		return Restored{}, fmt.Errorf("restore %s: %w", from, err)
 	}

@@ -29,7 +29,7 @@ func pick[T any](r *rand.Rand, of ...T) T { return of[r.IntN(len(of))] }
 
 // ago is a time of any age, often close to what decides.
 func (p *past) ago() time.Time {
-	return p.now.Add(-pick(p.r, time.Duration(0), time.Hour, 89*day24, 90*day24, 91*day24, 399*day24, 400*day24, 401*day24, 900*day24) + pick(p.r, -1, 0, time.Duration(1))*time.Second)
+	return p.now.Add(-pick(p.r, time.Duration(0), time.Hour, 89*day24, 90*day24, 91*day24, 399*day24, 400*day24, 401*day24, 900*day24) + pick(p.r, -time.Second, 0, time.Second))
 }
 
 const day24 = 24 * time.Hour
