@@ -20,6 +20,10 @@ type thaw struct {
 	anew   bool
 }
 
+// openMost is how long PostgreSQL leaves a transaction open in which nothing happens: as long as it does, nobody else can write or
+// take a lease, so who wakes sooner may end what it began.
+const openMost = 4 * time.Second
+
 // freeze freezes a process at a failpoint, or in the middle of a request, for longer than it counts as alive; then wakes it, and looks
 // what it changes. It is false if it did not come to it in time.
 func (w *world) freeze(ctx context.Context, l *life, stopAt string) (hit bool, err error) {
@@ -33,7 +37,7 @@ func (w *world) freeze(ctx context.Context, l *life, stopAt string) (hit bool, e
 	} else if !w.reaches(ctx, l, stopAt, l.stopped) {
 		return false, nil
 	}
-	l.ends(ctx, w.settings.life+time.Duration(w.chance.below(int(2*time.Second))))
+	l.ends(ctx, max(w.settings.life, openMost)+time.Second+time.Duration(w.chance.below(int(2*time.Second))))
 	return true, w.wake(ctx, l, stopAt, time.Duration(w.chance.below(int(2*time.Second))))
 }
 

@@ -108,12 +108,15 @@ func (w *world) judge(ctx context.Context) (report, error) {
 	return r, errors.Join(err, s.Close())
 }
 
+// triedAgain are the errors after which it is tried again: by a loop, or by who asks.
+var triedAgain = []string{"step failed: trying again", "cannot take a batch: trying again", `msg="answer request"`}
+
 // said looks for errors, panics and data races in what tocsin said in all its lives. That a step is tried again is none where other
 // processes take its lease away and the database is killed itself.
 func (r *report) said(path string, several bool) error {
 	data, err := os.ReadFile(path)
 	for line := range strings.Lines(string(data)) {
-		if several && strings.Contains(line, "level=ERROR") && (strings.Contains(line, "step failed: trying again") || strings.Contains(line, "cannot take a batch: trying again")) {
+		if several && slices.ContainsFunc(triedAgain, func(text string) bool { return strings.Contains(line, text) }) {
 			r.retried++
 			continue
 		}
