@@ -46,7 +46,8 @@ type Engine struct {
 	o     Options
 
 	mu      sync.Mutex
-	queue   []rules.Hit // of all offered batches, in order
+	queue   []rules.Hit // of all offered batches, by their clocks
+	owners  []*offered  // whose each hit is
 	offered []*offered
 	sources map[string]*source
 	firing  map[string]int  // rules with alerts that fire
@@ -127,9 +128,43 @@ func (e *Engine) scan(ctx context.Context, b logs.Batch) error {
 	if e.o.Virtual && len(hits) == 0 && len(e.offered) == 0 && b.Cursor == "" {
 		return nil // nothing to commit
 	}
-	e.queue = append(e.queue, hits...)
-	e.offered = append(e.offered, &offered{batch: b, progress: progress, hits: matches(hits), end: len(e.queue)})
+	o := &offered{batch: b, progress: progress, hits: matches(hits)}
+	e.offered = append(e.offered, o)
+	e.enqueue(hits, o)
 	return nil
+}
+
+// enqueue puts the hits of a batch among those that wait, by their clocks: while one source catches up, what another has offered before
+// is of later, and time must not go on to that before what is of earlier has been evaluated. A source's own hits keep their order.
+func (e *Engine) enqueue(hits []rules.Hit, o *offered) {
+	at := len(e.queue)
+	for range hits {
+		e.owners = append(e.owners, o)
+	}
+	e.queue = append(e.queue, hits...)
+	if at > 0 && len(hits) > 0 && hits[0].Entry.Clock.Before(e.queue[at-1].Entry.Clock) {
+		order := make([]int, len(e.queue))
+		for i := range order {
+			order[i] = i
+		}
+		slices.SortStableFunc(order, func(a, b int) int { return e.queue[a].Entry.Clock.Compare(e.queue[b].Entry.Clock) })
+		queue, owners := make([]rules.Hit, len(order)), make([]*offered, len(order))
+		for to, from := range order {
+			queue[to], owners[to] = e.queue[from], e.owners[from]
+		}
+		e.queue, e.owners = queue, owners
+	}
+	for _, o := range e.offered {
+		o.end = 0
+	}
+	for i, o := range e.owners {
+		o.end = i + 1
+	}
+	ends := map[string]int{} // a batch is complete when those of its source before it are
+	for _, o := range e.offered {
+		o.end = max(o.end, ends[o.batch.Source])
+		ends[o.batch.Source] = o.end
+	}
 }
 
 // matches counts the hits that are not mere signs of life.
@@ -160,12 +195,12 @@ func (e *Engine) Step(ctx context.Context, now time.Time) (next time.Time, err e
 		return now, fmt.Errorf("commit a slice: %w", err)
 	}
 	e.o.Failpoint("engine.committed")
-	e.queue = e.queue[done.used:]
+	e.queue, e.owners = e.queue[done.used:], e.owners[done.used:]
 	for _, o := range e.offered {
 		o.end -= done.used
 	}
+	e.offered = slices.DeleteFunc(e.offered, func(o *offered) bool { return slices.Contains(done.complete, o) })
 	for _, o := range done.complete {
-		e.offered = e.offered[1:]
 		if !e.o.Virtual {
 			<-e.room
 		}
@@ -185,7 +220,7 @@ func (e *Engine) Step(ctx context.Context, now time.Time) (next time.Time, err e
 		e.sources[name].stored = st
 	}
 	if len(e.queue) == 0 {
-		e.queue = nil
+		e.queue, e.owners = nil, nil
 	}
 	for rule, n := range done.fired {
 		e.firing[rule] += n

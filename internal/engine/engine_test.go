@@ -271,6 +271,21 @@ rules:
 	}
 }
 
+// Two sources catch up side by side. What one has offered of later must not let the time run out in which the other's lines count.
+func TestSourcesThatCatchUpTogetherLoseNothing(t *testing.T) {
+	of := func(source string, b logs.Batch) logs.Batch {
+		b.Source = source
+		return b
+	}
+	l := begin(t, filepath.Join(t.TempDir(), "db"), ruleFile)
+	now := 5 * time.Hour
+	l.offer(of("a", batch(now, "1", false, fives(0, 2)...)))
+	l.offer(of("b", batch(now, "1", false, line(2*time.Hour, "late", "ERROR", "deck", "bad"))))
+	l.offer(of("a", batch(now, "2", false, append(fives(2, 3), line(3*time.Hour, "x", "DEBUG", "hook", "other"))...)))
+	l.step(day.Add(now))
+	wantStory(t, l, `"hook"} firing first 0s last 4m0s count 5`)
+}
+
 // A batch that spans hours is committed in slices. A crash between two of them reads all of it again.
 func TestALongBatchThatIsReadAgainIsNotCountedTwice(t *testing.T) {
 	lines := fives(0, 25) // longer than an identity is remembered

@@ -154,10 +154,9 @@ func (e *Engine) save(ctx context.Context, tx *store.Tx, key incident.Key, st *r
 // finish moves the cursors of the sources whose batches are complete with this slice.
 func (e *Engine) finish(ctx context.Context, tx *store.Tx, done *slice, late map[string]int) error {
 	for _, o := range e.offered {
-		if o.end > done.used {
-			break
+		if o.end <= done.used {
+			done.complete = append(done.complete, o)
 		}
-		done.complete = append(done.complete, o)
 	}
 	if e.o.Virtual {
 		return nil

@@ -114,6 +114,10 @@ func (w *World) turn(l *loop) {
 		w.crash("between steps")
 		return
 	}
+	if l.task == nil && l.target != "" && w.now.Before(w.blocked) {
+		l.due = w.blocked
+		return
+	}
 	if l.task == nil {
 		l.task = newTask(w, l)
 	}

@@ -128,12 +128,7 @@ func (w *World) plantFailed(n *notifiers.Notice, err error) {
 	case w.planted(givesUp) && n.Kind == incident.Call && n.Attempts >= 4:
 		w.row(n.ID, func(r *incident.Notification) { r.State, r.Cause = incident.Cancelled, "attempts" })
 	case w.planted(limitBlocks) && limited.Err != nil:
-		until := w.wall().Add(limited.After + 10*time.Minute)
-		w.rewrite(func(r *incident.Notification) bool {
-			pending := r.State == incident.Pending && r.Due.Before(until)
-			r.Due = until
-			return pending
-		})
+		w.blocked = w.now.Add(limited.After + 10*time.Minute)
 	}
 }
 

@@ -53,9 +53,10 @@ type World struct {
 	current     *task
 	dead        bool // the life is being torn down
 	healed      bool
-	plan        int  // of the stage's, which is in force
-	onTheWay    int  // requests that have not arrived
-	behind      bool // the simulation itself writes
+	plan        int       // of the stage's, which is in force
+	onTheWay    int       // requests that have not arrived
+	behind      bool      // the simulation itself writes
+	blocked     time.Time // until when a planted bug holds up all targets
 	agenda      agenda
 	logs        []*sourceLog
 	providers   map[string]*provider
