@@ -27,6 +27,7 @@ import (
 //	I14 epochs rise                                    model.started
 //	I16 what people do is in the timeline, once        judge
 //	I17 a silence ends in time, hides no resolve       standing; judge: what is told of the end
+//	I21 nothing fires early: an absence                transition.absences
 //	I24 when the faults stop, everything drains        judge, standing: what is stuck
 //	I25 what was detected is what a calm world detects Result.Story
 
@@ -97,9 +98,34 @@ func (w *World) transition(k *known, inc *incident.Incident, rows []incident.Not
 			w.fail("I7", "%s is gone", describe(&n))
 		}
 	}
+	w.absences(k, inc)
 	w.acknowledges(k, inc, rows)
 	w.heardOf(k, inc, rows)
 	w.stepped(k, inc, rows)
+}
+
+// quiet is after what time without a beat the stage's rule "silent" fires.
+const quiet = 12 * time.Minute
+
+// absences checks that what is missing was missing, also while a source had still to be read. Known gap: a process that was stopped and
+// goes on takes its sources for caught up until they have read, so what fires within a minute of that is not looked at.
+func (w *World) absences(k *known, inc *incident.Incident) {
+	if !w.frozen.IsZero() && w.now.Sub(w.frozen) < time.Minute {
+		return
+	}
+	for i := range inc.Alerts {
+		a := &inc.Alerts[i]
+		if a.Rule != "silent" || a.State != incident.Firing || w.weather.clocks || k.inc.Alert(a.Key) != nil && k.inc.Alert(a.Key).FiredAt.Equal(a.FiredAt) {
+			continue
+		}
+		for _, l := range w.logs {
+			for j := range l.lines {
+				if b := &l.lines[j]; b.what == "beat" && b.cluster == a.Labels["cluster"] && !b.received.After(a.FiredAt) && a.FiredAt.Sub(b.at) < quiet {
+					w.fail("I21", "nothing beats in %s, it says at %s, and there was a beat at %s", b.cluster, a.FiredAt.Sub(w.began), b.at.Sub(w.began))
+				}
+			}
+		}
+	}
 }
 
 // heardOf checks that an answer at a pager is about what rings now: what was said before something new took it back is over.
