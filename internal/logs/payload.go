@@ -340,12 +340,12 @@ func fixed(kind protoreflect.Kind, b []byte) (Value, error) {
 		return Value{Kind: String, Str: strconv.FormatInt(int64(long), 10)}, nil
 	case protoreflect.FloatKind:
 		f := float64(math.Float32frombits(short))
-		if v := wireNumber(f); v.Kind == String || f == math.Trunc(f) && math.Abs(f) < 1e15 {
+		if v := Double(f); v.Kind == String || f == math.Trunc(f) && math.Abs(f) < 1e15 {
 			return v, nil
 		}
 		return Value{Kind: Number, Str: strconv.FormatFloat(f, 'g', -1, 32)}, nil
 	case protoreflect.DoubleKind:
-		return wireNumber(math.Float64frombits(long)), nil
+		return Double(math.Float64frombits(long)), nil
 	}
 	return Value{}, errWire
 }

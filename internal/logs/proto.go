@@ -254,7 +254,7 @@ func (d *decoder) wireValue(b []byte) (v Value, err error) {
 			v = Value{Kind: Null}
 		case 2:
 			bits, _ := protowire.ConsumeFixed64(value)
-			v = wireNumber(math.Float64frombits(bits))
+			v = Double(math.Float64frombits(bits))
 		case 3:
 			v = Value{Kind: String, Str: wireText(value)}
 		case 4:
@@ -270,8 +270,9 @@ func (d *decoder) wireValue(b []byte) (v Value, err error) {
 	return v, err
 }
 
-// wireNumber writes a double as JSON does; what JSON has no number for becomes text.
-func wireNumber(f float64) Value {
+// Double is a double as JSON writes it in its shortest form, whatever form it came in; what JSON has no number for is text: NaN,
+// Infinity, -Infinity.
+func Double(f float64) Value {
 	switch {
 	case math.IsNaN(f):
 		return Value{Kind: String, Str: "NaN"}

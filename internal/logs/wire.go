@@ -299,10 +299,10 @@ func (d *decoder) pickAny(b []byte, w *Want) (v Value, ok bool) {
 	return v, true
 }
 
-// pickNumber is wireNumber that allocates nothing.
+// pickNumber is Double that allocates nothing.
 func (d *decoder) pickNumber(f float64) Value {
 	if math.IsNaN(f) || math.IsInf(f, 0) {
-		return wireNumber(f)
+		return Double(f)
 	}
 	format := byte('g')
 	if f == math.Trunc(f) && math.Abs(f) < 1e15 {

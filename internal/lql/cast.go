@@ -104,6 +104,10 @@ func (c *caster) cast(it item) (item, bool) {
 // text is the value as a string, one spelling for all that JSON and the wire may write of a field whose type is known; false
 // for what has none.
 func (c *caster) text(it item) (string, bool) {
+	if !it.typed && it.v.Kind == logs.Number {
+		// A payload's number is a double: 5.0 and 1e3 are 5 and 1000, as on the wire.
+		return logs.Double(jsonNumber(it.v.Str)).Str, true
+	}
 	if !it.typed {
 		return it.v.Text(), it.v.Kind != logs.Null && it.v.Kind != logs.Object
 	}
