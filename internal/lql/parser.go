@@ -363,6 +363,9 @@ func (p *parser) value(c Compare) Node {
 		if p.call() {
 			return p.right(&c)
 		}
+		if c.Op == Equal && t.text[0] == '!' {
+			p.syntax(t, "the operator is written !=; a value that begins with ! must be in double quotes")
+		}
 		p.next()
 		c.Value = Literal{Text: t.text}
 	case tokenEnd, tokenClose:
