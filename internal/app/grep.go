@@ -31,7 +31,7 @@ func Grep(ctx context.Context, filter string, paths []string, stdin io.Reader, w
 	}
 	t, err := grepFiles(ctx, lql.Compile([]*lql.Filter{f}), paths, stdin, w)
 	if t.broken > 0 {
-		remark(fmt.Sprintf("%d of the entries that had to be read were broken (cut, or not UTF-8) and were read as text", t.broken))
+		remark(fmt.Sprintf("%d of the entries that had to be read were broken (cut, not UTF-8, or nested too deep) and were read as text", t.broken))
 	}
 	return t.matches, err
 }

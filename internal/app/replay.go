@@ -203,7 +203,7 @@ func (r *Replay) Remarks() []string {
 		out = append(out, "there were no entries")
 	}
 	if c.Broken > 0 {
-		out = append(out, fmt.Sprintf("%d of %d entries were broken (cut, or not UTF-8) and were read as text", c.Broken, c.Entries))
+		out = append(out, fmt.Sprintf("%d of %d entries were broken (cut, not UTF-8, or nested too deep) and were read as text", c.Broken, c.Entries))
 	}
 	if c.Future > 0 {
 		out = append(out, fmt.Sprintf("%d entries are dated more than a day ahead", c.Future))

@@ -29,7 +29,7 @@ func (p *parser) field(names []token) (*Field, bool) {
 		}
 		next := f.leaf.Field(name.text)
 		if next == nil {
-			p.report(name, "unknown field", unknownField(f.leaf, names[:i], name))
+			p.report(name, "unknown field", unknownField(f.leaf, names[:i], name, names[i+1:]))
 			return nil, false
 		}
 		f.leaf = next
@@ -54,9 +54,12 @@ func free(t logs.FieldType) bool {
 }
 
 // unknownField says what might have been meant by name within parent.
-func unknownField(parent *logs.Field, before []token, name token) string {
+func unknownField(parent *logs.Field, before []token, name token, after []token) string {
 	if strings.HasPrefix(name.text, "!") {
 		return "to exclude, write NOT before the term"
+	}
+	if len(before) == 0 && len(after) > 0 && strings.EqualFold(name.text, "payload") {
+		return fmt.Sprintf("did you mean jsonPayload.%s?", shorten(joined(after).raw))
 	}
 	var known []string
 	for i := range parent.Fields {

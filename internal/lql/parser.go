@@ -90,19 +90,6 @@ func (p *parser) syntax(t token, suggestion string) {
 	panic(stop{})
 }
 
-// unexpected says why a token cannot follow a complete term.
-func unexpected(t token) string {
-	switch t.kind {
-	case tokenClose:
-		return "no parenthesis is open here"
-	case tokenDot, tokenComma, tokenStar, tokenPlus:
-		return fmt.Sprintf("text that holds %s must be in double quotes", t.raw)
-	case tokenOp:
-		return fmt.Sprintf("text that holds %s must be in double quotes; between two comparisons write AND or OR", t.raw)
-	}
-	return ""
-}
-
 func keyword(t token, word string) bool { return t.kind == tokenText && t.text == word }
 
 func (p *parser) nest(t token) {
@@ -203,6 +190,9 @@ func (p *parser) close(open token) {
 		if t.kind == tokenEnd {
 			p.syntax(t, fmt.Sprintf("the parenthesis opened at line %d, column %d is not closed", open.at.Line, open.at.Column))
 		}
+		if t.kind == tokenComma {
+			p.syntax(t, p.listHint(open))
+		}
 		p.syntax(t, unexpected(t))
 	}
 	p.next()
@@ -230,6 +220,9 @@ func (p *parser) restriction() Node {
 		}
 		return p.comparison(t, field)
 	}
+	if last := names[len(names)-1]; strings.HasSuffix(last.raw, "[") && p.peek().kind == tokenString && !p.peek().spaced {
+		p.syntax(last, indexHint(names, p.peek()))
+	}
 	if len(names) > 1 {
 		whole := joined(names)
 		p.report(whole, "no comparison", comparisonHint(shorten(whole.raw), p.peek()))
@@ -255,17 +248,6 @@ func (p *parser) names() []token {
 		names = append(names, p.next())
 	}
 	return names
-}
-
-// joined is a path's tokens as one.
-func joined(names []token) token {
-	raws := make([]string, len(names))
-	for i, n := range names {
-		raws[i] = n.raw
-	}
-	t := names[0]
-	t.raw = strings.Join(raws, ".")
-	return t
 }
 
 var numberPattern = regexp.MustCompile(`^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$`)
@@ -318,6 +300,9 @@ func (p *parser) comparison(first token, left Operand) Node {
 	if t := p.peek(); !t.spaced && t.kind != tokenEnd && t.kind != tokenClose && t.kind != tokenComma {
 		if t.kind == tokenOpen {
 			p.syntax(t, "a space or an operator is missing before the parenthesis")
+		}
+		if p.tokens[p.pos-1].kind == tokenString {
+			p.syntax(t, `between two terms stands a space; a double quote inside a string is written \"`)
 		}
 		p.syntax(t, fmt.Sprintf("a value that holds %s must be in double quotes", t.raw))
 	}
