@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"tocsin/internal/logs"
 	"tocsin/internal/lql"
@@ -114,7 +117,43 @@ func (e *FilterError) Error() string {
 	if place.Line < 1 || place.Line > len(lines) {
 		return e.Err.Error()
 	}
-	return fmt.Sprintf("%v\n  %s\n  %s^", e.Err, lines[place.Line-1], strings.Repeat(" ", max(place.Column-1, 0)))
+	line, caret := pointed(lines[place.Line-1], place.Column-1)
+	return fmt.Sprintf("%v\n  %s\n  %s^", e.Err, line, caret)
+}
+
+// pointed is the part of a line around the rune at index at, and what stands before a caret below that rune: a long line is
+// shown from 60 runes before it to 40 behind it, control characters as their escapes. A tab stays, in both.
+func pointed(line string, at int) (shown, before string) {
+	runes := []rune(line)
+	at = min(max(at, 0), len(runes))
+	from, to := 0, len(runes)
+	if len(runes) > 120 {
+		from, to = max(at-60, 0), min(at+40, len(runes))
+	}
+	var text, caret strings.Builder
+	if from > 0 {
+		text.WriteString("...")
+		caret.WriteString("   ")
+	}
+	for i := from; i < to; i++ {
+		s := string(runes[i])
+		if runes[i] != '\t' && !unicode.IsPrint(runes[i]) {
+			s = strings.Trim(strconv.QuoteRune(runes[i]), "'")
+		}
+		text.WriteString(s)
+		if i >= at {
+			continue
+		}
+		if s == "\t" {
+			caret.WriteString(s)
+		} else {
+			caret.WriteString(strings.Repeat(" ", utf8.RuneCountInString(s)))
+		}
+	}
+	if to < len(runes) {
+		text.WriteString("...")
+	}
+	return text.String(), caret.String()
 }
 
 // isPlain says whether a file's first bytes are not those of a compressed one.

@@ -120,3 +120,37 @@ func TestGrepRemarks(t *testing.T) {
 		}
 	}
 }
+
+// TestGrepTellsNesting has an entry that is whole but too deep told as such.
+func TestGrepTellsNesting(t *testing.T) {
+	text := `{"jsonPayload":{"x":` + strings.Repeat("[", 300) + strings.Repeat("]", 300) + "}}\n"
+	var heard string
+	if _, err := Grep(t.Context(), "", nil, strings.NewReader(text), nil, func(s string) { heard += s }); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(heard, "1 of the entries") || !strings.Contains(heard, "nested too deep") {
+		t.Errorf("was told %q", heard)
+	}
+}
+
+// TestFilterErrorPlace shows the place of a mistake: around it in a long line, below tabs as they are, beside escapes.
+func TestFilterErrorPlace(t *testing.T) {
+	long := strings.Repeat("textPayload:a ", 500)
+	for filter, want := range map[string]string{
+		"severity==ERROR":                          "  severity==ERROR\n           ^",
+		"\tseverity==ERROR":                        "  \tseverity==ERROR\n  \t         ^",
+		"\"\x1b[31m\" severity==ERROR":             `  "\x1b[31m" severity==ERROR` + "\n                     ^",
+		long + "severity==ERROR " + long:           "  ..." + (long + "severity=")[len(long)+9-60:] + "=ERROR " + long[:33] + "...\n  " + strings.Repeat(" ", 63) + "^",
+		"textPayload:a\n" + long + "severity==ERR": "  ..." + (long + "severity=")[len(long)+9-60:] + "=ERR\n  " + strings.Repeat(" ", 63) + "^",
+	} {
+		_, err := Grep(t.Context(), filter, nil, strings.NewReader(""), nil, nil)
+		if err == nil {
+			t.Errorf("%q gave no error", filter)
+			continue
+		}
+		_, got, _ := strings.Cut(err.Error(), "\n")
+		if got != want {
+			t.Errorf("%.40q\ngot\n%s\nwant\n%s", filter, got, want)
+		}
+	}
+}

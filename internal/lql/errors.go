@@ -2,7 +2,9 @@ package lql
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
+	"unicode"
 )
 
 // Error is one mistake in a filter.
@@ -25,6 +27,22 @@ func (e *Error) Error() string {
 	if e.Suggestion != "" {
 		b.WriteString(": ")
 		b.WriteString(e.Suggestion)
+	}
+	return visible(b.String())
+}
+
+// visible is a text of one line in which control characters are escapes.
+func visible(s string) string {
+	if !strings.ContainsFunc(s, unicode.IsControl) {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		if unicode.IsControl(r) {
+			b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
+		} else {
+			b.WriteRune(r)
+		}
 	}
 	return b.String()
 }
@@ -76,10 +94,13 @@ func operatorHint(op Op, t token) string {
 
 // wordOperators are the operators as other languages call them.
 var wordOperators = map[string]Op{"contains": Has, "has": Has, "includes": Has, "is": Equal, "equals": Equal, "eq": Equal, "ne": NotEqual, "matches": Matches,
-	"like": Matches, "regexp": Matches, "gt": Greater, "gte": GreaterEqual, "ge": GreaterEqual, "lt": Less, "lte": LessEqual, "le": LessEqual}
+	"like": Matches, "regexp": Matches, "gt": Greater, "gte": GreaterEqual, "ge": GreaterEqual, "≥": GreaterEqual, "≤": LessEqual, "≠": NotEqual, "lt": Less, "lte": LessEqual, "le": LessEqual}
 
 // comparisonHint says what should have followed a path that next stands behind.
 func comparisonHint(path string, next token) string {
+	if strings.ContainsAny(path, "≥≤≠") {
+		return "the operators are written >=, <= and !="
+	}
 	op, ok := wordOperators[strings.ToLower(next.text)]
 	switch {
 	case next.kind == tokenText && ok:

@@ -1,6 +1,7 @@
 package lql
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -116,6 +117,9 @@ func refuseConstant(c *Compare) string {
 	f, ok := c.Left.(*Field)
 	if ok && f.known == len(f.Path) && f.leaf.Type == logs.DurationType && !c.constant.isDuration && !c.Any && !c.constant.null {
 		if _, err := time.ParseDuration(c.Value.Text); err == nil && c.Value.Text != "0" {
+			if text := mendedDuration(c.Value.Text); strings.ContainsAny(c.Value.Text, "µμ") && text != "" {
+				return fmt.Sprintf("microseconds are written us: write %q", text)
+			}
 			return "a duration has one unit (ns, us, ms, s, m or h), such as \"90m\" or \"1.5s\""
 		}
 	}

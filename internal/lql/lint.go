@@ -63,17 +63,27 @@ func (l *linter) node(n Node, negated bool, beside []Node) {
 	switch n := n.(type) {
 	case *And:
 		for i, item := range n.Items {
+			if g, ok := item.(*Global); ok {
+				l.typo(g, n.Items[i+1:])
+				continue
+			}
 			l.node(item, negated, slices.Concat(beside, n.Items[:i], n.Items[i+1:]))
 		}
 	case *Or:
 		l.either(n, negated, beside)
 	case *Not:
+		if c, ok := n.Item.(*Compare); ok {
+			l.notByDefault(c, beside)
+		}
 		l.node(n.Item, !negated, nil)
 	case *Compare:
 		l.compare(n, negated, beside)
 	case *Global:
-		l.word(n.At, n, n.Value)
+		l.typo(n, nil)
 	case *Call:
+		if n.Name == "log_id" {
+			l.logID(n)
+		}
 		if n.Name == "sample" {
 			l.add(n.At, n, "a fraction of 1 selects every entry; a smaller one cannot be reproduced outside the server, because its hash is not published", "")
 		}
@@ -155,6 +165,7 @@ func (l *linter) missing(c *Compare, negated bool, beside []Node) {
 	}
 	switch {
 	case c.Other == nil && c.constant.null:
+	case c.Op == NotEqual && !negated && c.Value.Quoted && c.Value.Text == "": // asks for one that is not empty
 	case negated:
 		l.add(c.At, c, fmt.Sprintf("is false for entries without %s, so that its NOT matches them; put no NOT before it", path), printed(&positive))
 	case slices.ContainsFunc(beside, func(n Node) bool {
@@ -174,20 +185,48 @@ var nothing = &logs.Entry{Root: logs.Value{Kind: logs.Object}}
 
 // byDefault is a comparison of a LogEntry's field that its default satisfies.
 func (l *linter) byDefault(c *Compare, negated bool, beside []Node) {
-	f, ok := c.Left.(*Field)
-	if negated || !ok || c.Other != nil || c.Op == Equal || c.Op == Has || free(f.leaf.Type) || alwaysSet[f.Path[0]] || !c.match(nothing) {
+	f, ok := defaulted(c)
+	text := ok && f.leaf.Type == logs.StringType
+	if negated || !ok || text && c.Op == Equal || c.Op == Has || !c.match(nothing) {
 		return
 	}
 	// A term beside it that asks the same message, and that an entry without it does not satisfy, rules those out.
 	if slices.ContainsFunc(beside, func(n Node) bool { return asksFor(n, f.Path[0]) }) {
 		return
 	}
-	there := f.Path[0]
-	if len(f.Path) == 1 {
-		there = f.String()
-	}
+	there := thereOf(f)
 	l.add(c.At, c, fmt.Sprintf("matches every entry without %s too, because a field that is not set is compared as its default", there),
 		fmt.Sprintf("(%s:* AND %s)", there, printed(c)))
+}
+
+// notByDefault is NOT before a comparison of a LogEntry's field that its default does not satisfy: NOT latency>="1s".
+func (l *linter) notByDefault(c *Compare, beside []Node) {
+	f, ok := defaulted(c)
+	ordering := c.Op == Less || c.Op == LessEqual || c.Op == Greater || c.Op == GreaterEqual
+	if !ok || !ordering || c.match(nothing) || slices.ContainsFunc(beside, func(n Node) bool { return asksFor(n, f.Path[0]) }) {
+		return
+	}
+	if typ, typed := typeOf(c.Left); typed && !convertible(c.constant, typ) {
+		return
+	}
+	there := thereOf(f)
+	not := &Not{Item: c}
+	l.add(c.At, not, fmt.Sprintf("matches every entry without %s too, because a field that is not set is compared as its default", there),
+		fmt.Sprintf("(%s:* AND %s)", there, printed(not)))
+}
+
+// defaulted is the field that a comparison with a constant compares, if it has a default that means nothing.
+func defaulted(c *Compare) (*Field, bool) {
+	f, ok := c.Left.(*Field)
+	return f, ok && c.Other == nil && !c.Any && c.constant != nil && !c.constant.null && !free(f.leaf.Type) && !alwaysSet[f.Path[0]]
+}
+
+// thereOf is what to ask for so that a field's default does not count.
+func thereOf(f *Field) string {
+	if len(f.Path) == 1 {
+		return f.String()
+	}
+	return f.Path[0]
 }
 
 // asksFor says whether a term is about that message and does not hold without it.
@@ -205,7 +244,7 @@ func (l *linter) constant(c *Compare) bool {
 	if c.Any || c.Other != nil || c.constant == nil || c.constant.null {
 		return false
 	}
-	if l.word(c.At, c, c.Value) {
+	if l.word(c.At, c, c.Value) || l.trap(c) {
 		return true
 	}
 	typ, typed := typeOf(c.Left)
@@ -223,10 +262,6 @@ func (l *linter) constant(c *Compare) bool {
 		l.add(c.At, c, "is compared as text, or not at all: a duration has one unit (ns, us, ms, s, m or h)", "")
 	case typed && typ == logs.StringType && ordering && c.constant.isNumber:
 		l.add(c.At, c, fmt.Sprintf("compares text, letter by letter: %q is more than %q", "99", "500"), fmt.Sprintf("cast(%s, FLOAT64)%s%s", path, c.Op, c.Value.Text))
-	case c.Op == Equal && strings.HasPrefix(c.Value.Text, "*") != strings.HasSuffix(c.Value.Text, "*") || c.Op == Equal && len(c.Value.Text) > 1 && strings.HasPrefix(c.Value.Text, "*"):
-		has := *c
-		has.Op, has.Value = Has, Literal{Text: strings.Trim(c.Value.Text, "*"), Quoted: true}
-		l.add(c.At, c, "looks for the star itself: there are no wildcards", printed(&has))
 	default:
 		return false
 	}
@@ -308,13 +343,15 @@ func (c *Compare) mended(t logs.FieldType) string {
 		}
 		better.Value = Literal{Text: name}
 	case logs.DurationType:
-		if d, err := time.ParseDuration(c.Value.Text); err == nil {
-			better.Value = Literal{Text: durationText(d), Quoted: true}
+		if d := mendedDuration(c.Value.Text); d != "" {
+			better.Value = Literal{Text: d, Quoted: true}
 		} else if c.constant.isNumber {
 			better.Value = Literal{Text: c.Value.Text + "s", Quoted: true}
 		} else {
 			return ""
 		}
+	case logs.TimestampType:
+		better.Value = Literal{Text: mendedTime(c.Value.Text), Quoted: true}
 	default:
 		return ""
 	}
