@@ -139,7 +139,7 @@ func TestFilterErrorPlace(t *testing.T) {
 	for filter, want := range map[string]string{
 		"severity==ERROR":                          "  severity==ERROR\n           ^",
 		"\tseverity==ERROR":                        "  \tseverity==ERROR\n  \t         ^",
-		"\"\x1b[31m\" severity==ERROR":             `  "\x1b[31m" severity==ERROR` + "\n                     ^",
+		"\"\x1b[31m\" severity==ERROR":             `  "\x1b[31m" severity==ERROR` + "\n" + strings.Repeat(" ", 2+20) + "^",
 		long + "severity==ERROR " + long:           "  ..." + (long + "severity=")[len(long)+9-60:] + "=ERROR " + long[:33] + "...\n  " + strings.Repeat(" ", 63) + "^",
 		"textPayload:a\n" + long + "severity==ERR": "  ..." + (long + "severity=")[len(long)+9-60:] + "=ERR\n  " + strings.Repeat(" ", 63) + "^",
 	} {
