@@ -126,9 +126,16 @@ func (a *App) haveTurn(ctx context.Context, l *lead) {
 	a.stepDone(ctx, "engine") // whoever has the next turn has its own troubles
 }
 
-// step is the engine's, as long as the lease is this process's.
+// step is the engine's, as long as the lease is this process's. It notices when nothing ran for a while, by the wall clock: a machine
+// that sleeps stops the other one.
 func (a *App) step(l *lead) func(ctx context.Context, now time.Time) (time.Time, error) {
+	var last time.Time
 	return func(ctx context.Context, now time.Time) (time.Time, error) {
+		wall := now.Round(0)
+		if !last.IsZero() && wall.Sub(last) > engine.Nap {
+			l.engine.Paused(last, wall)
+		}
+		last = wall
 		next, err := l.engine.Step(ctx, now)
 		if errors.Is(err, store.ErrFenced) {
 			a.o.Log.Warn("this process runs the engine no longer", "error", err)

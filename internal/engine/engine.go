@@ -54,6 +54,7 @@ type Engine struct {
 	settled bool            // the program's own troubles of before have been ended
 	aside   map[string]bool // rules that were put aside and reported
 	counts  Counts
+	pause   pause
 	room    chan struct{} // one token for each batch that may wait
 }
 

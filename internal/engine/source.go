@@ -88,12 +88,37 @@ func (e *Engine) Forget(name string) {
 	delete(e.sources, name)
 }
 
+// Nap is for how long the process may not have run without the sources having to be given time again: each second they are read.
+const Nap = 10 * time.Second
+
+// afterPause is how long the sources have, after a time in which nothing ran, to read what came meanwhile or to say that it is more.
+const afterPause = time.Minute
+
+// pause is a time in which nothing ran: up to from the sources were read, and until they have their time.
+type pause struct{ from, until time.Time }
+
+// Paused says that nothing ran since from, though the wall clock went on to now: a process that was stopped, a machine that slept. What
+// came meanwhile is at the sources, also at those that had caught up: for a while nothing goes by the time since. now is by the clock
+// of Step. One pause soon after another adds no more than it has to, so that steps that are slow for ever hold nothing for ever.
+func (e *Engine) Paused(from, now time.Time) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	left := afterPause
+	if from.Before(e.pause.until) {
+		from, left = e.pause.from, max(0, e.pause.until.Sub(from)-Nap)
+	}
+	e.pause = pause{from: from, until: now.Add(left)}
+}
+
 // watermark is up to when all entries have come: the least clock of the sources that are up; one that has caught up goes with
-// the wall clock.
+// the wall clock, but for a while after a pause.
 func (e *Engine) watermark(now time.Time) time.Time {
 	mark := now
 	if e.o.Virtual {
 		return mark
+	}
+	if now.Before(e.pause.until) && e.pause.from.Before(mark) {
+		mark = e.pause.from
 	}
 	for _, s := range e.sources {
 		if !s.heard || s.down || s.blind || s.caughtUp {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"tocsin/internal/engine"
 	"tocsin/internal/incident"
 	"tocsin/internal/outbox"
 )
@@ -17,8 +18,21 @@ func (w *World) freeze() {
 	}
 	w.tally.Freezes++
 	w.say("frozen for %s", long)
+	if w.ranUntil.IsZero() {
+		w.ranUntil = w.wall()
+	}
 	w.frozen = later(w.frozen, w.now.Add(long))
 	w.pollSoon(long)
+}
+
+// thawed tells the engine that the process was stopped, as app does at its first step since.
+func (w *World) thawed() {
+	if now := w.wall(); !w.ranUntil.IsZero() {
+		if now.Sub(w.ranUntil) > engine.Nap {
+			w.life.engine.Paused(w.ranUntil, now)
+		}
+		w.ranUntil = time.Time{}
+	}
 }
 
 // jump lets the service's clock step, by seconds or by an hour, forwards or back. It does so while nothing is on its way: a jump within

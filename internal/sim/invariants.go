@@ -107,12 +107,8 @@ func (w *World) transition(k *known, inc *incident.Incident, rows []incident.Not
 // quiet is after what time without a beat the stage's rule "silent" fires.
 const quiet = 12 * time.Minute
 
-// absences checks that what is missing was missing, also while a source had still to be read. Known gap: a process that was stopped and
-// goes on takes its sources for caught up until they have read, so what fires within a minute of that is not looked at.
+// absences checks that what is missing was missing, also while a source had still to be read.
 func (w *World) absences(k *known, inc *incident.Incident) {
-	if !w.frozen.IsZero() && w.now.Sub(w.frozen) < time.Minute {
-		return
-	}
 	for i := range inc.Alerts {
 		a := &inc.Alerts[i]
 		if a.Rule != "silent" || a.State != incident.Firing || w.weather.clocks || k.inc.Alert(a.Key) != nil && k.inc.Alert(a.Key).FiredAt.Equal(a.FiredAt) {

@@ -77,7 +77,7 @@ func (w *World) begin() {
 	if err := w.stage.plans[w.plan].Reroute(w.ctx, w.db, w.wall()); err != nil {
 		w.broken(err)
 	}
-	w.life, w.aliveSince = l, w.now
+	w.life, w.aliveSince, w.ranUntil = l, w.now, time.Time{}
 	w.tally.Commits++
 	w.say("start, epoch %d", w.db.Epoch())
 	w.model.started(w)
@@ -119,6 +119,9 @@ func (w *World) turn(l *loop) {
 		return
 	}
 	if l.task == nil {
+		if l.name == "engine" {
+			w.thawed()
+		}
 		l.task = newTask(w, l)
 	}
 	t := l.task
