@@ -168,6 +168,11 @@ type figures struct{ pending, inflight, entries int }
 func (l *life) scrape(ctx context.Context) (f figures, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
+	select {
+	case <-l.up: // its address is known from then on
+	case <-ctx.Done():
+		return f, errors.New("scrape: it does not serve yet")
+	}
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, l.url+"/metrics", nil)
 	if err != nil {
 		return f, err
