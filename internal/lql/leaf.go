@@ -106,19 +106,31 @@ func costs(items []Node) int {
 	return sum
 }
 
-// eachPath calls f with the path of every field that the tree reads; nil for all of the entry.
-func eachPath(n Node, f func(path []string)) {
+// eachTerm calls f with every term of a tree: what is no And, Or or Not.
+func eachTerm(n Node, f func(term Node)) {
 	switch n := n.(type) {
 	case *And:
 		for _, item := range n.Items {
-			eachPath(item, f)
+			eachTerm(item, f)
 		}
 	case *Or:
 		for _, item := range n.Items {
-			eachPath(item, f)
+			eachTerm(item, f)
 		}
 	case *Not:
-		eachPath(n.Item, f)
+		eachTerm(n.Item, f)
+	default:
+		f(n)
+	}
+}
+
+// eachPath calls f with the path of every field that the tree reads; nil for all of the entry.
+func eachPath(n Node, f func(path []string)) {
+	eachTerm(n, func(term Node) { termPaths(term, f) })
+}
+
+func termPaths(n Node, f func(path []string)) {
+	switch n := n.(type) {
 	case *Compare:
 		f(Path{operand: n.Left}.Names())
 		if n.Other != nil {

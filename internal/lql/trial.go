@@ -72,24 +72,17 @@ func trialsOf(at Position, text string, p *pattern, captures bool) []Trial {
 
 // eachPattern calls f with every regular expression of a tree.
 func eachPattern(n Node, f func(at Position, text string, p *pattern, captures bool)) {
-	switch n := n.(type) {
-	case *And:
-		for _, item := range n.Items {
-			eachPattern(item, f)
+	eachTerm(n, func(term Node) {
+		c, ok := term.(*Compare)
+		if !ok {
+			return
 		}
-	case *Or:
-		for _, item := range n.Items {
-			eachPattern(item, f)
+		if c.constant != nil && c.constant.re != nil {
+			f(c.At, c.Value.Text, c.constant.re, false)
 		}
-	case *Not:
-		eachPattern(n.Item, f)
-	case *Compare:
-		if n.constant != nil && n.constant.re != nil {
-			f(n.At, n.Value.Text, n.constant.re, false)
-		}
-		operandPatterns(n.Left, f)
-		operandPatterns(n.Other, f)
-	}
+		operandPatterns(c.Left, f)
+		operandPatterns(c.Other, f)
+	})
 }
 
 func operandPatterns(o Operand, f func(at Position, text string, p *pattern, captures bool)) {
