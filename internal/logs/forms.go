@@ -22,7 +22,7 @@ func skipValue(b []byte, i int) (end int, state scanState) {
 	depth := 0
 	for {
 		// A value begins at i, white space aside.
-		i = skipSpace(b, i)
+		i = skipWhite(b, i)
 		if i >= len(b) {
 			return i, partial
 		}
@@ -33,7 +33,7 @@ func skipValue(b []byte, i int) (end int, state scanState) {
 			}
 			open[depth] = c + 2 // its closing bracket
 			depth++
-			i = skipSpace(b, i+1)
+			i = skipWhite(b, i+1)
 			if i >= len(b) {
 				return i, partial
 			}
@@ -61,7 +61,7 @@ func skipValue(b []byte, i int) (end int, state scanState) {
 			if depth == 0 {
 				return i, whole
 			}
-			i = skipSpace(b, i)
+			i = skipWhite(b, i)
 			if i >= len(b) {
 				return i, partial
 			}
@@ -84,16 +84,9 @@ func skipValue(b []byte, i int) (end int, state scanState) {
 	}
 }
 
-func skipSpace(b []byte, i int) int {
-	for i < len(b) && isSpace(b[i]) {
-		i++
-	}
-	return i
-}
-
 // skipName steps over a member's name and its colon.
 func skipName(b []byte, i int) (int, scanState) {
-	i = skipSpace(b, i)
+	i = skipWhite(b, i)
 	if i >= len(b) {
 		return i, partial
 	}
@@ -104,7 +97,7 @@ func skipName(b []byte, i int) (int, scanState) {
 	if state != whole {
 		return i, state
 	}
-	i = skipSpace(b, i)
+	i = skipWhite(b, i)
 	if i >= len(b) {
 		return i, partial
 	}
@@ -147,13 +140,13 @@ func skipScalar(b []byte, i int) (int, scanState) {
 
 // eachItem calls f with each element of the array raw, which skipValue has found whole, as it is written.
 func eachItem(raw []byte, f func(item []byte)) {
-	i := skipSpace(raw, 1)
+	i := skipWhite(raw, 1)
 	for raw[i] != ']' {
 		end, _ := skipValue(raw, i)
 		f(raw[i:end])
-		i = skipSpace(raw, end)
+		i = skipWhite(raw, end)
 		if raw[i] == ',' {
-			i = skipSpace(raw, i+1)
+			i = skipWhite(raw, i+1)
 		}
 	}
 }
@@ -161,17 +154,17 @@ func eachItem(raw []byte, f func(item []byte)) {
 // eachMember calls f with each member of the object raw, which skipValue has found whole: its name as it is written between
 // the quotes, and its value.
 func eachMember(raw []byte, f func(name string, value []byte)) {
-	i := skipSpace(raw, 1)
+	i := skipWhite(raw, 1)
 	for raw[i] != '}' {
 		nameEnd, _ := skipString(raw, i)
 		name := string(raw[i+1 : nameEnd-1])
 		i, _ = skipName(raw, i)
-		i = skipSpace(raw, i)
+		i = skipWhite(raw, i)
 		end, _ := skipValue(raw, i)
 		f(name, raw[i:end])
-		i = skipSpace(raw, end)
+		i = skipWhite(raw, end)
 		if raw[i] == ',' {
-			i = skipSpace(raw, i+1)
+			i = skipWhite(raw, i+1)
 		}
 	}
 }
@@ -316,11 +309,11 @@ func messageLines(message []byte, depth int) ([][]byte, objectKind) {
 // OpensDocument says whether a Reader that meets the line might take it, and perhaps lines behind it, for an array, an answer
 // or an envelope, rather than for the line that it is. Where only more lines could tell, it says yes.
 func OpensDocument(line []byte) bool {
-	at := skipSpace(line, 0)
+	at := skipWhite(line, 0)
 	if at == len(line) || line[at] != '{' && line[at] != '[' {
 		return false
 	}
-	next := skipSpace(line, at+1)
+	next := skipWhite(line, at+1)
 	if next == len(line) {
 		return true
 	}
