@@ -146,6 +146,7 @@ func (w *World) poll() {
 		}
 		return err
 	})
+	away := false
 	for _, name := range targets {
 		p := w.providers[name]
 		if !p.traits.Pages || len(keys[name]) == 0 {
@@ -153,7 +154,7 @@ func (w *World) poll() {
 		}
 		answers, err := (pager{p}).Poll(w.ctx, keys[name])
 		if err != nil {
-			w.pollSoon(time.Minute)
+			away = true
 			continue
 		}
 		for _, a := range answers {
@@ -165,6 +166,9 @@ func (w *World) poll() {
 				return w.life.actions.Answered(context.WithoutCancel(w.ctx), name, a.Key, a.State, a.By, at, w.wall())
 			})
 		}
+	}
+	if away { // once, however many are away: else the looks double each minute
+		w.pollSoon(time.Minute)
 	}
 	w.acted()
 }
