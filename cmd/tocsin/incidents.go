@@ -39,16 +39,19 @@ func failed(err error, id string) error {
 
 type incidentsCommand struct {
 	remote
-	All bool   `short:"a" help:"Those that are over, too."`
-	ID  string `arg:"" optional:"" help:"Show this one: its id, or six characters or more of its beginning."`
+	All   bool   `short:"a" help:"Those that are over, too."`
+	Limit int    `short:"n" default:"50" help:"List so many at most, the newest (${default})."`
+	ID    string `arg:"" optional:"" help:"Show this one: its id, or six characters or more of its beginning."`
 }
 
 // Help is shown under --help.
 func (*incidentsCommand) Help() string {
-	return `Exits 3 if there is no incident of that id.
+	return `Where there are more than are listed it says so, in JSON as total. On a terminal as much of an id is bold as is needed to name
+it among those. Exits 3 if there is no incident of that id.
 
 Examples:
   tocsin incidents
+  tocsin incidents --limit 500
   tocsin incidents --all --format json
   tocsin incidents 01D1V7`
 }
@@ -69,13 +72,19 @@ func (c *incidentsCommand) Run(ctx context.Context, s *streams) error {
 		}
 		return app.PrintIncident(s.out, d)
 	}
-	f := client.Filter{}
+	if c.Limit < 1 {
+		return fmt.Errorf("--limit %d is not possible: write how many to list, 1 or more", c.Limit)
+	}
+	f := client.Filter{Limit: c.Limit}
 	if !c.All {
 		f.States = client.Unfinished
 	}
-	list, err := cl.Incidents(ctx, f)
+	list, err := cl.Newest(ctx, f)
 	if err != nil {
 		return failed(err, "")
+	}
+	if shown := len(list.Incidents); list.Next != "" {
+		defer fmt.Fprintf(s.err, "%d of %d shown, the newest: --limit %d shows all\n", shown, list.Total, list.Total)
 	}
 	if c.Format == "json" {
 		return app.PrintJSON(s.out, list)
@@ -84,7 +93,7 @@ func (c *incidentsCommand) Run(ctx context.Context, s *streams) error {
 		fmt.Fprintln(s.err, "nothing is open")
 		return nil
 	}
-	return app.PrintIncidents(s.out, list)
+	return app.PrintIncidents(s.out, list, s.colour)
 }
 
 type actCommand struct {

@@ -3,6 +3,7 @@ package app
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -16,15 +17,48 @@ import (
 // plain is text from logs or people for a terminal, on one line.
 func plain(text string, most int) string { return words.Terminal(words.Clean(text, most)) }
 
-// PrintIncidents writes a list of incidents as a table.
-func PrintIncidents(to io.Writer, list client.IncidentList) error {
+// PrintIncidents writes a list of incidents as a table. With colour as much of each id is bold as names it among them.
+func PrintIncidents(to io.Writer, list client.IncidentList, colour bool) error {
 	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "ID\tSTATE\tSEVERITY\tSINCE\tTITLE")
+	ids := make([]string, len(list.Incidents))
+	for i := range list.Incidents {
+		ids[i] = list.Incidents[i].ID
+	}
+	enough := distinct(ids)
+	bold := func(id string, n int) string {
+		if !colour {
+			return id
+		}
+		return "\x1b[1m" + id[:n] + "\x1b[0m" + id[n:] // the same bytes in each row: the columns stay in line
+	}
+	fmt.Fprintf(w, "%s\tSTATE\tSEVERITY\tSINCE\tTITLE\n", bold("ID", 2))
 	for i := range list.Incidents {
 		inc := &list.Incidents[i]
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", inc.ID, stateOf(inc), inc.Severity, inc.FirstEntry.Format("01-02 15:04:05Z"), plain(inc.Title, 120))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", bold(inc.ID, enough[i]), stateOf(inc), inc.Severity, inc.FirstEntry.Format("01-02 15:04:05Z"), plain(inc.Title, 120))
 	}
 	return w.Flush()
+}
+
+// distinct is for each id how much of its beginning no other has: six characters at least, which is what a command asks for.
+func distinct(ids []string) []int {
+	sorted := slices.Sorted(slices.Values(ids))
+	out := make([]int, len(ids))
+	for i, id := range ids {
+		n, _ := slices.BinarySearch(sorted, id)
+		out[i] = 6
+		for _, near := range []int{n - 1, n + 1} {
+			if near < 0 || near >= len(sorted) {
+				continue
+			}
+			common := 0
+			for common < min(len(id), len(sorted[near])) && id[common] == sorted[near][common] {
+				common++
+			}
+			out[i] = max(out[i], common+1)
+		}
+		out[i] = min(out[i], len(id))
+	}
+	return out
 }
 
 func stateOf(inc *incident.Incident) string {

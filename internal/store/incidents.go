@@ -23,7 +23,7 @@ const lively = "(state IN ('open', 'acknowledged') OR state = 'resolved' AND res
 var (
 	selectIncidents      = "SELECT " + incidentColumns.list() + " FROM incidents"
 	selectIncident       = selectIncidents + " WHERE id = $1"
-	selectIncidentPrefix = selectIncidents + " WHERE id >= $1 AND id < $2 ORDER BY id LIMIT 3"
+	selectIncidentPrefix = selectIncidents + " WHERE id >= $1 AND id < $2 ORDER BY id LIMIT 20"
 	selectRelated        = selectIncidents + " WHERE project = $1 AND " + lively + " ORDER BY first_entry, id"
 	// What of it is too old or of another project is left out by the reader: said here, it would lead the planner through all that are open.
 	selectNear = selectIncidents + " WHERE id IN (SELECT id FROM incidents WHERE project = $1 AND cluster IN ($3, '') AND " + lively +
@@ -79,9 +79,34 @@ func (tx *Tx) FindIncident(ctx context.Context, prefix string) (incident.Inciden
 	case len(all) == 0:
 		return inc, fmt.Errorf("incident %s: %w", prefix, ErrNotFound)
 	case len(all) > 1:
-		return inc, fmt.Errorf("incident %s: %w, such as %s and %s: give more of the id", prefix, ErrAmbiguous, all[0].ID, all[1].ID)
+		return inc, fmt.Errorf("incident %s: %w: %s; give more of the id", prefix, ErrAmbiguous, several(all))
 	}
 	return all[0], nil
+}
+
+// several names the incidents that a prefix fits, those first that are not over: it is one of these that is mostly meant.
+func several(all []incident.Incident) string {
+	const most, titled = 6, 60
+	over := func(i incident.Incident) int {
+		if i.State == incident.Open || i.State == incident.Acknowledged {
+			return 0
+		}
+		return 1
+	}
+	slices.SortStableFunc(all, func(a, b incident.Incident) int { return over(a) - over(b) })
+	var names []string
+	for _, i := range all[:min(len(all), most)] {
+		title := i.Title
+		if len(title) > titled {
+			title = strings.ToValidUTF8(title[:titled], "") + "…"
+		}
+		names = append(names, fmt.Sprintf("%s (%s: %s)", i.ID, i.State, title))
+	}
+	text := strings.Join(names, ", ")
+	if len(all) > most {
+		text += " and others"
+	}
+	return text
 }
 
 // incidents reads incidents with their alerts.

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"strings"
@@ -104,6 +105,35 @@ func TestFindIncident(t *testing.T) {
 				return nil
 			})
 		}
+	})
+}
+
+// TestAmbiguousPrefix holds that what a prefix fits is named, those first that are not over, and bounded.
+func TestAmbiguousPrefix(t *testing.T) {
+	onEachOpened(t, func(t *testing.T, s *Store) {
+		update(t, s, func(ctx context.Context, tx *Tx) error {
+			for i := range 30 {
+				inc := incident.Incident{ID: fmt.Sprintf("01D1VX00000000000000000A%02d", i), State: incident.Resolved, Title: "hook is down"}
+				if i == 19 {
+					inc.State, inc.Title = incident.Acknowledged, strings.Repeat("tide ", 100)
+				}
+				if err := tx.SaveIncident(ctx, &inc); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		view(t, s, func(ctx context.Context, tx *Tx) error {
+			_, err := tx.FindIncident(ctx, "01d1vx")
+			text := fmt.Sprint(err)
+			if want := "01d1vx: fits several incidents: 01D1VX00000000000000000A19 (acknowledged: tide tide"; !errors.Is(err, ErrAmbiguous) || !strings.Contains(text, want) {
+				t.Errorf("%v, want %s", err, want)
+			}
+			if !strings.Contains(text, "…), 01D1VX00000000000000000A00 (resolved: hook is down), ") || !strings.HasSuffix(text, " and others; give more of the id") || len(text) > 900 {
+				t.Errorf("%v", err)
+			}
+			return nil
+		})
 	})
 }
 

@@ -65,14 +65,22 @@ func (s *server) listIncidents(w http.ResponseWriter, r *http.Request) error {
 	limit := f.Limit
 	f.Limit++ // one more tells whether there is another page
 	var found []incident.Incident
+	list := client.IncidentList{Incidents: []incident.Incident{}}
 	err = s.Store.View(r.Context(), func(tx *store.Tx) (err error) {
-		found, err = tx.Incidents(r.Context(), f)
+		if found, err = tx.Incidents(r.Context(), f); err != nil {
+			return err
+		}
+		counts, err := tx.CountIncidents(r.Context())
+		for state, n := range counts {
+			if len(f.States) == 0 || slices.Contains(f.States, state) {
+				list.Total += n
+			}
+		}
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("list incidents: %w", err)
 	}
-	list := client.IncidentList{Incidents: []incident.Incident{}}
 	if len(found) > limit {
 		found = found[:limit]
 		list.Next = found[limit-1].ID

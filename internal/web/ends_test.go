@@ -124,11 +124,40 @@ func TestPaging(t *testing.T) {
 	if diff := cmp.Diff([]string{want[0], want[5], want[10], want[15], want[20]}, got); diff != "" {
 		t.Errorf("resolved ones:\n%s", diff)
 	}
+	for _, f := range []client.Filter{{Limit: 3}, {Limit: 200}, {Limit: 3, Before: want[22]}} { // the total is of all pages
+		if list, err := c.Incidents(t.Context(), f); err != nil || list.Total != 25 {
+			t.Errorf("%v: total %d, %v", f, list.Total, err)
+		}
+	}
+	if list, err := c.Incidents(t.Context(), client.Filter{States: []incident.State{incident.Resolved}}); err != nil || list.Total != 5 {
+		t.Errorf("total of the resolved ones %d, %v", list.Total, err)
+	}
 	if _, err := c.Incidents(t.Context(), client.Filter{Limit: 1000}); codeOf(err) != client.Invalid {
 		t.Errorf("a thousand: %v", err)
 	}
 	if _, err := c.Incidents(t.Context(), client.Filter{Before: strings.Repeat("0", 26)}); codeOf(err) != client.NotFound {
 		t.Errorf("before one that is not: %v", err)
+	}
+}
+
+// TestNewest lists more incidents than the service gives at once.
+func TestNewest(t *testing.T) {
+	_, c, s := serve(t, nil)
+	var all []incident.Incident
+	for i := range 430 {
+		all = append(all, small(fmt.Sprintf("rule-%d", i), noon.Add(-time.Duration(i)*time.Second), incident.High, incident.Open, "x"))
+	}
+	fill(t, s, all, nil, nil)
+	for limit, want := range map[int]int{1: 1, 200: 200, 201: 201, 429: 429, 430: 430, 100_000: 430} {
+		list, err := c.Newest(t.Context(), client.Filter{Limit: limit})
+		if err != nil || len(list.Incidents) != want || list.Total != 430 || (list.Next == "") != (limit >= 430) {
+			t.Fatalf("limit %d: %d of %d, next %q, %v", limit, len(list.Incidents), list.Total, list.Next, err)
+		}
+		for i, inc := range list.Incidents {
+			if inc.ID != all[i].ID {
+				t.Fatalf("limit %d: the incident at %d is %s, want %s", limit, i, inc.ID, all[i].ID)
+			}
+		}
 	}
 }
 

@@ -56,6 +56,9 @@ func New(baseURL string) (*Client, error) {
 	}}, nil
 }
 
+// mostAtOnce is how many incidents the service gives at once.
+const mostAtOnce = 200
+
 // Filter chooses incidents.
 type Filter struct {
 	// States are the wanted ones; none means all.
@@ -81,6 +84,23 @@ func (c *Client) Incidents(ctx context.Context, f Filter) (IncidentList, error) 
 	var list IncidentList
 	err := c.call(ctx, http.MethodGet, []string{"incidents"}, query, nil, &list)
 	return list, err
+}
+
+// Newest lists as many incidents as the filter's Limit says, however many that is: it asks page by page.
+func (c *Client) Newest(ctx context.Context, f Filter) (IncidentList, error) {
+	all := IncidentList{Incidents: []incident.Incident{}}
+	for want := f.Limit; len(all.Incidents) < want; {
+		f.Limit, f.Before = min(want-len(all.Incidents), mostAtOnce), all.Next
+		list, err := c.Incidents(ctx, f)
+		if err != nil {
+			return all, err
+		}
+		all.Incidents, all.Total, all.Next = append(all.Incidents, list.Incidents...), list.Total, list.Next
+		if list.Next == "" {
+			break
+		}
+	}
+	return all, nil
 }
 
 // Incident is one incident with its timeline and notifications. Its id may be cut to six characters or more if they still

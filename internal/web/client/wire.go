@@ -17,6 +17,8 @@ const (
 // IncidentList is the answer of GET /api/v1/incidents: incidents with their alerts, newest first.
 type IncidentList struct {
 	Incidents []incident.Incident `json:"incidents"`
+	// Total is how many there are of the wanted states, on all pages.
+	Total int `json:"total"`
 	// Next is what to give as `before` for the next page; empty on the last one.
 	Next string `json:"next,omitempty"`
 }
