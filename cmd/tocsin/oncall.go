@@ -94,7 +94,7 @@ type notifyTestCommand struct {
 // Help is shown under --help.
 func (*notifyTestCommand) Help() string {
 	return `The service that runs sends it, with its own secrets: a message that says that it is a test. A pager rings; resolve it there.
-Exits 1 with the reason if it was not taken, 3 if there is no such receiver.
+Exits 1 with the reason if it was not taken, 3 if there is no such receiver or person.
 
 Examples:
   tocsin notify-test testing-ops

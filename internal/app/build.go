@@ -93,16 +93,6 @@ func load(path string) (*Plan, config.Errors) {
 	return l.plan, l.errs.Sorted()
 }
 
-func (l *loading) heartbeat() {
-	if l.file.Heartbeat.IsZero() {
-		return
-	}
-	s := heartbeat.Defaults()
-	l.errs = append(l.errs, config.Decode(l.file.Heartbeat, &s)...)
-	l.resolve(&s)
-	l.plan.Heartbeat = &s
-}
-
 // loading collects a Plan and the mistakes on the way.
 type loading struct {
 	file      *config.File

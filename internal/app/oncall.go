@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"tocsin/internal/actions"
@@ -39,7 +40,11 @@ func (o oncall) Try(ctx context.Context, target, by string, dry bool) (text, ans
 	targets := o.a.generationNow().targets
 	t, ok := targets[target]
 	if !ok {
-		return "", "", &actions.Error{Reason: "not_found", Text: setting.Unknown("receiver or person", target, slices.Collect(maps.Keys(targets)))}
+		text, err := o.untried(ctx, target, slices.Collect(maps.Keys(targets)))
+		if err != nil {
+			return "", "", err
+		}
+		return "", "", &actions.Error{Reason: "not_found", Text: text}
 	}
 	n := trial(target, by, t.Traits, time.Now())
 	text = t.Notifier.Preview(n)
@@ -53,6 +58,33 @@ func (o oncall) Try(ctx context.Context, target, by string, dry bool) (text, ans
 	}
 	o.a.o.Log.Info("a receiver was tested", "receiver", target, "by", by, "error", answer)
 	return text, answer, nil
+}
+
+// untried says why a name is none that can be tried, and which can.
+func (o oncall) untried(ctx context.Context, target string, targets []string) (string, error) {
+	plan := o.a.generationNow().plan
+	if name, ok := strings.CutPrefix(target, "person:"); ok {
+		if _, known := plan.People[name]; known {
+			return fmt.Sprintf("%s cannot be told directly: %s", name, plan.unreachable(name)), nil
+		}
+		return setting.Unknown("person", name, slices.Collect(maps.Keys(plan.People))), nil
+	}
+	name, ok := strings.CutPrefix(target, "schedule:")
+	if !ok {
+		return setting.Unknown("receiver or person", target, targets), nil
+	}
+	if plan.Rotas[name] == nil {
+		return escalation.UnknownSchedule(name, plan.Rotas), nil
+	}
+	duties, err := o.Duties(ctx, time.Now())
+	if err != nil {
+		return "", err
+	}
+	i := slices.IndexFunc(duties, func(d actions.Duty) bool { return d.Schedule == name && len(d.Turns) > 0 && len(d.Turns[0].People) > 0 })
+	if i < 0 {
+		return fmt.Sprintf("nobody is on call in schedule %s now: try one of its people, as person:NAME", name), nil
+	}
+	return fmt.Sprintf("a schedule is told by telling who is on call: try person:%s", strings.Join(duties[i].Turns[0].People, " or person:")), nil
 }
 
 // trial is a notice that says that it is a test. A pager is rung with it.

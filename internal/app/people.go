@@ -98,7 +98,7 @@ func (l *loading) callable(receivers []string) escalation.Known {
 	for name := range l.plan.People {
 		known.People[name] = ""
 		if _, ok := l.plan.Direct[escalation.PersonTarget(name)]; !ok {
-			known.People[name] = l.unreachable(name)
+			known.People[name] = l.plan.unreachable(name)
 		}
 	}
 	for name, rota := range l.plan.Rotas {
@@ -110,8 +110,8 @@ func (l *loading) callable(receivers []string) escalation.Known {
 }
 
 // unreachable says why somebody cannot be told directly, and the mend.
-func (l *loading) unreachable(name string) string {
-	for _, spec := range l.plan.Receivers {
+func (p *Plan) unreachable(name string) string {
+	for _, spec := range p.Receivers {
 		if _, ok := spec.(notifiers.Personal); ok {
 			return fmt.Sprintf("no receiver can tell one person by what people has for them; give %s slack, their user's id (U...)", name)
 		}

@@ -3,6 +3,9 @@ package app
 import (
 	"context"
 	"fmt"
+	"net/url"
+	"slices"
+	"strings"
 
 	"tocsin/internal/config"
 	"tocsin/internal/setting"
@@ -27,8 +30,32 @@ func (p Postgres) Validate() []setting.FieldError {
 	if err := store.CheckURL(p.URL); err != nil {
 		return []setting.FieldError{{Path: "url", Text: err.Error()}}
 	}
-	return nil
+	u, err := url.Parse(p.URL)
+	if err != nil {
+		return nil // CheckURL has said it
+	}
+	var errs []setting.FieldError
+	for key, given := range u.Query() {
+		known, choice := choices[key]
+		switch {
+		case choice && !slices.Contains(known, given[0]):
+			errs = append(errs, setting.FieldError{Path: "url", Text: setting.Unknown(key, given[0], known)})
+		case strings.HasPrefix(key, "ssl") && !slices.Contains(sslKeys, key):
+			errs = append(errs, setting.FieldError{Path: "url", Text: setting.Unknown("parameter", key, sslKeys)})
+		}
+	}
+	return errs
 }
+
+// choices are the parameters of a database's URL that take one of a few words, and sslKeys all that begin with ssl, as PostgreSQL's manual
+// has them (libpq, Parameter Key Words) and the driver knows them.
+var (
+	choices = map[string][]string{
+		"sslmode":              {"disable", "allow", "prefer", "require", "verify-ca", "verify-full"},
+		"target_session_attrs": {"any", "read-write", "read-only", "primary", "standby", "prefer-standby"},
+	}
+	sslKeys = []string{"sslmode", "sslrootcert", "sslcert", "sslkey", "sslsni", "sslnegotiation", "sslcertmode"}
+)
 
 // database is where the store of a configuration is, and how to get in.
 type database struct {

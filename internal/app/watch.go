@@ -4,15 +4,18 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"tocsin/internal/config"
 	"tocsin/internal/engine"
 	"tocsin/internal/heartbeat"
 	"tocsin/internal/incident"
 	"tocsin/internal/logs"
+	"tocsin/internal/setting"
 	"tocsin/internal/sources"
 	"tocsin/internal/sources/probe"
 	"tocsin/internal/store"
@@ -283,6 +286,21 @@ func (a *App) ailments(time.Time) []string {
 		out = append(out, a.watch.full)
 	}
 	return append(out, a.watch.outcome...)
+}
+
+// heartbeat reads where it is told that tocsin lives.
+func (l *loading) heartbeat() {
+	if l.file.Heartbeat.IsZero() {
+		return
+	}
+	s := heartbeat.Defaults()
+	l.errs = append(l.errs, config.Decode(l.file.Heartbeat, &s)...)
+	if u, err := url.Parse(s.URL); err == nil && probe.Denied(u.Hostname()) != nil {
+		l.errs = append(l.errs, l.file.Heartbeat.Locate(setting.FieldError{Path: "url",
+			Text: u.Hostname() + " is never asked: link-local and metadata addresses would tell a cloud's secrets"})...)
+	}
+	l.resolve(&s)
+	l.plan.Heartbeat = &s
 }
 
 // newBeat makes the heartbeat of a plan; nil if it has none.

@@ -105,24 +105,6 @@ func (r Retention) Validate() []setting.FieldError {
 	return errs
 }
 
-// Person says how somebody is reached. Each is that of the provider: Slack's user id (U...), a name on GitHub, an address, a
-// topic, PagerDuty's user id (P...).
-type Person struct {
-	Slack     string `yaml:"slack"`
-	GitHub    string `yaml:"github"`
-	Email     string `yaml:"email"`
-	Ntfy      string `yaml:"ntfy"`
-	PagerDuty string `yaml:"pagerduty"`
-}
-
-// Validate says that somebody cannot be reached.
-func (p Person) Validate() []setting.FieldError {
-	if p != (Person{}) {
-		return nil
-	}
-	return []setting.FieldError{{Text: "cannot be reached: write at least one of slack, github, email, ntfy, pagerduty"}}
-}
-
 // Flapping says when an alert flaps: once it fires for the Times-th time within a time. It is then held open until it has been over for as
 // long.
 type Flapping struct {
@@ -207,6 +189,9 @@ func (f *File) Validate() []setting.FieldError {
 		wrong("receivers."+None, "the receiver none is built in and tells nobody: give yours another name")
 	}
 	receivers := slices.DeleteFunc(sortedKeys(f.Receivers), func(name string) bool { return name == None })
+	if _, taken := f.Escalation[None]; taken {
+		wrong("escalation."+None, "the escalation none is built in and calls nobody: give yours another name")
+	}
 	if f.Fallback != "" && !slices.Contains(receivers, f.Fallback) {
 		wrong("fallback", "%s", setting.Unknown("receiver", f.Fallback, receivers))
 	}

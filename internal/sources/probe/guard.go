@@ -29,8 +29,9 @@ var embedding = []netip.Prefix{netip.MustParsePrefix("64:ff9b::/96"), netip.Must
 
 var sixToFour = netip.MustParsePrefix("2002::/16")
 
-// deniedHost refuses a host by its name, or by its address if it is one.
-func deniedHost(host string) error {
+// Denied refuses a host by its name, or by its address if it is one: what tocsin asks at somebody's wish is none that would tell a
+// cloud's secrets. A name that leads there is refused when it is asked (Guarded).
+func Denied(host string) error {
 	name := strings.ToLower(strings.TrimSuffix(host, "."))
 	if name == "metadata" || name == "metadata.google.internal" || name == "instance-data" {
 		return denied{name}

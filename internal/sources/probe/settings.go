@@ -175,7 +175,7 @@ func badURL(text string) string {
 	case u.User != nil:
 		return "a URL must not hold a user or a password: the URL is written into entries"
 	}
-	if err := deniedHost(u.Hostname()); err != nil {
+	if err := Denied(u.Hostname()); err != nil {
 		return err.Error()
 	}
 	return ""
