@@ -18,10 +18,11 @@ import (
 )
 
 type serveCommand struct {
-	Config  string `required:"" placeholder:"FILE" help:"The configuration."`
-	Listen  string `placeholder:"ADDRESS" help:"Where to serve the pages; the configuration's if not given, else 127.0.0.1:8480."`
-	Store   string `placeholder:"FILE" help:"The database file, or the URL of a PostgreSQL database (without a password); the configuration's if not given, else beside the configuration."`
-	LogJSON bool   `name:"log-json" help:"Write the log as JSON, as Cloud Logging reads it."`
+	Config        string `required:"" placeholder:"FILE" help:"The configuration."`
+	Listen        string `placeholder:"ADDRESS" help:"Where to serve the pages; the configuration's if not given, else 127.0.0.1:8480."`
+	Store         string `placeholder:"FILE" help:"The database file, or the URL of a PostgreSQL database (without a password); the configuration's if not given, else beside the configuration."`
+	ListenMetrics string `placeholder:"ADDRESS" help:"Where to serve /healthz, /readyz and /metrics besides, and nothing else, for Kubernetes and Prometheus, such as 0.0.0.0:8481."`
+	LogJSON       bool   `name:"log-json" help:"Write the log as JSON, as Cloud Logging reads it."`
 }
 
 // Help is shown under --help.
@@ -41,7 +42,7 @@ func (c *serveCommand) Run(ctx context.Context, s *streams) error {
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP) // first of all: unheard, it would end the process
 	defer signal.Stop(hup)
-	a, err := app.New(ctx, app.Options{Config: c.Config, Listen: c.Listen, Store: c.Store, Version: version(), Log: log,
+	a, err := app.New(ctx, app.Options{Config: c.Config, Listen: c.Listen, ListenMetrics: c.ListenMetrics, Store: c.Store, Version: version(), Log: log,
 		Failpoint: failpoint(), Life: life()})
 	if err != nil {
 		return err

@@ -36,6 +36,8 @@ type Options struct {
 	Config string
 	// Listen and Store stand in for the configuration's, if set.
 	Listen, Store string
+	// ListenMetrics, if set, is where health and metrics are served besides, on any address: see metricsOnly.
+	ListenMetrics string
 	Version       string
 	Log           *slog.Logger
 	// Failpoint, if set, is called at the named places where a kill must not lose anything.
@@ -56,6 +58,8 @@ type App struct {
 	actions    *actions.Actions
 	listener   net.Listener
 	server     *http.Server
+	// metrics is a second listener for health and metrics alone; nil if nobody asked for one.
+	metrics    net.Listener
 	wakeEngine bell
 	wakeSteps  bell
 	started    time.Time
@@ -125,6 +129,12 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 		return nil, err
 	}
 	undo = append(undo, func() { a.listener.Close() })
+	if o.ListenMetrics != "" {
+		if a.metrics, err = new(net.ListenConfig).Listen(ctx, "tcp", o.ListenMetrics); err != nil {
+			return nil, fmt.Errorf("listen for metrics: %w", err)
+		}
+		undo = append(undo, func() { a.metrics.Close() })
+	}
 	if a.store, err = a.open(ctx, plan); err != nil {
 		return nil, err
 	}
@@ -274,8 +284,13 @@ func (a *App) Run(ctx context.Context) error {
 	run(a.presentLoop)
 	run(a.auditLoop)
 	close(a.begun)
-	served := make(chan error, 1)
+	served := make(chan error, 2)
 	go func() { served <- a.server.Serve(a.listener) }()
+	if a.metrics != nil {
+		metrics := a.metricsServer()
+		defer metrics.Close() //nolint:errcheck // to the end of the drain: a kubelet asks
+		go func() { served <- metrics.Serve(a.metrics) }()
+	}
 	a.o.Log.Info("serving", "url", a.URL(), "config", a.o.Config, "rules", len(a.generationNow().plan.configured()), "epoch", a.store.Epoch())
 	var err error
 	select {

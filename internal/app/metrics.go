@@ -1,7 +1,9 @@
 package app
 
 import (
+	"log/slog"
 	"maps"
+	"net/http"
 	"slices"
 	"time"
 
@@ -69,4 +71,14 @@ func (m ownMetrics) Collect(to chan<- prometheus.Metric) {
 	for loop, at := range steps {
 		gauge(descStep, unix(at), loop)
 	}
+}
+
+// metricsServer serves health and metrics where a kubelet and a scraper reach them, and nothing else: the pages have no sign-in.
+func (a *App) metricsServer() *http.Server {
+	mux := http.NewServeMux()
+	for _, path := range []string{"/healthz", "/readyz", "/metrics"} {
+		mux.Handle("GET "+path, a.server.Handler)
+	}
+	return &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 5 * time.Second, WriteTimeout: 30 * time.Second,
+		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(a.o.Log.Handler(), slog.LevelWarn)}
 }
