@@ -22,7 +22,7 @@ type PagerDuty struct {
 	// RoutingKeyFile is the file that holds the integration key of the service that rings. It is read anew for each event.
 	RoutingKeyFile string `yaml:"routing_key_file"`
 	// TokenFile is the file that holds a REST API token, read-only. With it an acknowledge or resolve at PagerDuty counts here
-	// too; without it tocsin cannot see them.
+	// too, as of when it was given: what has begun since is not covered; without it tocsin cannot see them.
 	TokenFile string `yaml:"token_file"`
 	// Service is the id of the service (PXXXXXX), optional: it keeps tocsin's questions to that service.
 	Service string `yaml:"service"`

@@ -37,16 +37,24 @@ func New(s *store.Store, desk func() *store.Desk) *Actions { return &Actions{sto
 // Acknowledge records that by has the incident: the pages stop until something new happens. id may be a prefix that names one
 // incident.
 func (a *Actions) Acknowledge(ctx context.Context, id, by string, now time.Time) error {
-	return a.act(ctx, id, by, now, func(b *incident.Book, inc *incident.Incident) bool { return b.Acknowledge(inc, by, incident.Said{}) })
+	return a.act(ctx, id, now, deed{state: incident.Acknowledged, by: by})
 }
 
 // Resolve ends the incident. What still fires in ten minutes reopens it.
 func (a *Actions) Resolve(ctx context.Context, id, by string, now time.Time) error {
-	return a.act(ctx, id, by, now, func(b *incident.Book, inc *incident.Incident) bool { return b.Resolve(inc, by, incident.Said{}) })
+	return a.act(ctx, id, now, deed{state: incident.Resolved, by: by})
 }
 
-// Answered takes what somebody said at a pager: an acknowledge or a resolve of a key, at a time. What is so already, or was said
-// before something new took it back, changes nothing, so the same answer may come again and again.
+// deed is what somebody did to an incident: acknowledged or resolved it.
+type deed struct {
+	state incident.State
+	by    string
+	said  incident.Said
+}
+
+// Answered takes what somebody said at a pager: an acknowledge or a resolve of a key, at a time, by the pager's clock; zero if it does
+// not tell. An acknowledge covers what was open then. What is so already, or was said before something new took it back, changes
+// nothing, so the same answer may come again and again.
 func (a *Actions) Answered(ctx context.Context, receiver, key string, state incident.State, by string, at, now time.Time) error {
 	return a.store.Update(ctx, func(tx *store.Tx) error {
 		inc, err := ringsBy(ctx, tx, receiver, key)
@@ -56,20 +64,29 @@ func (a *Actions) Answered(ctx context.Context, receiver, key string, state inci
 		if err != nil {
 			return err
 		}
-		fresh, err := isFresh(ctx, tx, &inc, receiver, key, state, at)
-		if err != nil || !fresh {
+		rang, err := isFresh(ctx, tx, &inc, receiver, key, state, at)
+		if err != nil || rang == nil {
 			return err
 		}
 		if inc.State != incident.Open && (inc.State != incident.Acknowledged || state != incident.Resolved) {
 			return nil
 		}
-		return a.settle(ctx, tx, now, inc, func(b *incident.Book, inc *incident.Incident) bool {
-			if state == incident.Resolved {
-				return b.Resolve(inc, by, incident.Said{Receiver: receiver, Key: key})
-			}
-			return b.Acknowledge(inc, by, incident.Said{Receiver: receiver, Key: key})
-		})
+		return a.settle(ctx, tx, now, inc, deed{state, by, incident.Said{Receiver: receiver, Key: key, At: givenAt(rang, at, now)}})
 	})
+}
+
+// givenAt is when an answer to a page was given, by our clock; zero for now. The pager's may differ. Nobody answers what has not rung: at
+// the earliest it was when the page was made, so that an answer that seems older covers too little rather than too much, and what it
+// does not cover rings once more. One from a time to come is taken as given now: by how much the clocks differ nobody knows, and
+// the page was made before.
+func givenAt(rang *incident.Notification, at, now time.Time) time.Time {
+	switch {
+	case at.IsZero() || !at.Before(now):
+		return time.Time{}
+	case at.Before(rang.CreatedAt):
+		return rang.CreatedAt
+	}
+	return at
 }
 
 // ringsBy is the incident that a pager rings for under a key: the key is made of its id, or was adopted from an earlier life.
@@ -91,15 +108,15 @@ func ringsBy(ctx context.Context, tx *store.Tx, receiver, key string) (incident.
 	return inc, store.ErrNotFound
 }
 
-// isFresh says whether an answer is one, about what rings now: somebody who took an older round has it too. It is not if tocsin itself
-// told the pager so under that key, nor if it was given before something new took it back; what rang since is about the new, whatever
-// second the pager gives, or if it gives none.
-func isFresh(ctx context.Context, tx *store.Tx, inc *incident.Incident, receiver, key string, state incident.State, at time.Time) (bool, error) {
+// isFresh is the page that an answer is to, if it is one about what rings now: somebody who took an older round has it too. It is not if
+// tocsin itself told the pager so under that key, nor if it was given before something new took it back; what rang since is about the
+// new, whatever second the pager gives, or if it gives none.
+func isFresh(ctx context.Context, tx *store.Tx, inc *incident.Incident, receiver, key string, state incident.State, at time.Time) (*incident.Notification, error) {
 	rows, err := tx.Notifications(ctx, inc.ID)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	fresh := false
+	var rang *incident.Notification
 	for i := range rows {
 		n := &rows[i]
 		if n.Target != receiver || n.Key != key || n.State == incident.Cancelled {
@@ -107,20 +124,22 @@ func isFresh(ctx context.Context, tx *store.Tx, inc *incident.Incident, receiver
 		}
 		switch n.Kind {
 		case incident.Call:
-			fresh = at.After(inc.Escalation.Retaken) || !n.CreatedAt.Before(inc.Escalation.Retaken)
+			if at.After(inc.Escalation.Retaken) || !n.CreatedAt.Before(inc.Escalation.Retaken) {
+				rang = n
+			}
 		case incident.CallResolve:
-			return false, nil
+			return nil, nil
 		case incident.CallAcknowledge:
 			if state == incident.Acknowledged {
-				return false, nil
+				return nil, nil
 			}
 		}
 	}
-	return fresh, nil
+	return rang, nil
 }
 
-func (a *Actions) act(ctx context.Context, id, by string, now time.Time, do func(b *incident.Book, inc *incident.Incident) bool) error {
-	if by = strings.TrimSpace(by); by == "" || len(by) > 200 {
+func (a *Actions) act(ctx context.Context, id string, now time.Time, d deed) error {
+	if d.by = strings.TrimSpace(d.by); d.by == "" || len(d.by) > 200 {
 		return &Error{Reason: "invalid", Text: "say who you are, in at most 200 characters"}
 	}
 	return a.store.Update(ctx, func(tx *store.Tx) error {
@@ -131,17 +150,41 @@ func (a *Actions) act(ctx context.Context, id, by string, now time.Time, do func
 		if err != nil {
 			return err
 		}
-		return a.settle(ctx, tx, now, inc, do)
+		return a.settle(ctx, tx, now, inc, d)
 	})
 }
 
-func (a *Actions) settle(ctx context.Context, tx *store.Tx, now time.Time, inc incident.Incident, do func(b *incident.Book, inc *incident.Incident) bool) error {
-	book := incident.NewBook(now, []incident.Incident{inc})
-	if !do(book, book.Get(inc.ID)) {
-		return &Error{Reason: "conflict", Text: fmt.Sprintf("incident %s is %s already", inc.ID, inc.State)}
-	}
-	if err := a.desk().Settle(ctx, tx, now, book); err != nil || !inc.IsStorm() {
+// settle does a deed, to a storm and what it stands for alike.
+func (a *Actions) settle(ctx context.Context, tx *store.Tx, now time.Time, inc incident.Incident, d deed) error {
+	done, err := a.do(ctx, tx, now, inc, d)
+	if err != nil {
 		return err
 	}
-	return a.storm(ctx, tx, now, inc.ID, do)
+	if !done {
+		return &Error{Reason: "conflict", Text: fmt.Sprintf("incident %s is %s already", inc.ID, inc.State)}
+	}
+	if !inc.IsStorm() {
+		return nil
+	}
+	return a.storm(ctx, tx, now, inc.ID, d)
+}
+
+// do does a deed to one incident. It says false if there is nothing to be done to it any more.
+func (a *Actions) do(ctx context.Context, tx *store.Tx, now time.Time, inc incident.Incident, d deed) (done bool, err error) {
+	book := incident.NewBook(now, []incident.Incident{inc})
+	switch {
+	case d.state == incident.Resolved:
+		done = book.Resolve(book.Get(inc.ID), d.by, d.said)
+	case !d.said.At.IsZero():
+		if d.said.Timeline, err = tx.Events(ctx, inc.ID); err != nil {
+			return false, err
+		}
+		fallthrough
+	default:
+		done = book.Acknowledge(book.Get(inc.ID), d.by, d.said)
+	}
+	if !done {
+		return false, nil
+	}
+	return true, a.desk().Settle(ctx, tx, now, book)
 }

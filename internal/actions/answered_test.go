@@ -123,3 +123,26 @@ func TestWhatWasSaidBeforeItWasTakenBackIsOver(t *testing.T) {
 		t.Errorf("what was said of the new round: it is %s", inc.State)
 	}
 }
+
+// TestAnAnswerOfAnOtherClock: nobody answers before it has rung, and nobody tomorrow. By a pager's clock that is behind ours an
+// acknowledge covers what was open when the page was made, by one that is ahead what is open now.
+func TestAnAnswerOfAnOtherClock(t *testing.T) {
+	for _, c := range []struct {
+		what  string
+		said  time.Duration
+		state incident.State
+	}{{"an hour behind", -time.Hour, incident.Open}, {"right", 5 * time.Second, incident.Open}, {"an hour ahead", time.Hour, incident.Acknowledged}} {
+		p := newPaged(t, time.Time{}, call(1, at(0)))
+		later := p.inc.Alerts[0]
+		later.Key.Rule, later.FiredAt = "later", at(10*time.Second)
+		p.inc.Alerts = append(p.inc.Alerts, later)
+		p.must(p.s.Update(t.Context(), func(tx *store.Tx) error { return tx.SaveIncident(t.Context(), &p.inc) }))
+		inc, _ := p.after(1, incident.Acknowledged, at(c.said), at(15*time.Second))
+		if inc.State != c.state {
+			t.Errorf("the pager's clock is %s: it is %s, not %s", c.what, inc.State, c.state)
+		}
+		if c.state == incident.Open && inc.Escalation.News != "new: later" {
+			t.Errorf("the pager's clock is %s: new is %q", c.what, inc.Escalation.News)
+		}
+	}
+}

@@ -10,7 +10,7 @@ import (
 
 // storm does what was done with a storm to each of its incidents that its page has named and that nobody has; the page of one that it has
 // not named yet goes out by itself after all.
-func (a *Actions) storm(ctx context.Context, tx *store.Tx, now time.Time, id string, do func(b *incident.Book, inc *incident.Incident) bool) error {
+func (a *Actions) storm(ctx context.Context, tx *store.Tx, now time.Time, id string, d deed) error {
 	members, err := tx.StormMembers(ctx, id)
 	if err != nil {
 		return err
@@ -19,7 +19,7 @@ func (a *Actions) storm(ctx context.Context, tx *store.Tx, now time.Time, id str
 	if err != nil {
 		return err
 	}
-	named := incident.Named(rows)
+	named := d.said.Named(rows)
 	for _, m := range members {
 		switch {
 		case m.State != incident.Open:
@@ -27,7 +27,7 @@ func (a *Actions) storm(ctx context.Context, tx *store.Tx, now time.Time, id str
 		case m.Round > named:
 			err = release(ctx, tx, now, id, m)
 		default:
-			err = a.within(ctx, tx, now, m.Incident, do)
+			err = a.within(ctx, tx, now, m.Incident, d)
 		}
 		if err != nil {
 			return err
@@ -36,17 +36,13 @@ func (a *Actions) storm(ctx context.Context, tx *store.Tx, now time.Time, id str
 	return nil
 }
 
-// within does something to one incident of a storm.
-func (a *Actions) within(ctx context.Context, tx *store.Tx, now time.Time, id string, do func(b *incident.Book, inc *incident.Incident) bool) error {
+// within does a deed to one incident of a storm.
+func (a *Actions) within(ctx context.Context, tx *store.Tx, now time.Time, id string, d deed) error {
 	inc, err := tx.Incident(ctx, id)
-	if err != nil {
-		return err
+	if err == nil {
+		_, err = a.do(ctx, tx, now, inc, d)
 	}
-	book := incident.NewBook(now, []incident.Incident{inc})
-	if !do(book, book.Get(id)) {
-		return nil
-	}
-	return a.desk().Settle(ctx, tx, now, book)
+	return err
 }
 
 // release lets the page of a storm's incident go out by itself.

@@ -211,10 +211,10 @@ func (b *Book) join(inc *Incident, a Alert) {
 func (b *Book) after(inc *Incident, a Alert) {
 	c := b.touch(inc)
 	switch ack := inc.Acknowledgement; {
-	case ack != nil && a.Severity > ack.Severity && inc.Severity > ack.Severity:
-		b.takeBack(inc, fmt.Sprintf("raised to %s: %s", inc.Severity, a.Summary()))
-	case ack != nil && a.Severity >= High && !inc.covered(&a):
-		b.takeBack(inc, "new: "+a.Summary())
+	case ack != nil:
+		if why := inc.beyond(&a); why != "" {
+			b.takeBack(inc, why)
+		}
 	case ack == nil && inc.Severity > inc.PagedSeverity && a.Severity == inc.Severity && !inc.heard(&a):
 		why := fmt.Sprintf("raised to %s: %s", inc.Severity, a.Summary())
 		if inc.beside(a, Tell) {

@@ -6,25 +6,24 @@ import (
 	"time"
 )
 
-// Said is where a person said something: the receiver and the key that a pager knows, which need not be told of it. The zero value is
-// tocsin's own page and commands.
-type Said struct{ Receiver, Key string }
-
-// Acknowledge records that somebody has an incident. It covers what fires now. It says false if there is nothing to acknowledge.
+// Acknowledge records that somebody has an incident. It covers what fired when it was said: what is new since, and not a symptom of that,
+// takes it back at once. It says false if there is nothing to acknowledge.
 func (b *Book) Acknowledge(inc *Incident, by string, said Said) bool {
 	if inc.State != Open && inc.State != Acknowledged {
 		return false
 	}
-	ack := &Acknowledgement{By: by, At: b.now, Severity: inc.Severity}
-	for i := range inc.Alerts {
-		if inc.Alerts[i].State == Firing {
-			ack.Covers = append(ack.Covers, inc.Alerts[i].Key)
-		}
+	ack := &Acknowledgement{By: by, At: b.now}
+	ack.Covers, ack.Severity = said.covers(inc)
+	if said.At.IsZero() {
+		ack.Severity = inc.Severity
 	}
 	inc.State, inc.Acknowledgement = Acknowledged, ack
 	e := b.say(inc, EventAcknowledged, "%s has it", by)
 	e.By = by
 	b.touch(inc).said = said
+	if why := inc.beyonds(); why != "" {
+		b.takeBack(inc, why)
+	}
 	return true
 }
 

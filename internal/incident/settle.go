@@ -332,7 +332,7 @@ func (s *settling) calls() {
 		if n.State == Pending {
 			s.cancel(n, cause)
 		}
-		if !came || (Said{n.Target, n.Key}) == s.c.said || !s.desk.Traits[n.Target].Pages {
+		if !came || n.Target == s.c.said.Receiver && n.Key == s.c.said.Key || !s.desk.Traits[n.Target].Pages {
 			continue
 		}
 		s.out.Add = append(s.out.Add, &Notification{Incident: s.inc.ID, Target: n.Target, Kind: kind, Round: n.Round, Key: n.Key, Reason: ReasonResolved,

@@ -29,12 +29,14 @@ func (inc *Incident) IsStorm() bool { return inc.Headline.Rule == stormRule && l
 // StormCause is the cause of a page that a storm's stands for.
 func StormCause(storm string) string { return "superseded by storm " + storm }
 
-// Named is the newest round of a storm's pages, its rows, that somebody may have got: who joined later was not named yet.
-func Named(rows []Notification) int {
+// Named is the newest round of a storm's pages, its rows, that who said something may have got by then: who joined later was not named
+// yet. Of pages about which nobody knows when they came, that which was answered had.
+func (s Said) Named(rows []Notification) int {
 	named := 0
 	for i := range rows {
-		if arrived(&rows[i]) {
-			named = max(named, rows[i].Round)
+		n := &rows[i]
+		if arrived(n) && (s.At.IsZero() || n.Key == s.Key || !n.SentAt.IsZero() && !n.SentAt.After(s.At.Add(tick))) {
+			named = max(named, n.Round)
 		}
 	}
 	return named

@@ -131,6 +131,9 @@ func (w *World) heardOf(k *known, inc *incident.Incident, rows []incident.Notifi
 		return // by clocks that differ by an hour nobody can say which came first
 	}
 	s, answered := w.model.said[ack.By]
+	if answered && s.incident == inc.ID {
+		w.covers(inc, s)
+	}
 	retaken := inc.Escalation.Retaken.Add(-w.offset)
 	if !answered || retaken.IsZero() || !s.at.Before(retaken.Truncate(time.Second)) {
 		return
@@ -139,6 +142,18 @@ func (w *World) heardOf(k *known, inc *incident.Incident, rows []incident.Notifi
 		return n.Kind == incident.Call && n.Key == s.key && n.CreatedAt.Before(inc.Escalation.Retaken)
 	}) {
 		w.fail("I11", "%s has %s by what was said of %s at %s, before it was taken back at %s", ack.By, inc.ID, s.key, s.at.Sub(w.began), retaken.Sub(w.began))
+	}
+}
+
+// covers checks that an acknowledge which was given at a pager, and heard of later, covers what was open when it was given, and no more:
+// "An acknowledge covers the (rule, group)s open when it was given, and their symptoms." The pager tells whole seconds.
+func (w *World) covers(inc *incident.Incident, s said) {
+	known := &incident.Acknowledgement{Covers: s.firing}
+	for i := range inc.Alerts {
+		a := &inc.Alerts[i]
+		if a.State == incident.Firing && a.Severity >= incident.High && a.FiredAt.Add(-w.offset).After(s.at.Add(time.Second)) && !covered(inc, known, a) {
+			w.fail("I11", "%s has %s by what was said of %s at %s, and %s %s fires since %s", inc.Acknowledgement.By, inc.ID, s.key, s.at.Sub(w.began), a.Rule, a.Group, a.FiredAt.Sub(w.began))
+		}
 	}
 }
 

@@ -28,10 +28,12 @@ type model struct {
 	said map[string]said
 }
 
-// said is an answer at a pager.
+// said is an answer at a pager: to which key of which incident, when, and what fired in it then.
 type said struct {
-	key string
-	at  time.Time
+	key      string
+	at       time.Time
+	incident string
+	firing   []incident.Key
 }
 
 // known is an incident as it was when it was looked at last.
@@ -80,6 +82,17 @@ func (m *model) rang(w *World, p *provider, n *notifiers.Notice) {
 	k := m.of(n.Incident.ID)
 	k.rang = append(k.rang, w.now)
 	w.say("%s rings for %s", p.name, n.Key)
+}
+
+// answered puts down what somebody answers at a pager, with what fires now.
+func (m *model) answered(who string, s said) {
+	inc := &m.of(s.incident).inc
+	for i := range inc.Alerts {
+		if inc.Alerts[i].State == incident.Firing {
+			s.firing = append(s.firing, inc.Alerts[i].Key)
+		}
+	}
+	m.said[who] = s
 }
 
 func (m *model) did(id, who string, state incident.State) {

@@ -48,7 +48,7 @@ func (w *World) rang(p *provider, n *notifiers.Notice) {
 func (w *World) answerPager(p *provider, key, who string, state incident.State) {
 	if k := p.keys[key]; k.state == incident.Open || k.state == incident.Acknowledged && state == incident.Resolved {
 		k.state, k.by, k.said = state, who, w.now
-		w.model.said[who] = said{key: key, at: w.now}
+		w.model.answered(who, said{key: key, at: w.now, incident: k.incident})
 		w.say("%s: %s %s at %s", who, state, key, p.name)
 	}
 	w.pollSoon(0)

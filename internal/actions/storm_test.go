@@ -1,0 +1,66 @@
+package actions
+
+import (
+	"testing"
+	"time"
+
+	"tocsin/internal/incident"
+	"tocsin/internal/store"
+)
+
+// TestAnAcknowledgeOfAStormIsOfWhatItHadNamed: whoever took the storm's first page did not know of what only its second named, though
+// that rang before the answer was heard. The page of that goes out by itself.
+func TestAnAcknowledgeOfAStormIsOfWhatItHadNamed(t *testing.T) {
+	p := newPaged(t, time.Time{}, call(1, at(0)))
+	storm := incident.NewStorm(at(0), "oncall", p.inc.ID, incident.Critical)
+	other := p.inc
+	other.Headline.Group = `{"n":"2"}`
+	other.ID = incident.NewID(at(6*time.Minute), other.Headline, "second")
+	other.OpenedAt, other.FirstEntry = at(6*time.Minute), at(6*time.Minute)
+	other.Alerts = []incident.Alert{p.inc.Alerts[0]}
+	other.Alerts[0].Key, other.Alerts[0].Incident = other.Headline, other.ID
+	rows := map[string]*incident.Notification{}
+	p.must(p.s.Update(t.Context(), func(tx *store.Tx) error {
+		ctx := t.Context()
+		for _, inc := range []*incident.Incident{&storm, &other} {
+			if err := tx.SaveIncident(ctx, inc); err != nil {
+				return err
+			}
+		}
+		for round, sent := range map[int]time.Time{1: at(10 * time.Second), 2: at(6*time.Minute + 10*time.Second)} {
+			n := call(round, sent)
+			n.Incident, n.Target, n.Key, n.State = storm.ID, "oncall", storm.CallKey(round), incident.Sent
+			if _, err := tx.AddNotification(ctx, &n); err != nil {
+				return err
+			}
+		}
+		for round, inc := range map[int]*incident.Incident{1: &p.inc, 2: &other} {
+			n := incident.Notification{Incident: inc.ID, Target: "oncall", Kind: incident.Call, Round: 7, Key: inc.CallKey(7), CreatedAt: inc.OpenedAt,
+				State: incident.Cancelled, Cause: incident.StormCause(storm.ID)}
+			if _, err := tx.AddNotification(ctx, &n); err != nil {
+				return err
+			}
+			rows[inc.ID] = &n
+			if err := tx.AddStormMember(ctx, storm.ID, store.StormMember{Incident: inc.ID, Notification: n.ID, Round: round}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	p.must(p.a.Answered(t.Context(), "oncall", storm.ID, incident.Acknowledged, "alice", at(6*time.Minute), at(6*time.Minute+15*time.Second)))
+	p.must(p.s.View(t.Context(), func(tx *store.Tx) error {
+		for id, want := range map[string]incident.State{storm.ID: incident.Acknowledged, p.inc.ID: incident.Acknowledged, other.ID: incident.Open} {
+			inc, err := tx.Incident(t.Context(), id)
+			if err != nil || inc.State != want {
+				t.Errorf("%q is %s, not %s (%v)", inc.Title, inc.State, want, err)
+			}
+		}
+		for id, want := range map[string]incident.NotificationState{p.inc.ID: incident.Cancelled, other.ID: incident.Pending} {
+			n, err := tx.Notification(t.Context(), rows[id].ID)
+			if err != nil || n.State != want {
+				t.Errorf("the page of %s is %s, not %s (%v)", id, n.State, want, err)
+			}
+		}
+		return nil
+	}))
+}
