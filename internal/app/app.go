@@ -22,7 +22,6 @@ import (
 	"tocsin/internal/config"
 	"tocsin/internal/escalation"
 	"tocsin/internal/heartbeat"
-	"tocsin/internal/incident"
 	"tocsin/internal/outbox"
 	"tocsin/internal/sources"
 	"tocsin/internal/store"
@@ -215,7 +214,7 @@ func (a *App) generationNow() generation {
 func (a *App) pages() *http.Server {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), ownMetrics{a})
-	handler := web.New(web.Options{Store: a.store.ForPages(), Actions: waking{a}, Oncall: a.newOncall(), Version: a.o.Version, Ready: a.ready, Healthy: a.healthy, Status: a.status,
+	handler := web.New(web.Options{Store: a.store.ForPages(), Actions: a.actions, Oncall: a.newOncall(), Version: a.o.Version, Ready: a.ready, Healthy: a.healthy, Status: a.status,
 		Registry: registry, Log: a.o.Log, Hosts: hosts(a.current.plan.File.URL)})
 	return &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 60 * time.Second,
 		IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(a.o.Log.Handler(), slog.LevelWarn)}
@@ -228,33 +227,6 @@ func hosts(address string) []string {
 		return nil
 	}
 	return []string{u.Hostname()}
-}
-
-// waking lets what people do be told at once.
-type waking struct{ a *App }
-
-func (w waking) Acknowledge(ctx context.Context, id, by string, now time.Time) error {
-	defer w.a.wakeSteps.ring()
-	return w.a.actions.Acknowledge(ctx, id, by, now)
-}
-
-func (w waking) Resolve(ctx context.Context, id, by string, now time.Time) error {
-	defer w.a.wakeSteps.ring()
-	return w.a.actions.Resolve(ctx, id, by, now)
-}
-
-func (w waking) PreviewSilence(ctx context.Context, s incident.Silence, now time.Time) (incident.Silence, []actions.Affected, error) {
-	return w.a.actions.PreviewSilence(ctx, s, now)
-}
-
-func (w waking) AddSilence(ctx context.Context, s incident.Silence, now time.Time) (incident.Silence, []actions.Affected, error) {
-	defer w.a.wakeSteps.ring()
-	return w.a.actions.AddSilence(ctx, s, now)
-}
-
-func (w waking) EndSilence(ctx context.Context, id int64, by string, now time.Time) (incident.Silence, error) {
-	defer w.a.wakeSteps.ring()
-	return w.a.actions.EndSilence(ctx, id, by, now)
 }
 
 // URL is the address of the pages.

@@ -80,9 +80,6 @@ func (a *App) importSchedule(ctx context.Context, client *http.Client, plan *Pla
 	} else {
 		got.Body, got.FetchedAt, got.Error, got.FailedAt = string(body), now, "", time.Time{}
 	}
-	if got.Body != have.Body {
-		defer a.wakeSteps.ring()
-	}
 	return a.store.Update(ctx, func(tx *store.Tx) error {
 		if err := escalation.SaveCopy(ctx, tx, name, got); err != nil {
 			return err

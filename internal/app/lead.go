@@ -113,7 +113,7 @@ func (a *App) haveTurn(ctx context.Context, l *lead) {
 	loops.Go(func() { a.engineLoop(l) })
 	loops.Go(func() { a.pollLoop(l.ctx) })
 	loops.Go(func() { a.importLoop(l.ctx) })
-	loops.Go(func() { a.every(l.ctx, "forgetting", newBell(), a.prune(l), func() {}) })
+	loops.Go(func() { a.every(l.ctx, "forgetting", newBell(), a.prune(l)) })
 	<-l.ctx.Done()
 	a.mu.Lock()
 	for name, r := range a.readers {
@@ -180,7 +180,7 @@ func (a *App) lifeLoop(ctx context.Context) {
 		}
 		renewed = time.Now()
 		return renewed.Add(every), nil
-	}, func() {})
+	})
 }
 
 // alone is a step that only the process takes whose turn it is.

@@ -170,3 +170,17 @@ func sumUp(t *testing.T, db *store.Store) (incidents []string, rows int, standin
 	}
 	return incidents, rows, standing
 }
+
+// TestWhoIsWoken: what a commit leaves for one receiver wakes the loop of that one alone.
+func TestWhoIsWoken(t *testing.T) {
+	a := &App{wakeSteps: newBell()}
+	a.current.wake = map[string]bell{"one": newBell(), "other": newBell()}
+	a.wakeFor(store.Left{Targets: map[string]bool{"one": true, "gone": true}})
+	if one, other, steps := len(a.current.wake["one"]), len(a.current.wake["other"]), len(a.wakeSteps); one != 1 || other != 0 || steps != 0 {
+		t.Errorf("for one: %d, other %d, escalation %d", one, other, steps)
+	}
+	a.wakeFor(store.Left{Steps: true})
+	if other, steps := len(a.current.wake["other"]), len(a.wakeSteps); other != 0 || steps != 1 {
+		t.Errorf("for the steps: other %d, escalation %d", other, steps)
+	}
+}

@@ -32,9 +32,9 @@ func (b bell) ring() {
 // backstop is how long a loop sleeps at the most: a bell that was missed costs no more.
 const backstop = time.Second
 
-// every runs a step whenever it is due, and after each that did not fail rings what follows. An error waits a little and is tried
-// again: what is due stays due.
-func (a *App) every(ctx context.Context, name string, wake bell, step func(ctx context.Context, now time.Time) (time.Time, error), after func()) {
+// every runs a step whenever it is due, or something was written that it waits for. An error waits a little and is tried again: what is
+// due stays due.
+func (a *App) every(ctx context.Context, name string, wake bell, step func(ctx context.Context, now time.Time) (time.Time, error)) {
 	pause := backoff.NewExponentialBackOff()
 	pause.MaxInterval = 5 * time.Second
 	defer a.watch.ended(name)
@@ -55,7 +55,6 @@ func (a *App) every(ctx context.Context, name string, wake bell, step func(ctx c
 		default:
 			a.stepDone(ctx, name)
 			pause.Reset()
-			after()
 			if !next.IsZero() {
 				wait = min(wait, time.Until(next))
 			}
@@ -97,11 +96,28 @@ func (a *App) offer(l *lead) {
 }
 
 func (a *App) engineLoop(l *lead) {
-	a.every(l.ctx, "engine", a.wakeEngine, a.step(l), a.wakeSteps.ring)
+	a.every(l.ctx, "engine", a.wakeEngine, a.step(l))
 }
 
 func (a *App) escalationLoop(ctx context.Context) {
-	a.every(ctx, "escalation", a.wakeSteps, a.escalation.Step, a.wakeTargets)
+	a.every(ctx, "escalation", a.wakeSteps, a.escalation.Step)
+}
+
+// wakeFor wakes the loops that a commit has left something to do, and no others: with a hundred receivers each look of a loop that finds
+// nothing is work that a page waits for.
+func (a *App) wakeFor(left store.Left) {
+	if left.Steps {
+		a.wakeSteps.ring()
+	}
+	if len(left.Targets) == 0 {
+		return
+	}
+	bells := a.generationNow().wake
+	for target := range left.Targets {
+		if b, known := bells[target]; known {
+			b.ring()
+		}
+	}
 }
 
 func (a *App) wakeTargets() {
@@ -119,11 +135,11 @@ func (a *App) startOutbox(ctx context.Context) {
 		g.loops.Go(func() {
 			a.every(loops, "outbox of "+name, wake, func(ctx context.Context, now time.Time) (time.Time, error) {
 				return g.outbox.StepTarget(ctx, now, name)
-			}, func() {})
+			})
 		})
 	}
 	if g.beat != nil {
-		g.loops.Go(func() { a.every(loops, "heartbeat", newBell(), a.alone(g.beat.Step), func() {}) })
+		g.loops.Go(func() { a.every(loops, "heartbeat", newBell(), a.alone(g.beat.Step)) })
 	}
 }
 
@@ -134,7 +150,7 @@ const presentEvery = 10 * time.Second
 func (a *App) presentLoop(ctx context.Context) {
 	a.every(ctx, "database", newBell(), func(_ context.Context, now time.Time) (time.Time, error) {
 		return now.Add(presentEvery), a.store.Present()
-	}, func() {})
+	})
 }
 
 // pollLoop asks the pagers through which people answer what they said: at once, because who took a page while nothing ran must not be
@@ -187,9 +203,6 @@ func (a *App) poll(ctx context.Context) error {
 			if err := a.actions.Answered(ctx, name, answer.Key, answer.State, answer.By, answer.At, time.Now()); err != nil {
 				errs = append(errs, fmt.Errorf("take answer of %s: %w", name, err))
 			}
-		}
-		if len(answers) > 0 {
-			a.wakeSteps.ring()
 		}
 	}
 	return errors.Join(errs...)

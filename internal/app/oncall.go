@@ -12,7 +12,6 @@ import (
 	"tocsin/internal/escalation"
 	"tocsin/internal/incident"
 	"tocsin/internal/setting"
-	"tocsin/internal/store"
 	"tocsin/notifiers"
 )
 
@@ -24,12 +23,6 @@ type oncall struct {
 
 func (a *App) newOncall() oncall {
 	return oncall{a: a, Oncall: actions.NewOncall(a.store, func() map[string]*escalation.Rota { return a.generationNow().plan.Rotas })}
-}
-
-// Override puts somebody on call, and lets steps that wait see it.
-func (o oncall) Override(ctx context.Context, wish store.Override, now time.Time) (actions.Duty, error) {
-	defer o.a.wakeSteps.ring()
-	return o.Oncall.Override(ctx, wish, now)
 }
 
 // tryWithin is how long a test may take: less than a request may.

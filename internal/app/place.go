@@ -89,5 +89,5 @@ func (a *App) open(ctx context.Context, plan *Plan) (*store.Store, error) {
 	if a.o.Store != "" {
 		at.path = a.o.Store
 	}
-	return store.Open(ctx, at.path, store.Options{PasswordFile: at.passwordFile, Life: a.o.Life, Reserve: reserve})
+	return store.Open(ctx, at.path, store.Options{PasswordFile: at.passwordFile, Life: a.o.Life, Reserve: reserve, Left: a.wakeFor})
 }

@@ -109,7 +109,7 @@ func (a *App) auditLoop(ctx context.Context) {
 			return now, err
 		}
 		return a.watch.audit.Step(ctx, now)
-	}), func() {})
+	}))
 }
 
 // reserve is kept beside the database for the last pages on a full disk: a page with all that belongs to it is less than 100 KiB.

@@ -40,14 +40,12 @@ func New(s *store.Store, program func() Program, failpoint func(name string)) *E
 // Step does what is due first up to now, for one incident or one silence in one transaction. next says when there is more: now, if there is more
 // at once; zero if nothing waits.
 func (e *Escalation) Step(ctx context.Context, now time.Time) (next time.Time, err error) {
-	if e.store.Several() { // then all of them step, and a look does not keep the others from writing
-		err := e.store.View(ctx, func(tx *store.Tx) (err error) {
-			next, err = tx.NextIncidentDue(ctx)
-			return err
-		})
-		if err != nil || next.IsZero() || next.After(now) {
-			return next, err
-		}
+	err = e.store.View(ctx, func(tx *store.Tx) (err error) { // a look does not keep others from writing
+		next, err = tx.NextIncidentDue(ctx)
+		return err
+	})
+	if err != nil || next.IsZero() || next.After(now) {
+		return next, err
 	}
 	err = e.store.Update(ctx, func(tx *store.Tx) error {
 		due, err := tx.DueIncidents(ctx, now, 1)

@@ -65,7 +65,7 @@ func audited(ids []string, err error) ([]string, error) {
 func (tx *Tx) Untold(ctx context.Context) ([]incident.Notification, error) {
 	type told struct{ incident, target string }
 	rows, err := list(ctx, tx, func(r row, t *told) error { return r.Scan(&t.incident, &t.target) },
-		"SELECT DISTINCT n.incident, n.target FROM notifications n JOIN incidents i ON i.id = n.incident WHERE i.state IN ('open', 'acknowledged')")
+		"SELECT DISTINCT n.incident, n.target FROM notifications n JOIN incidents i ON i.id = n.incident WHERE i.state IN ('open', 'acknowledged') AND i.receivers <> ''")
 	if err != nil {
 		return nil, fmt.Errorf("audit: %w", err)
 	}
@@ -78,7 +78,7 @@ func (tx *Tx) Untold(ctx context.Context) ([]incident.Notification, error) {
 		receivers []string
 	}
 	incidents, err := list(ctx, tx, func(r row, i *open) error { return r.Scan(&i.id, nestedInto{&i.receivers}) },
-		"SELECT id, receivers FROM incidents WHERE state IN ('open', 'acknowledged') ORDER BY opened_at, id")
+		"SELECT id, receivers FROM incidents WHERE state IN ('open', 'acknowledged') AND receivers <> '' ORDER BY opened_at, id")
 	if err != nil {
 		return nil, fmt.Errorf("audit: %w", err)
 	}

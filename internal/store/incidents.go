@@ -190,6 +190,7 @@ func (tx *Tx) saveIncident(ctx context.Context, inc *incident.Incident) error {
 	if err != nil {
 		return err
 	}
+	tx.left.Steps = tx.left.Steps || !inc.Due.IsZero()
 	keep := make(map[incident.Key]bool, len(inc.Alerts))
 	for i := range inc.Alerts {
 		keep[inc.Alerts[i].Key] = true

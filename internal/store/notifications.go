@@ -41,18 +41,24 @@ var (
 	selectNextSettle = "SELECT CASE WHEN epoch <> $1 AND NOT " + elsewhere + " OR deadline IS NULL THEN due ELSE deadline END AS next FROM notifications " +
 		"WHERE state = 'inflight' AND ($2 = '' OR target = $2) ORDER BY next LIMIT 1"
 	selectUnsettled = selectNotifications + " WHERE kind = 'call' AND (state IN ('sent', 'inflight') OR state = 'pending' AND attempts > 0) AND " +
-		"incident IN (SELECT id FROM incidents WHERE state IN ('open', 'acknowledged')) ORDER BY id"
+		ofIncident("IN ('open', 'acknowledged')") + " ORDER BY id"
 	selectUnheard = selectNotifications + " WHERE state IN ('pending', 'inflight') AND kind = 'call' AND target <> $1 AND " +
-		"incident IN (SELECT id FROM incidents WHERE state = 'open') AND NOT EXISTS (SELECT 1 FROM notifications f WHERE " +
+		ofIncident("= 'open'") + " AND NOT EXISTS (SELECT 1 FROM notifications f WHERE " +
 		"f.incident = notifications.incident AND f.round = notifications.round AND f.kind = 'call' AND f.target = $1) ORDER BY created_at, id"
 	selectUntold = selectNotifications + " WHERE state = 'pending' AND target = $1 AND kind = 'message' AND receipt = '' AND sent_at IS NULL AND " +
-		"incident IN (SELECT id FROM incidents WHERE state = 'resolved') ORDER BY created_at, id"
+		ofIncident("= 'resolved'") + " ORDER BY created_at, id"
 	insertNotification = "INSERT INTO notifications (" + notificationColumns.list() + ") VALUES (" + notificationColumns.values() +
 		") ON CONFLICT (incident, round, kind, target, event, key) DO NOTHING RETURNING id"
 	updateNotification = "UPDATE notifications SET " +
 		notificationColumns.assign(0, func(_ string, n int) string { return fmt.Sprintf("$%d", n) }) +
 		fmt.Sprintf(" WHERE id = $%d", len(notificationColumns)+1)
 )
+
+// ofIncident is a condition on the state of a notification's incident. It is asked of each row: a list of all incidents in that state
+// would be made anew whenever one row is to be looked at.
+func ofIncident(state string) string {
+	return "EXISTS (SELECT 1 FROM incidents i WHERE i.id = notifications.incident AND i.state " + state + ")"
+}
 
 func scanNotification(r row, n *incident.Notification) error {
 	return r.Scan(&n.ID, &n.Incident, &n.Target, (*string)(&n.Kind), &n.Round, &n.Key, (*string)(&n.Reason), &n.Event, &n.Text,
@@ -125,6 +131,9 @@ func (tx *Tx) addNotification(ctx context.Context, n *incident.Notification) (bo
 		return false, err
 	}
 	n.ID = id
+	if added && n.State == incident.Pending {
+		tx.waits(n.Target)
+	}
 	return added, nil
 }
 
@@ -140,6 +149,9 @@ func (tx *Tx) SaveNotification(ctx context.Context, n *incident.Notification) er
 	}
 	if err != nil {
 		return fmt.Errorf("save notification %d: %w", n.ID, err)
+	}
+	if n.State == incident.Pending {
+		tx.waits(n.Target)
 	}
 	return nil
 }
@@ -202,6 +214,7 @@ func (tx *Tx) HastenNotifications(ctx context.Context, target string, refused bo
 	if _, err := tx.exec(ctx, text, target, stamp(now)); err != nil {
 		return fmt.Errorf("hasten notifications for %s: %w", target, err)
 	}
+	tx.waits(target)
 	return nil
 }
 

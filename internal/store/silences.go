@@ -44,6 +44,7 @@ func (tx *Tx) SaveSilence(ctx context.Context, s *incident.Silence) error {
 	if err != nil {
 		return fmt.Errorf("save silence %d: %w", s.ID, err)
 	}
+	tx.left.Steps = tx.left.Steps || !s.Due.IsZero()
 	return nil
 }
 

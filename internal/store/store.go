@@ -40,9 +40,19 @@ type Options struct {
 	files fs.FS
 	// Reserve is how many bytes are kept beside a database in a file (see KeepReserve); 0: none.
 	Reserve int64
+	// Left, if set, is told after each commit what it has left for the steps to do, in the committing goroutine.
+	Left func(Left)
 	// Fault, if set, is asked at each "write" of a transaction, at its "commit" and once it is "committed": with an error that fails, as on
 	// a disk that is full or broken; the last although it took place. Tests set it.
 	Fault func(at string) error
+}
+
+// Left is what a transaction has left to be done.
+type Left struct {
+	// Targets are the receivers for which a notification was written that waits.
+	Targets map[string]bool
+	// Steps says that an incident or a silence was written that waits for something.
+	Steps bool
 }
 
 // Store is an open database. Its methods may be called from any goroutine; a Tx only from the function it was given to.

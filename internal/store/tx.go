@@ -14,8 +14,9 @@ type Tx struct {
 	s     *Store
 	c     *conn
 	write bool
-	// wrote says that there is something to commit.
+	// wrote says that there is something to commit, left what that leaves to be done.
 	wrote bool
+	left  Left
 }
 
 // conn is a connection that keeps its prepared statements: a transaction then costs no parsing and no reflection.
@@ -54,7 +55,14 @@ const tries = 5
 // neither Update nor View may be called.
 func (s *Store) Update(ctx context.Context, do func(tx *Tx) error) error {
 	for try := 1; ; try++ {
-		err := s.run(ctx, s.writeDB, s.write, true, do)
+		var left Left
+		err := s.run(ctx, s.writeDB, s.write, true, func(tx *Tx) error {
+			defer func() { left = tx.left }()
+			return do(tx)
+		})
+		if err == nil && s.place.Left != nil && (left.Steps || len(left.Targets) > 0) {
+			s.place.Left(left)
+		}
 		if err != nil && s.reservePath() != "" && sqliteIsFull(err) && s.giveReserve() {
 			continue // there is room now for what must still be told
 		}
@@ -137,6 +145,14 @@ func (s *Store) run(ctx context.Context, db *sql.DB, free chan *conn, write bool
 		return s.fault("committed")
 	}
 	return nil
+}
+
+// waits keeps that something waits at a target.
+func (tx *Tx) waits(target string) {
+	if tx.left.Targets == nil {
+		tx.left.Targets = map[string]bool{}
+	}
+	tx.left.Targets[target] = true
 }
 
 // fault is an error where a test wants one.
