@@ -164,7 +164,7 @@ func (rd *reader) rule() *Rule {
 		return nil
 	}
 	r.written = rd.written
-	r.Hash = hash(set.Filter, string(set.Detect.JSON()), groupText(set.GroupBy), set.For.String())
+	r.Hash = hash(set.Filter, string(set.Detect.JSON()), groupText(set.GroupBy), set.For.Std().String())
 	return r
 }
 

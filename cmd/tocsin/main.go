@@ -7,13 +7,16 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"reflect"
 	"syscall"
+	"time"
 
 	"context"
 	_ "time/tzdata" // an image without a time zone database must know them too
 
 	"github.com/alecthomas/kong"
 
+	"tocsin/internal/app"
 	"tocsin/internal/config"
 )
 
@@ -83,7 +86,7 @@ func runWith(ctx context.Context, s *streams, args []string) int {
 	parser, err := kong.New(&c, kong.Name("tocsin"), kong.Writers(s.out, s.err), kong.Exit(func(n int) { code = n }),
 		kong.Description("The alarm bell of a system that runs on GKE: reads its logs, makes one incident of all that belongs together, calls oncall until somebody has it."),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
-		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(s))
+		kong.TypeMapper(reflect.TypeFor[time.Duration](), kong.MapperFunc(duration)), kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(s))
 	if err != nil {
 		fmt.Fprintln(s.err, "tocsin:", err)
 		return exitError
@@ -101,6 +104,17 @@ func runWith(ctx context.Context, s *streams, args []string) int {
 		return exitError
 	}
 	return ending(s, k.Run())
+}
+
+// duration reads a duration of the command line as the configuration's are read.
+func duration(c *kong.DecodeContext, into reflect.Value) error {
+	var text string
+	if err := c.Scan.PopValueInto("duration", &text); err != nil {
+		return err
+	}
+	d, err := app.ParseDuration(text)
+	into.SetInt(int64(d))
+	return err
 }
 
 // ending prints an error and gives its code.

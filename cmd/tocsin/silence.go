@@ -19,7 +19,7 @@ type silenceAddCommand struct {
 	remote
 	By       string        `help:"Who you are; your login's name if not given."`
 	Reason   string        `required:"" help:"Why."`
-	For      time.Duration `default:"2h" help:"How long, at most 720h."`
+	For      time.Duration `default:"2h" help:"How long, such as 30m, 12h or 7d; at most 30d."`
 	Starts   time.Time     `help:"When it begins, such as 2026-11-23T09:00:00Z; now if not given."`
 	UpTo     string        `enum:",info,warning,high,critical" default:"" help:"The highest severity it may hide; that of what it matches if not given."`
 	Yes      bool          `help:"Make it. Without this it is only said what it would hide."`

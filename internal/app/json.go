@@ -4,10 +4,16 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"time"
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"tocsin/internal/setting"
 )
+
+// ParseDuration reads a duration as the configuration has them: 30s, 1h30m, 7d, 2w.
+func ParseDuration(text string) (time.Duration, error) { return setting.ParseDuration(text) }
 
 // PrintJSON writes v as JSON, a member a line, for programs, and for people who look at it: what would make a terminal do
 // something is written as its number, which means the same to a program.

@@ -77,6 +77,13 @@ func (m Matchers) names(rule string) bool {
 	})
 }
 
+// own says whether a matcher asks for tocsin's own service and no other.
+func (m Matchers) own() bool {
+	return slices.ContainsFunc(m.list, func(one *labels.Matcher) bool {
+		return one.Name == "service" && one.Value == Own && (one.Type == labels.MatchEqual || one.Type == labels.MatchRegexp)
+	})
+}
+
 // LabelsOf are the labels that silences and windows match of an alert: its own, with its rule and its severity.
 func LabelsOf(a *incident.Alert) incident.Labels {
 	l := a.Labels.Clone()
@@ -94,6 +101,9 @@ func CheckSilence(s *incident.Silence, now time.Time) error {
 		for _, m := range mistakes {
 			wrong("%s", m.Text)
 		}
+	}
+	if m, _ := ParseMatchers(s.Matchers); m.own() {
+		wrong("it would hide nothing: tocsin's own troubles (service=%q) are never silenced", Own)
 	}
 	if len(strings.Join(s.Matchers, "")) > 4000 {
 		wrong("the matchers are longer than 4000 bytes")
@@ -118,10 +128,11 @@ func CheckSilence(s *incident.Silence, now time.Time) error {
 }
 
 func days(d time.Duration) string {
+	d = d.Round(time.Minute) // what was asked for has begun meanwhile
 	if whole := d / (24 * time.Hour); whole > 0 && d%(24*time.Hour) == 0 {
 		return fmt.Sprintf("%d days", whole)
 	}
-	return d.Round(time.Minute).String()
+	return d.String()
 }
 
 // Silencing is a silence, compiled.

@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"fmt"
 	"os"
-	"time"
 )
 
 // FieldError is one thing that is wrong with a setting. Path leads to it from the settings it was found in, names and
@@ -23,47 +22,6 @@ func (e FieldError) Error() string {
 		return e.Text
 	}
 	return e.Path + ": " + e.Text
-}
-
-// Duration is a time.Duration that is written as Go writes it (30s, 1h30m) and also knows days (7d) and weeks (2w).
-type Duration time.Duration
-
-// UnmarshalText reads a duration. A bare number is refused: 30 of what?
-func (d *Duration) UnmarshalText(text []byte) error {
-	parsed, err := ParseDuration(string(text))
-	if err != nil {
-		return err
-	}
-	*d = Duration(parsed)
-	return nil
-}
-
-// MarshalText writes the duration as Go does.
-func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
-
-// String is the duration as Go writes it.
-func (d Duration) String() string { return time.Duration(d).String() }
-
-// Std is the duration as the standard library's type.
-func (d Duration) Std() time.Duration { return time.Duration(d) }
-
-// ParseDuration reads what Duration promises.
-func ParseDuration(text string) (time.Duration, error) {
-	if n := len(text); n > 1 && (text[n-1] == 'd' || text[n-1] == 'w') {
-		unit := 24 * time.Hour
-		if text[n-1] == 'w' {
-			unit *= 7
-		}
-		var count int
-		if _, err := fmt.Sscanf(text[:n-1], "%d", &count); err == nil && fmt.Sprint(count) == text[:n-1] {
-			return time.Duration(count) * unit, nil
-		}
-	}
-	d, err := time.ParseDuration(text)
-	if err != nil {
-		return 0, fmt.Errorf("%q is not a duration: write a number with its unit, such as 30s, 5m, 12h or 7d", text)
-	}
-	return d, nil
 }
 
 // Secret is a value that must never be printed: every way to print it writes <secret>.
