@@ -323,5 +323,6 @@ func (a *App) env(name string) sources.Env {
 		Project: a.current.plan.File.Project,
 		Filter:  func() string { return a.pushdown(name) },
 		Trouble: func(err error) { a.sourceTrouble(name, err) },
+		Log:     a.o.Log,
 	}
 }

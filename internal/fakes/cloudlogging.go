@@ -1,15 +1,12 @@
 package fakes
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"hash/fnv"
 	"net"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -19,30 +16,62 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"tocsin/internal/logs"
 )
 
-// CloudLogging is a stand-in of Cloud Logging: a gRPC server that lists the entries that were added. It honours resource
-// names of projects, order_by, page sizes and tokens, and the bounds on time that its filter begins with; the rest of the filter
-// is Match's. Its methods may be called at any time, from any goroutine.
+// CloudLogging is a stand-in of Cloud Logging: a gRPC server that lists and tails the entries that were added. It honours resource
+// names of projects, filters, order_by, page sizes and tokens, and what the service does to those who tail (see Tails). Its methods
+// may be called at any time, from any goroutine.
 type CloudLogging struct {
 	loggingpb.UnimplementedLoggingServiceV2Server
 
-	// Match decides the rest of a filter, what follows the bounds on time, for an entry as JSON. nil lists everything. An error
-	// refuses the filter. Set it before the first call.
-	Match func(filter string, entryJSON []byte) (bool, error)
+	// Refuse, if set, says why a filter is refused that can be parsed. Set it before the first call.
+	Refuse func(filter string) error
+	// Tails is what is done to those who tail. Set it before the first call.
+	Tails Tails
+	// ListLate, if set, says how long after its coming an entry can be listed first. Set it before the first call.
+	ListLate func() time.Duration
 
 	server   *grpc.Server
 	listener net.Listener
 
 	mu       sync.Mutex
-	entries  []*loggingpb.LogEntry
+	entries  []*held
 	added    int
+	sessions map[*tailing]bool
+	broken   []*status.Status // of sessions that are yet to be opened
+	minute   time.Time
+	inMinute int // how many entries were given to tails in it
+	sent     Sent
 	failures []*status.Status
 	requests []*loggingpb.ListLogEntriesRequest
+}
+
+// held is an entry that came.
+type held struct {
+	*loggingpb.LogEntry
+	parsed   *logs.Entry
+	listable time.Time
+}
+
+// Sent is what was given away.
+type Sent struct {
+	// Tailed and Listed are how many entries were given, Suppressed how many a tail was told that it does not get.
+	Tailed, Listed, Suppressed int
+	// Opened is how many tail sessions were opened, Open how many are.
+	Opened, Open int
+}
+
+// Sent is what was given away so far.
+func (c *CloudLogging) Sent() Sent {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	out := c.sent
+	out.Open = len(c.sessions)
+	return out
 }
 
 // NewCloudLogging starts a server on a free port of the loopback address.
@@ -56,7 +85,7 @@ func NewCloudLogging() (*CloudLogging, error) {
 
 // ServeCloudLogging starts a server on l, which it closes in the end.
 func ServeCloudLogging(l net.Listener) *CloudLogging {
-	c := &CloudLogging{server: grpc.NewServer(), listener: l}
+	c := &CloudLogging{server: grpc.NewServer(), listener: l, sessions: map[*tailing]bool{}}
 	loggingpb.RegisterLoggingServiceV2Server(c.server, c)
 	go func() { _ = c.server.Serve(l) }() // it ends with Close
 	return c
@@ -99,7 +128,14 @@ func (c *CloudLogging) AddEntries(entries ...*loggingpb.LogEntry) {
 		if e.InsertId == "" {
 			e.InsertId = fmt.Sprintf("fake%08d", c.added)
 		}
-		c.entries = append(c.entries, e)
+		h := &held{LogEntry: e, listable: time.Now()}
+		if c.ListLate != nil {
+			h.listable = h.listable.Add(c.ListLate())
+		}
+		c.entries = append(c.entries, h)
+		for s := range c.sessions {
+			s.take(h)
+		}
 	}
 }
 
@@ -149,38 +185,33 @@ func (c *CloudLogging) ListLogEntries(_ context.Context, req *loggingpb.ListLogE
 	if err != nil {
 		return nil, status.Errorf(codes.InvalidArgument, "Unparseable filter: %v", err)
 	}
-	return page(req, found)
+	answer, err := page(req, found)
+	c.sent.Listed += len(answer.GetEntries())
+	return answer, err
+}
+
+// filtering parses a filter; an error refuses it, also where there is no entry.
+func (c *CloudLogging) filtering(resources []string, filter string) (*filtering, error) {
+	if c.Refuse != nil {
+		if err := c.Refuse(filter); err != nil {
+			return nil, err
+		}
+	}
+	return newFiltering(resources, filter)
 }
 
 // find are the entries that a request asks for, in its order.
 func (c *CloudLogging) find(req *loggingpb.ListLogEntriesRequest) ([]*loggingpb.LogEntry, error) {
-	bounds, rest, err := splitBounds(req.GetFilter())
+	f, err := c.filtering(req.GetResourceNames(), req.GetFilter())
 	if err != nil {
 		return nil, err
 	}
-	if c.Match != nil && rest != "" { // a filter is refused also where there is no entry
-		if _, err := c.Match(rest, []byte("{}")); err != nil {
-			return nil, err
-		}
-	}
+	now := time.Now()
 	var found []*loggingpb.LogEntry
 	for _, e := range c.entries {
-		if !within(e, bounds) || !inResources(e, req.GetResourceNames()) {
-			continue
+		if !e.listable.After(now) && f.wants(e) {
+			found = append(found, e.LogEntry)
 		}
-		if c.Match != nil && rest != "" {
-			text, err := protojson.Marshal(e)
-			if err != nil {
-				return nil, fmt.Errorf("write entry %s: %w", e.GetInsertId(), err)
-			}
-			if ok, err := c.Match(rest, text); err != nil || !ok {
-				if err != nil {
-					return nil, err
-				}
-				continue
-			}
-		}
-		found = append(found, e)
 	}
 	slices.SortStableFunc(found, compareEntries)
 	if req.GetOrderBy() == "timestamp desc" {
@@ -246,85 +277,4 @@ func readToken(token, sum string) (*loggingpb.LogEntry, error) {
 		return nil, fmt.Errorf("not one of ours: %w", err)
 	}
 	return &loggingpb.LogEntry{Timestamp: timestamppb.New(t), InsertId: parts[2], LogName: parts[3]}, nil
-}
-
-// bound is one comparison with a time.
-type bound struct {
-	field, op string
-	at        time.Time
-}
-
-var boundText = regexp.MustCompile(`^\s*(?:AND\s+)?(receiveTimestamp|timestamp)\s*(>=|<=|>|<)\s*"([^"]*)"`)
-
-// splitBounds takes the bounds on time from the front of a filter. The rest is a filter of its own.
-func splitBounds(filter string) ([]bound, string, error) {
-	var bounds []bound
-	for {
-		m := boundText.FindStringSubmatch(filter)
-		if m == nil {
-			rest := strings.TrimSpace(filter)
-			if len(bounds) > 0 {
-				rest = strings.TrimSpace(strings.TrimPrefix(rest, "AND "))
-			}
-			return bounds, rest, nil
-		}
-		at, err := time.Parse(time.RFC3339Nano, m[3])
-		if err != nil {
-			return nil, "", fmt.Errorf("%s: %q is no time", m[1], m[3])
-		}
-		bounds = append(bounds, bound{field: m[1], op: m[2], at: at})
-		filter = filter[len(m[0]):]
-	}
-}
-
-func within(e *loggingpb.LogEntry, bounds []bound) bool {
-	for _, b := range bounds {
-		t := e.GetTimestamp()
-		if b.field == "receiveTimestamp" {
-			t = e.GetReceiveTimestamp()
-		}
-		n := t.AsTime().Compare(b.at)
-		switch {
-		case b.op == ">=" && n < 0, b.op == "<=" && n > 0, b.op == ">" && n <= 0, b.op == "<" && n >= 0:
-			return false
-		}
-	}
-	return true
-}
-
-// inResources says whether an entry lies in one of the resources. What lies in a folder, an organization or a view is not known
-// here: they hold everything.
-func inResources(e *loggingpb.LogEntry, names []string) bool {
-	return slices.ContainsFunc(names, func(name string) bool {
-		return !strings.HasPrefix(name, "projects/") || strings.Contains(name, "/views/") || strings.HasPrefix(e.GetLogName(), name+"/")
-	})
-}
-
-// parseEntry reads a LogEntry. protojson refuses a protoPayload of a type that is not linked in: that one is taken apart here.
-func parseEntry(line []byte) (*loggingpb.LogEntry, error) {
-	e := &loggingpb.LogEntry{}
-	lax := protojson.UnmarshalOptions{DiscardUnknown: true}
-	firstErr := lax.Unmarshal(line, e)
-	if firstErr == nil {
-		return e, nil
-	}
-	var fields map[string]json.RawMessage
-	var payload struct {
-		Type  string `json:"@type"`
-		Value []byte `json:"value"`
-	}
-	if json.Unmarshal(line, &fields) != nil || json.Unmarshal(fields["protoPayload"], &payload) != nil {
-		return nil, fmt.Errorf("not a LogEntry: %w", firstErr)
-	}
-	delete(fields, "protoPayload")
-	rest, err := json.Marshal(fields)
-	if err != nil {
-		return nil, fmt.Errorf("not a LogEntry: %w", err)
-	}
-	e = &loggingpb.LogEntry{}
-	if err := lax.Unmarshal(bytes.TrimSpace(rest), e); err != nil {
-		return nil, fmt.Errorf("not a LogEntry: %w", err)
-	}
-	e.Payload = &loggingpb.LogEntry_ProtoPayload{ProtoPayload: &anypb.Any{TypeUrl: payload.Type, Value: payload.Value}}
-	return e, nil
 }

@@ -44,11 +44,11 @@ func TestCloudLoggingLists(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	server.Match = func(filter string, entry []byte) (bool, error) {
-		if filter == "broken" {
-			return false, errors.New("no such thing")
+	server.Refuse = func(filter string) error {
+		if filter == "odd" {
+			return errors.New("no such thing")
 		}
-		return strings.Contains(string(entry), filter), nil
+		return nil
 	}
 	tests := map[string]struct {
 		req  *loggingpb.ListLogEntriesRequest
@@ -61,11 +61,12 @@ func TestCloudLoggingLists(t *testing.T) {
 		"a folder":               {&loggingpb.ListLogEntriesRequest{ResourceNames: []string{"folders/1"}, Filter: `timestamp>="2026-01-01T00:11:00Z"`}, "011 012 013 014"},
 		"received in between": {&loggingpb.ListLogEntriesRequest{ResourceNames: []string{"projects/p"},
 			Filter: `receiveTimestamp>="2026-01-01T00:02:00Z" AND receiveTimestamp<"2026-01-01T00:08:00Z" AND timestamp>"2026-01-01T00:01:00Z"`}, "002 003"},
-		"the rest is Match's":   {&loggingpb.ListLogEntriesRequest{ResourceNames: []string{"projects/p"}, Filter: `timestamp<="2026-01-01T00:03:00Z" AND line 3`}, "003"},
+		"the rest is a filter":  {&loggingpb.ListLogEntriesRequest{ResourceNames: []string{"projects/p"}, Filter: `timestamp<="2026-01-01T00:03:00Z" AND textPayload="line 3"`}, "003"},
 		"no resource":           {&loggingpb.ListLogEntriesRequest{}, "InvalidArgument"},
 		"another order":         {&loggingpb.ListLogEntriesRequest{ResourceNames: []string{"projects/p"}, OrderBy: "receiveTimestamp asc"}, "InvalidArgument"},
 		"a token of another":    {&loggingpb.ListLogEntriesRequest{ResourceNames: []string{"projects/p"}, PageToken: "eHg"}, "InvalidArgument"},
-		"a filter it refuses":   {&loggingpb.ListLogEntriesRequest{ResourceNames: []string{"projects/none"}, Filter: "broken"}, "InvalidArgument"},
+		"a filter it refuses":   {&loggingpb.ListLogEntriesRequest{ResourceNames: []string{"projects/none"}, Filter: "odd"}, "InvalidArgument"},
+		"no filter":             {&loggingpb.ListLogEntriesRequest{ResourceNames: []string{"projects/none"}, Filter: "severity>="}, "InvalidArgument"},
 		"a bound that is wrong": {&loggingpb.ListLogEntriesRequest{ResourceNames: []string{"projects/p"}, Filter: `timestamp>="yesterday"`}, "InvalidArgument"},
 	}
 	for name, tt := range tests {

@@ -32,7 +32,7 @@ var rooms = map[string][]string{
 	"actions":    {"incident", "routing", "escalation", "access", "store"},
 	"web":        {"logs", "incident", "rules", "routing", "access", "actions", "store"},
 	"scenario":   {"logs"},
-	"fakes":      {"logs"},
+	"fakes":      {"logs", "lql"}, // the stand-in of Cloud Logging filters as Cloud Logging does
 	"sim":        {"*", "cmd", "web", "lint"},
 	"app":        {"*", "cmd", "sim", "lint"},
 	"cmd":        {"app", "config", "rules", "web/client"},

@@ -41,6 +41,10 @@ type Batch struct {
 	CaughtUp bool
 	// Blind says that the source cannot see what it watches at the moment (its control target fails too, access was taken).
 	Blind bool
+	// Backlog says that the entries are of a time that was not watched as it happened: before the start, or while the source was blind.
+	Backlog bool
+	// Passed is how many entries came beside Data and were left out: they had been handed on before, or will be read again.
+	Passed int
 	// Committed, if set, is called once after the transaction that holds the batch's outcome has been committed.
 	Committed func()
 }

@@ -18,7 +18,6 @@ import (
 
 	"tocsin/internal/fakes"
 	"tocsin/internal/logs"
-	"tocsin/internal/lql"
 	"tocsin/internal/scenario"
 )
 
@@ -93,13 +92,6 @@ func newStage(t *testing.T, binary string) *stage {
 	}
 	s.cloud = cloud
 	t.Cleanup(cloud.Close)
-	cloud.Match = func(filter string, entry []byte) (bool, error) {
-		f, err := lql.Parse(filter)
-		if err != nil {
-			return false, err
-		}
-		return f.Match(logs.ParseLine(entry)), nil
-	}
 	slack, pager := httptest.NewServer(s.slack), httptest.NewServer(s.pager)
 	t.Cleanup(slack.Close)
 	t.Cleanup(pager.Close)

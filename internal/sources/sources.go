@@ -4,6 +4,7 @@ package sources
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -44,6 +45,8 @@ type Env struct {
 	// Trouble, if set, is told what a source goes on from by itself and somebody should hear of: once when it begins, once at
 	// each change, and with nil when the source is well again. It may be called from any goroutine.
 	Trouble func(err error)
+	// Log, if set, gets what nobody need be woken for.
+	Log *slog.Logger
 	// Transport, if set, stands in for the network of the kinds that speak HTTP (the simulation sets it).
 	Transport http.RoundTripper
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"strings"
 	"time"
@@ -18,8 +17,6 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
-
-	"tocsin/internal/logs"
 )
 
 const (
@@ -50,7 +47,8 @@ func (s *Source) dial(ctx context.Context) (*logging.Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w (tocsin uses the application default credentials)", err)
 	}
-	client.CallOptions.ListLogEntries = nil // its own retries: ours know the quota, and what to say
+	// Its own retries: ours know the quota, and what to say.
+	client.CallOptions.ListLogEntries, client.CallOptions.TailLogEntries = nil, nil
 	return client, nil
 }
 
@@ -71,46 +69,107 @@ func (s *Source) call(ctx context.Context, method string, req, reply any, cc *gr
 	if err := s.limiter.Wait(ctx); err != nil {
 		return fmt.Errorf("wait for the quota: %w", err)
 	}
+	s.count(func(f *Figures) { f.Calls++ })
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	return next(ctx, method, req, reply, cc, opts...)
 }
 
-// list reads all entries received from since on and, unless until is zero, before until. errTooMany says to ask for less.
-func (r *reading) list(ctx context.Context, since, until time.Time) ([]*loggingpb.LogEntry, error) {
-	rules := r.filter()
-	entries, err := r.listWith(ctx, since, until, rules)
-	if status.Code(err) != codes.InvalidArgument || !r.pushed(rules) {
-		return entries, err
+// listing is what is to be listed, and what came of it.
+type listing struct {
+	// since and until bound the receive time; until is zero for up to the present. last says that nothing is left behind it, over
+	// that it goes over what the tail gave.
+	since, until time.Time
+	last, over   bool
+	// trusted says that the span holds more than can be listed, and is taken on the word of a tail that had no gap in it and left nothing out.
+	trusted bool
+	rules   string // the rules' filter, "" if it is not pushed down
+
+	began   time.Time
+	entries []*loggingpb.LogEntry
+	err     error
+	refused error // why the rules' filter was not taken, if everything was listed in its place
+}
+
+// list begins the next listing.
+func (r *reading) list(ctx context.Context, now time.Time) {
+	l, ok := r.plan(now)
+	if !ok {
+		r.listAt = now.Add(goOverEvery)
+		return
+	}
+	if l.trusted {
+		r.count(func(f *Figures) { f.Trusted++ })
+		r.listAt = now.Add(goOverEvery)
+		r.advance(&l)
+		r.send(ctx, nil, true, true)
+		return
+	}
+	r.busy, r.listBegan, r.listAt = true, now, now.Add(r.settings.Every.Std())
+	r.beside.Go(func() {
+		r.read(ctx, r.client, &l)
+		select {
+		case r.lists <- l:
+		case <-ctx.Done():
+		}
+	})
+}
+
+// plan works out what to list next. It says false if there is nothing.
+func (r *reading) plan(now time.Time) (listing, bool) {
+	l := listing{since: r.reached, last: true, rules: r.wanted(), began: now}
+	if !r.front.IsZero() {
+		l.since = r.front
+	}
+	end := now
+	if l.over = r.steady(now); l.over {
+		end = now.Add(-r.lag())
+		l.until = end
+		switch {
+		case !end.After(l.since):
+			return l, false
+		case r.live.Before(l.since) && r.gave(l.since, end) > r.listable(end.Sub(l.since)):
+			l.trusted = true
+			return l, true
+		case !now.Before(r.relistAt):
+			l.since = l.since.Add(-again)
+			r.relistAt = now.Add(relistEvery)
+		}
+	}
+	if end.Sub(l.since) > r.slice {
+		l.until, l.last = l.since.Add(r.slice), false
+	}
+	return l, true
+}
+
+// read lists all entries of a listing. Its error errTooMany says to ask for less.
+func (s *Source) read(ctx context.Context, client *logging.Client, l *listing) {
+	l.entries, l.err = s.readWith(ctx, client, l, l.rules)
+	if status.Code(l.err) != codes.InvalidArgument || l.rules == "" {
+		return
 	}
 	// Perhaps the API does not take the rules' filters. Better to read everything than nothing.
-	why := status.Convert(err).Message()
-	entries, err = r.listWith(ctx, since, until, "")
+	why := status.Convert(l.err).Message()
+	entries, err := s.readWith(ctx, client, l, "")
 	if err == nil || errors.Is(err, errTooMany) {
-		r.refused = rules
-		r.refusal = fmt.Errorf("read entries of %s: the rules' filters together were refused, so everything is read: %s; they are: %s", r.resources(), why, brief(rules))
+		l.entries, l.err = entries, err
+		l.refused = fmt.Errorf("read entries of %s: the rules' filters together were refused, so everything is read: %s; they are: %s", s.resources(), why, brief(l.rules))
 	}
-	return entries, err
 }
 
-// pushed says whether the rules' filter is part of the request.
-func (r *reading) pushed(rules string) bool {
-	return rules != "" && rules != r.refused && len(rules)+len(r.settings.Filter)+500 <= maxFilter
-}
-
-func (r *reading) listWith(ctx context.Context, since, until time.Time, rules string) ([]*loggingpb.LogEntry, error) {
-	req := &loggingpb.ListLogEntriesRequest{ResourceNames: r.settings.ResourceNames, Filter: r.filterFor(since, until, rules),
-		OrderBy: "timestamp asc", PageSize: int32(r.settings.PageSize)}
-	end := until
+func (s *Source) readWith(ctx context.Context, client *logging.Client, l *listing, rules string) ([]*loggingpb.LogEntry, error) {
+	req := &loggingpb.ListLogEntriesRequest{ResourceNames: s.settings.ResourceNames, Filter: s.filterFor(l.since, l.until, rules),
+		OrderBy: "timestamp asc", PageSize: int32(s.settings.PageSize)}
+	end := l.until
 	if end.IsZero() {
-		end = time.Now()
+		end = l.began
 	}
-	smallest := end.Sub(since) <= shortestSlice
+	smallest := end.Sub(l.since) <= shortestSlice
 	left := &budget{calls: mostCalls, err: errTooMany}
 	if smallest {
 		left = &budget{calls: endlessCalls, err: fmt.Errorf("a listing of one second had no end after %d calls", endlessCalls)}
 	}
-	it := r.client.ListLogEntries(context.WithValue(ctx, budgetKey{}, left), req)
+	it := client.ListLogEntries(context.WithValue(ctx, budgetKey{}, left), req)
 	var entries []*loggingpb.LogEntry
 	held := 0
 	for {
@@ -129,95 +188,34 @@ func (r *reading) listWith(ctx context.Context, since, until time.Time, rules st
 	}
 }
 
-// filterFor writes the request's filter. Each part stands in parentheses on lines of its own, so that a comment at its end
-// hides nothing.
-func (r *reading) filterFor(since, until time.Time, rules string) string {
+// wanted is the rules' filter, "" where it is not pushed down: nothing is wanted in particular, it is too long, or the API has refused it.
+func (r *reading) wanted() string {
+	rules := r.Filter()
+	if rules == r.refused || len(rules)+len(r.settings.Filter)+500 > maxFilter {
+		return ""
+	}
+	return rules
+}
+
+// filterFor writes a listing's filter.
+func (s *Source) filterFor(since, until time.Time, rules string) string {
 	stamp := func(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
-	var b strings.Builder
-	fmt.Fprintf(&b, "receiveTimestamp>=%q", stamp(since))
+	bounds := []string{fmt.Sprintf("receiveTimestamp>=%q", stamp(since))}
 	if !until.IsZero() {
-		fmt.Fprintf(&b, " AND receiveTimestamp<%q", stamp(until))
+		bounds = append(bounds, fmt.Sprintf("receiveTimestamp<%q", stamp(until)))
 	}
-	fmt.Fprintf(&b, " AND timestamp>=%q", stamp(since.Add(-r.settings.Late.Std())))
-	if !r.pushed(rules) {
-		rules = ""
-	}
-	for _, part := range []string{r.settings.Filter, rules} {
+	return s.join(append(bounds, fmt.Sprintf("timestamp>=%q", stamp(since.Add(-s.settings.Late.Std())))), rules)
+}
+
+// join writes a request's filter. The setting's and the rules' stand in parentheses on lines of their own, so that a comment at
+// their end hides nothing.
+func (s *Source) join(parts []string, rules string) string {
+	for _, part := range []string{s.settings.Filter, rules} {
 		if strings.TrimSpace(part) != "" {
-			fmt.Fprintf(&b, " AND (%s\n)", part)
+			parts = append(parts, "("+part+"\n)")
 		}
 	}
-	return b.String()
+	return strings.Join(parts, " AND ")
 }
 
-func (r *reading) resources() string { return strings.Join(r.settings.ResourceNames, ", ") }
-
-// fail notes a failed call and returns how long after the round's start to try again.
-func (r *reading) fail(ctx context.Context, err error, started time.Time) time.Duration {
-	now := time.Now()
-	if r.failures == 0 {
-		r.failingAt = started
-	}
-	r.failures++
-	least, most := time.Second, 30*time.Second
-	code := status.Code(err)
-	if code == codes.ResourceExhausted {
-		least, most = 10*time.Second, 2*time.Minute
-	}
-	pause := min(most, least<<min(r.failures-1, 10))
-	pause -= rand.N(pause / 5)
-	long := now.Sub(r.failingAt) >= blindAfter
-	switch code {
-	case codes.PermissionDenied, codes.Unauthenticated:
-		r.speak(code.String(), fmt.Errorf("read entries of %s: access denied, grant roles/logging.viewer on it to the account that tocsin runs as "+
-			"(roles/logging.viewAccessor on a view): %w", r.resources(), err))
-	case codes.InvalidArgument:
-		r.speak(code.String(), fmt.Errorf("read entries of %s: the request was refused: %w; its filter is: %s", r.resources(), err, brief(r.filterFor(started, time.Time{}, r.filter()))))
-	case codes.NotFound:
-		r.speak(code.String(), fmt.Errorf("read entries of %s: it does not exist, look at resource_names: %w", r.resources(), err))
-	case codes.ResourceExhausted:
-		if long {
-			r.speak(code.String(), fmt.Errorf("read entries of %s: the quota is used up, which everybody who reads these logs shares; "+
-				"set calls_per_minute lower or have it raised: %w", r.resources(), err))
-		}
-	default:
-		if long {
-			r.speak("other", fmt.Errorf("read entries of %s: %w", r.resources(), err))
-		}
-	}
-	if long {
-		r.hand(ctx, logs.Batch{Blind: true})
-	}
-	return now.Sub(started) + pause
-}
-
-// recover notes that a call succeeded.
-func (r *reading) recover() {
-	r.failures = 0
-	if r.refused != "" && r.refused == r.filter() {
-		r.speak("refused", r.refusal)
-		return
-	}
-	r.speak("", nil)
-}
-
-// brief is the beginning of a filter, on one line.
-func brief(filter string) string {
-	filter = strings.Join(strings.Fields(filter), " ")
-	if len(filter) > excerptBytes {
-		return strings.ToValidUTF8(filter[:excerptBytes], "") + "…"
-	}
-	return filter
-}
-
-// speak tells of trouble of that kind, once.
-func (r *reading) speak(kind string, err error) {
-	if kind == r.spoken {
-		return
-	}
-	r.spoken = kind
-	if err != nil {
-		err = fmt.Errorf("source %s: %w", r.name, err)
-	}
-	r.tell(err)
-}
+func (s *Source) resources() string { return strings.Join(s.settings.ResourceNames, ", ") }

@@ -1,6 +1,3 @@
-// Package cloudlog reads entries from Cloud Logging by listing them again and again. It is the machine of the source kind
-// cloud_logging. What looks like an endless stream hides a watermark by receive time with an overlap that is read anew each
-// time, the API's quota, and the times when access was taken or the API was away.
 package cloudlog
 
 import (
@@ -11,18 +8,18 @@ import (
 	"tocsin/internal/setting"
 )
 
-// Settings are those of kind cloud_logging: entries as Cloud Logging receives them, read by ListLogEntries. The account that
-// tocsin runs as needs roles/logging.viewer on each resource. The rules' filters are pushed down: only what one of them may
-// want is read.
+// Settings are those of kind cloud_logging: entries as Cloud Logging receives them, by TailLogEntries as they come, and by
+// ListLogEntries so that none is missed. The account that tocsin runs as needs roles/logging.viewer on each resource
+// (roles/logging.viewAccessor on a view). The rules' filters are pushed down: only what one of them may want is read.
 type Settings struct {
 	// ResourceNames are what to read: projects/P, folders/N, organizations/N, billingAccounts/N, each alone or with
 	// /locations/L/buckets/B/views/V behind it. Up to 100.
 	ResourceNames []string `yaml:"resource_names"`
 	// Filter narrows what is read further, in the Logging query language.
 	Filter string `yaml:"filter"`
-	// Every is the time from one reading to the next, 10s if left out.
+	// Every is the time from one listing to the next while there is no steady tail, 10s if left out.
 	Every setting.Duration `yaml:"every"`
-	// Overlap is how far back by receive time each reading begins before the last one, 1m if left out: entries can be listed
+	// Overlap is how far back by receive time each listing begins before the last one, 1m if left out: entries can be listed
 	// only a while after they were received, and clocks differ. What was seen already is passed by.
 	Overlap setting.Duration `yaml:"overlap"`
 	// Late is how much older than its receipt an entry may be, 1h if left out. It keeps the API from looking through all that
@@ -31,6 +28,9 @@ type Settings struct {
 	// Start is how far back the first reading begins, 15m if left out. Later ones go on where the last ended, also after a
 	// restart.
 	Start setting.Duration `yaml:"start"`
+	// BufferWindow is how long the API holds entries back in a tail to put them in order, 2s if left out, up to 1m: so much later they
+	// come. Order matters little to tocsin.
+	BufferWindow setting.Duration `yaml:"buffer_window"`
 	// PageSize is how many entries a call asks for, 1000 if left out, which is the most.
 	PageSize int `yaml:"page_size"`
 	// CallsPerMinute bounds the calls, 60 if left out: the API's quota for a project, which people who read its logs share. Give
@@ -47,7 +47,7 @@ const maxFilter = 20000
 // Defaults are the settings before any is read.
 func Defaults() Settings {
 	return Settings{Every: setting.Duration(10 * time.Second), Overlap: setting.Duration(time.Minute), Late: setting.Duration(time.Hour),
-		Start: setting.Duration(15 * time.Minute), PageSize: 1000, CallsPerMinute: 60}
+		Start: setting.Duration(15 * time.Minute), BufferWindow: setting.Duration(2 * time.Second), PageSize: 1000, CallsPerMinute: 60}
 }
 
 var resourceName = regexp.MustCompile(`^(projects|folders|organizations|billingAccounts)/[^/\s]+(/locations/[^/\s]+/buckets/[^/\s]+/views/[^/\s]+)?$`)
@@ -80,6 +80,7 @@ func (s *Settings) Validate() []setting.FieldError {
 	within("overlap", s.Overlap, time.Second, time.Hour)
 	within("late", s.Late, time.Minute, 30*24*time.Hour)
 	within("start", s.Start, 0, 30*24*time.Hour)
+	within("buffer_window", s.BufferWindow, 0, time.Minute)
 	if s.PageSize < 1 || s.PageSize > 1000 {
 		wrong("page_size", "%d is out of range: 1 to 1000", s.PageSize)
 	}

@@ -1,14 +1,31 @@
+// Package cloudlog reads entries from Cloud Logging: a tail gives them as they come, listing sees that none is missed. It is the
+// machine of the source kind cloud_logging. What looks like an endless stream hides sessions that end each hour, break off and leave
+// entries out, a watermark by receive time with an overlap that is read anew, the API's quotas, and the times when access was taken or
+// the API was away.
+//
+// The tail is only ever ahead. Nothing that it does moves the cursor: that is the receive time up to which everything has been
+// listed, at a time when what was received then could be listed (the overlap later). What the tail gave is handed on at once and
+// remembered by its identity until well after a listing has gone over it, so that it is not handed on again; what it did not give
+// is handed on by that listing. So a session may begin late, end early, leave out, repeat, mix up or say nothing: the outcome is the same
+// entries, once each, only later. After a restart listing begins at the cursor, and what was handed on and committed before comes
+// again: the engine knows it by its identities, which it keeps for longer than the cursor is behind, or sees that it is too old.
+//
+// While a tail is steady, listing goes over what it gave once, a minute later. Without one, for the first minute of one, and
+// after it left something out, listing goes up to the present every few seconds. One thing is taken on the tail's word: a
+// span with more entries than half of the calls can list, if the same tail was there before it, said of nothing that it left it out and
+// was not found to miss anything. Without that a busy tail would push the cursor hours into the past.
+//
+// The engine takes what comes long after newer entries for late. So what a tail gives is handed on only if at most mostGap lies
+// between what was handed on before and the tail's beginning; a longer gap is listed first, in order, up to the present.
 package cloudlog
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"maps"
-	"slices"
+	"log/slog"
+	"sync"
 	"time"
 
 	logging "cloud.google.com/go/logging/apiv2"
@@ -29,35 +46,48 @@ const (
 	longestSlice  = 20 * time.Minute
 	shortestSlice = time.Second
 	// blindAfter is how long the API may fail before the source counts as blind.
-	blindAfter = time.Minute
+	blindAfter = 30 * time.Second
 	// cursorEvery is how often the cursor is moved while nothing comes.
 	cursorEvery = time.Minute
 )
 
-// Source reads from Cloud Logging. Make it with New.
-type Source struct {
-	name     string
-	settings Settings
-	filter   func() string
-	tell     func(error)
-	limiter  *rate.Limiter // over all Reads: a restart must not break the quota
-	options  []option.ClientOption
+// Options are what a Source is given beside its settings. All of them may be left out.
+type Options struct {
+	// Filter yields what the rules want; "" is everything.
+	Filter func() string
+	// Tell hears of trouble that the source goes on from by itself, and nil when it is over.
+	Tell func(error)
+	// Log gets what nobody need be woken for: the plan, and what became of the tail's sessions.
+	Log *slog.Logger
 }
 
-// New makes the source of that name. filter yields what the rules want, "" being everything; tell hears of trouble that the
-// source goes on from by itself, and nil when it is over. Both may be nil. The settings must be valid. No connection is made
-// before Read.
-func New(name string, s Settings, filter func() string, tell func(error)) *Source {
-	if filter == nil {
-		filter = func() string { return "" }
+// Source reads from Cloud Logging. Make it with New.
+type Source struct {
+	Options
+	name     string
+	settings Settings
+	limiter  *rate.Limiter // over all Reads: a restart must not break the quota
+	options  []option.ClientOption
+
+	mu      sync.Mutex
+	figures Figures
+}
+
+// New makes the source of that name. The settings must be valid. No connection is made before Read.
+func New(name string, s Settings, o Options) *Source {
+	if o.Filter == nil {
+		o.Filter = func() string { return "" }
 	}
-	if tell == nil {
-		tell = func(error) {}
+	if o.Tell == nil {
+		o.Tell = func(error) {}
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
 	}
 	// In no minute are there more calls than the burst and what is added within it.
 	burst := max(1, s.CallsPerMinute/6)
 	limiter := rate.NewLimiter(rate.Every(time.Minute/time.Duration(s.CallsPerMinute-burst)), burst)
-	return &Source{name: name, settings: s, filter: filter, tell: tell, limiter: limiter}
+	return &Source{Options: o, name: name, settings: s, limiter: limiter}
 }
 
 // position is the source's cursor: everything received before Received is done with.
@@ -66,8 +96,8 @@ type position struct {
 	Received time.Time `json:"received"`
 }
 
-// Read lists entries until ctx ends. It returns an error only when no client can be made; when the API fails it tells, backs
-// off and goes on, and after a minute says by its batches that it is blind.
+// Read tails and lists entries until ctx ends. It returns an error only when no client can be made; when the API fails it tells,
+// backs off and goes on, and when it can see nothing says by its batches that it is blind.
 func (s *Source) Read(ctx context.Context, from logs.Cursor, out chan<- logs.Batch) error {
 	client, err := s.dial(ctx)
 	if err != nil {
@@ -77,25 +107,20 @@ func (s *Source) Read(ctx context.Context, from logs.Cursor, out chan<- logs.Bat
 		return fmt.Errorf("source %s: open Cloud Logging client: %w", s.name, err)
 	}
 	defer client.Close() //nolint:errcheck // nothing is written through it
-	r := &reading{Source: s, client: client, out: out, slice: longestSlice, seen: map[identity]time.Time{}}
+	r := newReading(s, client, out, time.Now())
 	if err := r.begin(from, time.Now()); err != nil {
-		s.tell(fmt.Errorf("source %s: %w", s.name, err))
+		s.Tell(fmt.Errorf("source %s: %w", s.name, err))
 		r.spoken = "cursor"
 	}
-	for {
-		started := time.Now()
-		pause := r.round(ctx, started)
-		if ctx.Err() != nil {
-			return nil
-		}
-		timer := time.NewTimer(max(0, pause-time.Since(started)))
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return nil
-		}
-	}
+	s.Log.Info("reads Cloud Logging", "source", s.name, "resources", r.resources(), "from", r.reached.UTC(), "plan", s.plan())
+	r.run(ctx)
+	return nil
+}
+
+// plan is what the source takes of the API's quotas, in a line.
+func (s *Source) plan() string {
+	return fmt.Sprintf("1 of the project's 10 tail sessions (2 while one takes over from another), which give 60000 entries a minute; "+
+		"at most %d list calls a minute, of %d entries, where the project has 60", s.settings.CallsPerMinute, s.settings.PageSize)
 }
 
 // identity is a hash of what makes an entry the same: its log's name, timestamp and insertId.
@@ -107,32 +132,10 @@ func identityOf(e *loggingpb.LogEntry) identity {
 	return identity(sum[:16])
 }
 
-// reading is the state of one Read.
-type reading struct {
-	*Source
-	client *logging.Client
-	out    chan<- logs.Batch
-
-	// reached: all that was received before is done with. It is the cursor.
-	reached time.Time
-	// front is where the next slice of an unfinished backlog begins; zero when the last reading went up to the present.
-	front time.Time
-	slice time.Duration
-	seen  map[identity]time.Time // of entries sent, their receive time; from reached on
-
-	offset    int64
-	told      bool      // the receiver knows that the source has caught up
-	savedAt   time.Time // when the cursor was last sent along
-	refused   string    // the rules' filter that the API did not take
-	refusal   error     // why
-	spoken    string    // what was told of last
-	failures  int
-	failingAt time.Time
-}
-
 // begin sets out from the cursor, or, without one of this kind, from as far back as the settings say.
 func (r *reading) begin(from logs.Cursor, now time.Time) error {
 	r.reached = now.Add(-r.settings.Start.Std())
+	defer func() { r.known = r.reached }()
 	if from == "" {
 		return nil
 	}
@@ -150,101 +153,77 @@ func (r *reading) begin(from logs.Cursor, now time.Time) error {
 	return nil
 }
 
-// round lists one slice and sends what is new. It returns how long after its start the next round is due.
-func (r *reading) round(ctx context.Context, now time.Time) time.Duration {
-	since, until := r.reached, time.Time{}
-	if !r.front.IsZero() {
-		since = r.front
-	}
-	if now.Sub(since) > r.slice {
-		until = since.Add(r.slice)
-	}
-	entries, err := r.list(ctx, since, until)
-	switch {
-	case ctx.Err() != nil:
-		return 0
-	case errors.Is(err, errTooMany):
-		end := until
-		if end.IsZero() {
-			end = now
-		}
-		r.slice = max(shortestSlice, end.Sub(since)/2)
-		return 0
-	case err != nil:
-		return r.fail(ctx, err, now)
-	}
-	r.recover()
-	r.advance(since, until, now)
-	if !r.send(ctx, entries, until.IsZero()) || !until.IsZero() {
-		return 0
-	}
-	return r.settings.Every.Std()
+// reading is the state of one Read. One goroutine has it; listings and tail sessions run beside it and report to it.
+type reading struct {
+	*Source
+	client *logging.Client
+	out    chan<- logs.Batch
+	lists  chan listing
+	tails  chan tailed
+	beside sync.WaitGroup
+
+	// reached: all that was received before is done with, by listing. It is the cursor.
+	reached time.Time
+	// front is where the next slice of an unfinished backlog begins; zero when the last reading went up to its end.
+	front     time.Time
+	slice     time.Duration
+	seen      map[identity]time.Time // of entries handed on, their receive time; from reached - again on
+	busy      bool                   // a listing is under way
+	listAt    time.Time              // when the next is due
+	listBegan time.Time              // when the last began
+	relistAt  time.Time              // when the next goes over what was listed before
+	watching  time.Time              // since when what comes is seen as it comes; what was received before is caught up with
+
+	// session is the tail that is listened to, next the one that is to take over.
+	session, next *session
+	live          time.Time // since when the tail goes without a gap; zero without one
+	known         time.Time // up to when everything was handed on, by listing or the tail
+	openAt        time.Time // when the next session may be opened
+	lookAt        time.Time // when it is looked whether the rules want something else
+	broken        int       // sessions that ended by an error, one after the other
+
+	offset    int64
+	passed    int       // entries that came and were not handed on, since the last batch
+	told      bool      // the receiver knows that the source has caught up
+	savedAt   time.Time // when the cursor was last sent along
+	refused   string    // the rules' filter that the API did not take
+	refusal   error     // why
+	spoken    string    // what was told of last
+	failures  int
+	failingAt time.Time
 }
 
-// advance moves what is done with after a slice was listed at now. What was received within the overlap may still turn up.
-func (r *reading) advance(since, until, now time.Time) {
-	final := now.Add(-r.settings.Overlap.Std())
-	if !until.IsZero() && until.Before(final) {
-		final = until
-	}
-	if !since.After(r.reached) && final.After(r.reached) {
-		r.reached = final
-	}
-	r.front = until
-	if !until.IsZero() {
-		r.slice = min(2*r.slice, longestSlice)
-	}
+func newReading(s *Source, client *logging.Client, out chan<- logs.Batch, now time.Time) *reading {
+	return &reading{Source: s, client: client, out: out, lists: make(chan listing), tails: make(chan tailed), slice: longestSlice,
+		seen: map[identity]time.Time{}, listAt: now, relistAt: now.Add(relistEvery), watching: now, openAt: now, lookAt: now}
 }
 
-// send passes on the entries that were not sent before, by receive time, and with the last batch the cursor. caughtUp says that
-// they go up to the present. It says false when ctx ended.
-func (r *reading) send(ctx context.Context, entries []*loggingpb.LogEntry, caughtUp bool) bool {
-	entries = slices.DeleteFunc(entries, func(e *loggingpb.LogEntry) bool { _, ok := r.seen[identityOf(e)]; return ok })
-	slices.SortStableFunc(entries, func(a, b *loggingpb.LogEntry) int {
-		return a.GetReceiveTimestamp().AsTime().Compare(b.GetReceiveTimestamp().AsTime())
-	})
-	var data bytes.Buffer
-	for _, e := range entries {
-		id := identityOf(e)
-		if _, ok := r.seen[id]; ok {
-			continue // twice in one listing
+// run reads until ctx ends.
+func (r *reading) run(ctx context.Context) {
+	own, stop := context.WithCancel(ctx)
+	defer r.beside.Wait()
+	defer stop()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		now := time.Now()
+		r.tend(own, now)
+		if !r.busy && !now.Before(r.listAt) {
+			r.list(own, now)
 		}
-		r.seen[id] = e.GetReceiveTimestamp().AsTime()
-		line := append(AppendJSON(nil, e), '\n')
-		if data.Len() > 0 && data.Len()+len(line) > batchBytes {
-			if !r.hand(ctx, logs.Batch{Data: bytes.Clone(data.Bytes())}) {
-				return false
-			}
-			data.Reset()
+		next := r.tailDue()
+		if !r.busy && r.listAt.Before(next) {
+			next = r.listAt
 		}
-		data.Write(line)
+		timer.Reset(max(0, time.Until(next)))
+		select {
+		case <-ctx.Done():
+			return
+		case t := <-r.tails:
+			r.heard(ctx, t, time.Now())
+		case l := <-r.lists:
+			r.listed(ctx, l, time.Now())
+		case <-timer.C:
+		}
 	}
-	maps.DeleteFunc(r.seen, func(_ identity, received time.Time) bool { return received.Before(r.reached) })
-	now := time.Now()
-	if data.Len() == 0 && r.told == caughtUp && now.Sub(r.savedAt) < cursorEvery {
-		return true
-	}
-	last := logs.Batch{CaughtUp: caughtUp}
-	if data.Len() > 0 {
-		last.Data = bytes.Clone(data.Bytes())
-	}
-	cursor, err := json.Marshal(position{Kind: "cloud_logging", Received: r.reached.UTC()})
-	if err == nil { // it cannot fail; without it the batch would just not move the cursor
-		last.Cursor = logs.Cursor(cursor)
-	}
-	r.savedAt = now
-	return r.hand(ctx, last)
-}
-
-// hand sends a batch.
-func (r *reading) hand(ctx context.Context, b logs.Batch) bool {
-	b.Source, b.Offset, b.Received = r.name, r.offset, time.Now()
-	select {
-	case r.out <- b:
-	case <-ctx.Done():
-		return false
-	}
-	r.offset += int64(len(b.Data))
-	r.told = b.CaughtUp
-	return true
 }

@@ -19,13 +19,13 @@ import (
 )
 
 func TestReads(t *testing.T) {
-	bubble(t, nil, func(w *world) {
-		w.filter.Store(`severity>=ERROR -- those`)
-		w.server.Match = func(filter string, entry []byte) (bool, error) {
-			if filter != "(severity>=ERROR -- those\n)" {
-				return false, fmt.Errorf("filter %q", filter)
+	withoutTail(t, nil, func(w *world) {
+		w.filter.Store(`insertId!="unwanted" -- those`)
+		w.server.Refuse = func(filter string) error {
+			if !strings.HasSuffix(filter, " AND (insertId!=\"unwanted\" -- those\n)") {
+				return fmt.Errorf("filter %q", filter)
 			}
-			return !strings.Contains(string(entry), "unwanted"), nil
+			return nil
 		}
 		w.add("too old", 16*time.Minute)
 		w.add("old", 14*time.Minute)
@@ -59,7 +59,7 @@ func TestReads(t *testing.T) {
 
 // What was received while nobody read is read after the restart; only the overlap comes again.
 func TestResumes(t *testing.T) {
-	bubble(t, nil, func(w *world) {
+	withoutTail(t, nil, func(w *world) {
 		w.add("a", time.Minute)
 		w.read("")
 		w.wait(10 * time.Minute)
@@ -114,7 +114,7 @@ func TestResumes(t *testing.T) {
 }
 
 func TestIdleMovesTheCursor(t *testing.T) {
-	bubble(t, nil, func(w *world) {
+	withoutTail(t, nil, func(w *world) {
 		w.read("")
 		w.wait(time.Hour)
 		var p position
@@ -132,7 +132,7 @@ func TestIdleMovesTheCursor(t *testing.T) {
 
 // A day of backlog, large pages: in receive order, all of it, once each, with the cursor moving, and within the quota.
 func TestBacklogWithinTheQuota(t *testing.T) {
-	bubble(t, func(s *Settings) { s.PageSize, s.Start = 25, setting.Duration(20*time.Hour) }, func(w *world) {
+	withoutTail(t, func(s *Settings) { s.PageSize, s.Start = 25, setting.Duration(20*time.Hour) }, func(w *world) {
 		const n = 5000
 		for i := range n {
 			w.add(fmt.Sprint(i), 20*time.Hour-time.Duration(i)*12*time.Second)
@@ -182,7 +182,7 @@ func TestBacklogWithinTheQuota(t *testing.T) {
 
 // More than fits into memory at once is read in smaller slices.
 func TestFlood(t *testing.T) {
-	bubble(t, func(s *Settings) { s.CallsPerMinute = 6000 }, func(w *world) {
+	withoutTail(t, func(s *Settings) { s.CallsPerMinute = 6000 }, func(w *world) {
 		const n, size = 150, 256 << 10 // 38 MiB within a minute
 		at := time.Now().Add(-50 * time.Second)
 		pad := strings.Repeat("x", size)
@@ -215,12 +215,12 @@ func TestOutage(t *testing.T) {
 		"no permission": {codes.PermissionDenied, "caller lacks logging.logEntries.list", time.Second, []string{"roles/logging.viewer", "projects/p", "caller lacks"}, 31 * time.Second},
 		"no account":    {codes.Unauthenticated, "no token", time.Second, []string{"roles/logging.viewer", "no token"}, 31 * time.Second},
 		"quota":         {codes.ResourceExhausted, "Quota exceeded", 150 * time.Second, []string{"quota is used up", "calls_per_minute"}, 121 * time.Second},
-		"bad filter":    {codes.InvalidArgument, "Unparseable filter", time.Second, []string{"the request was refused", "Unparseable filter", `receiveTimestamp>=`, "severity>=ERROR"}, 31 * time.Second},
+		"bad filter":    {codes.InvalidArgument, "Unparseable filter", time.Second, []string{"the request was refused", "Unparseable filter", `receiveTimestamp>=`, "severity>=DEFAULT"}, 31 * time.Second},
 		"no project":    {codes.NotFound, "Project does not exist", time.Second, []string{"it does not exist", "resource_names"}, 31 * time.Second},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(s *Settings) { s.Filter = "severity>=ERROR" }, func(w *world) {
+			withoutTail(t, func(s *Settings) { s.Filter = "severity>=DEFAULT" }, func(w *world) {
 				w.read("")
 				w.wait(time.Minute)
 				w.server.Fail(100000, tt.code, tt.message)
@@ -263,7 +263,7 @@ func TestOutage(t *testing.T) {
 
 // A blip is nobody's business.
 func TestBlip(t *testing.T) {
-	bubble(t, nil, func(w *world) {
+	withoutTail(t, nil, func(w *world) {
 		w.server.Fail(3, codes.Unavailable, "try again")
 		w.add("a", 0)
 		w.read("")
@@ -277,13 +277,13 @@ func TestBlip(t *testing.T) {
 
 // One rule's filter that the API does not take must not blind the rest.
 func TestRulesFilterRefused(t *testing.T) {
-	bubble(t, nil, func(w *world) {
+	withoutTail(t, nil, func(w *world) {
 		w.filter.Store("odd")
-		w.server.Match = func(filter string, _ []byte) (bool, error) {
+		w.server.Refuse = func(filter string) error {
 			if strings.Contains(filter, "odd") {
-				return false, fmt.Errorf("what is odd?")
+				return fmt.Errorf("what is odd?")
 			}
-			return true, nil
+			return nil
 		}
 		w.add("a", 0)
 		w.read("")
@@ -294,13 +294,13 @@ func TestRulesFilterRefused(t *testing.T) {
 		}
 		w.server.Fail(2, codes.Unavailable, "try again")
 		w.wait(time.Minute)
-		w.filter.Store("good")
+		w.filter.Store("severity>=DEFAULT")
 		w.wait(10 * time.Second)
 		if w.told()[len(w.told())-1] != "<nil>" || len(w.told()) != 2 {
 			t.Errorf("told %q, want once and that it is over", w.told())
 		}
 		last := w.server.Requests()[w.server.Calls()-1]
-		if !strings.Contains(last.GetFilter(), "(good\n)") {
+		if !strings.Contains(last.GetFilter(), "(severity>=DEFAULT\n)") {
 			t.Errorf("filter %q", last.GetFilter())
 		}
 		// One that is too long to send is not sent.
@@ -313,7 +313,7 @@ func TestRulesFilterRefused(t *testing.T) {
 
 func TestForeignCursor(t *testing.T) {
 	for _, cursor := range []logs.Cursor{"{", `{"kind":"file","files":[]}`, `{"kind":"cloud_logging","received":"2999-01-01T00:00:00Z"}`, "null"} {
-		bubble(t, nil, func(w *world) {
+		withoutTail(t, nil, func(w *world) {
 			w.read(cursor)
 			w.add("a", 0)
 			w.wait(10 * time.Second)
@@ -343,7 +343,7 @@ func TestOverLoopback(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	out, ended := make(chan logs.Batch), make(chan error, 1)
-	go func() { ended <- New("prow", s, nil, nil).Read(ctx, "", out) }()
+	go func() { ended <- New("prow", s, Options{}).Read(ctx, "", out) }()
 	b := <-out
 	cancel()
 	if err := <-ended; err != nil {

@@ -18,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 	"google.golang.org/api/option"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"tocsin/internal/fakes"
@@ -84,6 +85,15 @@ func (w *world) told() []string {
 	return slices.Clone(w.said)
 }
 
+// withoutTail is a bubble whose service does not tail: all is by listing.
+func withoutTail(t *testing.T, change func(*Settings), test func(w *world)) {
+	t.Helper()
+	bubble(t, change, func(w *world) {
+		w.server.FailTails(5000, codes.Unimplemented, "no tail here")
+		test(w)
+	})
+}
+
 func bubble(t *testing.T, change func(*Settings), test func(w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -99,11 +109,11 @@ func bubble(t *testing.T, change func(*Settings), test func(w *world)) {
 			t.Fatal(errs)
 		}
 		w.filter.Store("")
-		w.src = New("prow", s, func() string { return w.filter.Load().(string) }, func(err error) {
+		w.src = New("prow", s, Options{Filter: func() string { return w.filter.Load().(string) }, Tell: func(err error) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			w.said = append(w.said, fmt.Sprint(err))
-		})
+		}})
 		w.src.settings.Endpoint = "passthrough:///memory"
 		w.src.options = []option.ClientOption{option.WithGRPCDialOption(grpc.WithContextDialer(l.dial))}
 		time.Sleep(24 * time.Hour) // so that there is a past

@@ -1,0 +1,183 @@
+package cloudlog
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"cloud.google.com/go/logging/apiv2/loggingpb"
+
+	"tocsin/internal/logs"
+)
+
+const (
+	// goOverEvery is how often what the tail gave is gone over by listing, relistEvery how often what was listed before is listed once
+	// more, as far back as again says: what can be listed so late is in time for the engine still, which knows what it has seen.
+	goOverEvery = time.Minute
+	relistEvery = time.Hour
+	again       = 5 * time.Minute
+)
+
+// listed takes what a listing came to.
+func (r *reading) listed(ctx context.Context, l listing, now time.Time) {
+	r.busy = false
+	if l.refused != nil {
+		r.refused, r.refusal = l.rules, l.refused
+	}
+	switch {
+	case ctx.Err() != nil:
+		return
+	case errors.Is(l.err, errTooMany):
+		end := l.until
+		if end.IsZero() {
+			end = l.began
+		}
+		r.slice = max(shortestSlice, end.Sub(l.since)/2)
+		r.listAt = now
+		return
+	case l.err != nil:
+		r.listAt = r.fail(ctx, l.err, l.began)
+		return
+	}
+	r.recover()
+	r.advance(&l)
+	r.count(func(f *Figures) { f.Listed += int64(len(l.entries)) })
+	if l.over {
+		r.compare(&l, now)
+	}
+	r.send(ctx, l.entries, l.last, true)
+	switch {
+	case !l.last:
+		r.listAt = now
+	case r.steady(now):
+		r.listAt = l.began.Add(goOverEvery)
+	}
+}
+
+// advance moves what is done with. What was received within the overlap may still turn up.
+func (r *reading) advance(l *listing) {
+	final := l.began.Add(-r.settings.Overlap.Std())
+	if !l.until.IsZero() && l.until.Before(final) {
+		final = l.until
+	}
+	if !l.since.After(r.reached) && final.After(r.reached) {
+		r.reached = final
+	}
+	if l.last {
+		r.front = time.Time{}
+		r.known = later(r.known, l.began)
+		if !l.until.IsZero() {
+			r.known = later(r.known, l.until)
+		}
+		return
+	}
+	r.front = l.until
+	r.slice = min(2*r.slice, longestSlice)
+	r.known = later(r.known, l.until)
+}
+
+// compare looks for entries of a listing that the tail has not given though it should have.
+func (r *reading) compare(l *listing, now time.Time) {
+	missed := 0
+	from := r.live.Add(r.established())
+	for _, e := range l.entries {
+		if _, ok := r.seen[identityOf(e)]; !ok && e.GetReceiveTimestamp().AsTime().After(from) && r.session.filter == l.rules {
+			missed++
+		}
+	}
+	if missed == 0 {
+		return
+	}
+	r.count(func(f *Figures) { f.Missed += int64(missed) })
+	r.Log.Warn("the tail has not given what was listed: another session is opened", "source", r.name, "entries", missed)
+	r.drop(now)
+}
+
+// gave is how many entries that were received in a span were handed on.
+func (r *reading) gave(since, until time.Time) int {
+	n := 0
+	for _, received := range r.seen {
+		if !received.Before(since) && received.Before(until) {
+			n++
+		}
+	}
+	return n
+}
+
+// listable is how many entries of a span may be listed: half of the quota goes into going over what the tail gave.
+func (r *reading) listable(span time.Duration) int {
+	return int(float64(r.settings.PageSize*r.settings.CallsPerMinute) / 2 * span.Minutes())
+}
+
+func (r *reading) forget() {
+	maps.DeleteFunc(r.seen, func(_ identity, received time.Time) bool { return received.Before(r.reached.Add(-again)) })
+}
+
+// send passes on the entries that were not before, by receive time, and, if they were listed, with the last batch the cursor.
+// caughtUp says that they go up to the present. It says false when ctx ended.
+func (r *reading) send(ctx context.Context, entries []*loggingpb.LogEntry, caughtUp, listed bool) bool {
+	came := len(entries)
+	slices.SortStableFunc(entries, func(a, b *loggingpb.LogEntry) int {
+		return a.GetReceiveTimestamp().AsTime().Compare(b.GetReceiveTimestamp().AsTime())
+	})
+	var data bytes.Buffer
+	old := false
+	flush := func() bool {
+		b := logs.Batch{Data: bytes.Clone(data.Bytes()), Backlog: old}
+		data.Reset()
+		return len(b.Data) == 0 || r.hand(ctx, b)
+	}
+	for _, e := range entries {
+		id, received := identityOf(e), e.GetReceiveTimestamp().AsTime()
+		if _, ok := r.seen[id]; ok {
+			continue
+		}
+		came--
+		r.seen[id] = received
+		line := append(AppendJSON(nil, e), '\n')
+		if was := received.Before(r.watching); was != old || data.Len()+len(line) > batchBytes {
+			if !flush() {
+				return false
+			}
+			old = was
+		}
+		data.Write(line)
+	}
+	r.pass(came)
+	now := time.Now()
+	if !listed {
+		return data.Len() == 0 || r.hand(ctx, logs.Batch{Data: bytes.Clone(data.Bytes()), Backlog: old, CaughtUp: caughtUp})
+	}
+	r.forget()
+	if data.Len() == 0 && r.told == caughtUp && now.Sub(r.savedAt) < cursorEvery {
+		return true
+	}
+	last := logs.Batch{Backlog: old, CaughtUp: caughtUp}
+	if data.Len() > 0 {
+		last.Data = bytes.Clone(data.Bytes())
+	}
+	cursor, err := json.Marshal(position{Kind: "cloud_logging", Received: r.reached.UTC()})
+	if err == nil { // it cannot fail; without it the batch would just not move the cursor
+		last.Cursor = logs.Cursor(cursor)
+	}
+	r.savedAt = now
+	return r.hand(ctx, last)
+}
+
+// hand sends a batch.
+func (r *reading) hand(ctx context.Context, b logs.Batch) bool {
+	b.Source, b.Offset, b.Received = r.name, r.offset, time.Now()
+	b.Passed, r.passed = r.passed, 0
+	select {
+	case r.out <- b:
+	case <-ctx.Done():
+		return false
+	}
+	r.offset += int64(len(b.Data))
+	r.told = b.CaughtUp
+	return true
+}

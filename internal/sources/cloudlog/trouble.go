@@ -1,0 +1,85 @@
+package cloudlog
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"tocsin/internal/logs"
+)
+
+// fail notes a failed listing and returns when to try again.
+func (r *reading) fail(ctx context.Context, err error, started time.Time) time.Time {
+	now := time.Now()
+	if r.failures == 0 {
+		r.failingAt = started
+	}
+	r.failures++
+	least, most := time.Second, 30*time.Second
+	code := status.Code(err)
+	if code == codes.ResourceExhausted {
+		least, most = 10*time.Second, 2*time.Minute
+	}
+	pause := min(most, least<<min(r.failures-1, 10))
+	pause -= rand.N(pause / 5)
+	long := now.Sub(r.failingAt) >= blindAfter
+	switch code {
+	case codes.PermissionDenied, codes.Unauthenticated:
+		r.speak(code.String(), fmt.Errorf("read entries of %s: access denied, grant roles/logging.viewer on it to the account that tocsin runs as "+
+			"(roles/logging.viewAccessor on a view): %w", r.resources(), err))
+	case codes.InvalidArgument:
+		r.speak(code.String(), fmt.Errorf("read entries of %s: the request was refused: %w; its filter is: %s", r.resources(), err, brief(r.filterFor(started, time.Time{}, r.wanted()))))
+	case codes.NotFound:
+		r.speak(code.String(), fmt.Errorf("read entries of %s: it does not exist, look at resource_names: %w", r.resources(), err))
+	case codes.ResourceExhausted:
+		if long {
+			r.speak(code.String(), fmt.Errorf("read entries of %s: the quota is used up, which everybody who reads these logs shares; "+
+				"set calls_per_minute lower or have it raised: %w", r.resources(), err))
+		}
+	default:
+		if long {
+			r.speak("other", fmt.Errorf("read entries of %s: %w", r.resources(), err))
+		}
+	}
+	if long && r.live.IsZero() {
+		r.watching = now
+		r.hand(ctx, logs.Batch{Blind: true})
+	}
+	return now.Add(pause)
+}
+
+// recover notes that a call succeeded.
+func (r *reading) recover() {
+	r.failures = 0
+	if r.refused != "" && r.refused == r.Filter() {
+		r.speak("refused", r.refusal)
+		return
+	}
+	r.speak("", nil)
+}
+
+// brief is the beginning of a filter, on one line.
+func brief(filter string) string {
+	filter = strings.Join(strings.Fields(filter), " ")
+	if len(filter) > excerptBytes {
+		return strings.ToValidUTF8(filter[:excerptBytes], "") + "…"
+	}
+	return filter
+}
+
+// speak tells of trouble of that kind, once.
+func (r *reading) speak(kind string, err error) {
+	if kind == r.spoken {
+		return
+	}
+	r.spoken = kind
+	if err != nil {
+		err = fmt.Errorf("source %s: %w", r.name, err)
+	}
+	r.Tell(err)
+}
