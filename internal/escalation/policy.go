@@ -78,8 +78,9 @@ const (
 	// The last step is given leastPatience at the least before nobody has answered; patience in a policy that does not repeat. In
 	// one that does, nobody has answered when it would be run once more.
 	leastPatience, patience = 5 * time.Minute, 30 * time.Minute
-	// again is how often the first step is run once nobody has answered.
-	again = time.Hour
+	// again is how often the first step is run once nobody has answered; leastAgain is the least time between two of these of which the
+	// first came late.
+	again, leastAgain = time.Hour, 10 * time.Minute
 )
 
 // Validate says what is wrong with the policy by itself.
@@ -296,6 +297,9 @@ func (p *Plan) Advance(e incident.Escalation, now time.Time) incident.Escalation
 	if due.Fallback || due.Again {
 		// What was missed while nothing ran is not made up for: one call an hour, at the minute that was meant.
 		missed := int64(max(now.Sub(due.At), 0) / again)
+		if next := due.At.Add(time.Duration(missed+1) * again); next.Sub(now) < leastAgain {
+			missed++ // who is rung late has time to answer
+		}
 		e.Exhausted, e.Step, e.Pass = true, 0, p.policy.Repeat+1
 		e.Next = p.again(due.At.Add(time.Duration(missed+1) * again))
 		return e

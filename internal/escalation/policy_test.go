@@ -145,6 +145,20 @@ func TestAdvanceAfterAnOutage(t *testing.T) {
 	}
 }
 
+// TestAdvanceLeavesTenMinutesAfterALateCall: the call that was due at 6:30 came at 7:21, 9 minutes before the next.
+func TestAdvanceLeavesTenMinutesAfterALateCall(t *testing.T) {
+	plan := newPlan(t, Policy{Steps: []Step{{Notify: []string{"oncall"}}}})
+	start := at("2019-01-23T03:00:00Z")
+	e := incident.Escalation{Start: start, Next: start.Add(210 * time.Minute), Pass: 1, Exhausted: true}
+	for _, test := range []struct{ late, next time.Duration }{
+		{50 * time.Minute, time.Hour}, {51 * time.Minute, 2 * time.Hour}, {60*time.Minute - 1, 2 * time.Hour}, {time.Hour, 2 * time.Hour},
+	} {
+		if got := plan.Advance(e, e.Next.Add(test.late)).Next.Sub(e.Next); got != test.next {
+			t.Errorf("a call that is %s late is repeated %s after the time that was meant, want %s", test.late, got, test.next)
+		}
+	}
+}
+
 func TestAdvanceSaysNewsOnce(t *testing.T) {
 	plan := newPlan(t, Policy{Steps: []Step{{Notify: []string{"oncall"}}, {After: minutes(5), Notify: []string{"oncall"}}}})
 	e := plan.Begin(at("2019-01-23T03:00:00Z"))

@@ -165,7 +165,11 @@ func unheard(inc *incident.Incident, rows []incident.Notification, now time.Time
 	}
 	switch {
 	case !accepted.IsZero():
-		esc.Start, esc.Counted = esc.Start.Add(accepted.Sub(asked)), inc.Round
+		took := accepted.Sub(asked)
+		esc.Start, esc.Counted = esc.Start.Add(took), inc.Round
+		if esc.Exhausted && took >= tardy { // what is repeated counts from its Next
+			esc.Next = esc.Next.Add(took)
+		}
 	case waiting && now.Sub(asked) < longestUnheard:
 		esc.Next = now.Add(lookAgain)
 		return esc, true

@@ -110,6 +110,27 @@ func TestStepsCountFromTheFirstAcceptedCall(t *testing.T) {
 	}
 }
 
+// TestRepeatedCallsCountFromTheAccepted: once nobody has answered the call is repeated every hour, and no provider takes one for 58
+// minutes of it. Who is rung by it then has an hour, as with the others.
+func TestRepeatedCallsCountFromTheAccepted(t *testing.T) {
+	w := newStepWorld(t)
+	w.run(noon.Add(100 * time.Minute)) // the fallback was told at 40 minutes, the first step was run again at 1h40
+	calls := w.calls()
+	last := calls[len(calls)-1]
+	asked := last.CreatedAt.Sub(noon)
+	for _, n := range calls {
+		w.accept(n, n.CreatedAt.Add(58*time.Minute))
+	}
+	w.run(noon.Add(asked + 117*time.Minute))
+	if n := len(w.calls()); n != len(calls) {
+		t.Errorf("59 minutes after the repeated call was accepted it was repeated again")
+	}
+	w.run(noon.Add(asked + 118*time.Minute))
+	if n := len(w.calls()); n != len(calls)+1 {
+		t.Errorf("an hour after the repeated call was accepted there are %d calls more, want 1", n-len(calls))
+	}
+}
+
 // TestUnacceptedCallHoldsStepsForAWhileOnly: a later step may reach somebody by another way, so it is held for five minutes at the most.
 func TestUnacceptedCallHoldsStepsForAWhileOnly(t *testing.T) {
 	w := newStepWorld(t)
