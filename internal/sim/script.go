@@ -136,7 +136,7 @@ func (s *script) bursts(cluster, service, what string, least, most int) {
 			s.add(alive, cluster, service, "fine", "INFO")
 		}
 		if what == "odd" {
-			s.add(at.Add(10*time.Minute), cluster, service, "up", "INFO")
+			s.add(at.Add(10*time.Minute), cluster, service, "even", "INFO") // its own word: "up" would end what is down
 		}
 		at = at.Add(s.between(30*time.Minute, 12*time.Hour))
 	}
