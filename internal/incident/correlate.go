@@ -169,14 +169,7 @@ func (b *Book) merge(older, younger *Incident) {
 	for _, a := range younger.Alerts {
 		a.Incident = older.ID
 		if m := older.Alert(a.Key); m != nil {
-			if m.State == Firing && a.State != Firing {
-				continue
-			}
-			a.Count += m.Count
-			if a.Flap == nil {
-				a.Flap = m.Flap
-			}
-			*m = a
+			*m = a.and(*m)
 			continue
 		}
 		older.Alerts = append(older.Alerts, a)
@@ -204,6 +197,27 @@ func (b *Book) merge(older, younger *Incident) {
 	younger.Acknowledgement = nil
 	younger.Alerts = nil
 	b.touch(younger).superseded = true
+}
+
+// and is a as one with older, the same (rule, group) in the incident that takes a's in: as the one that fires, the younger if both or
+// neither do, with the first line of both and all that either has counted.
+func (a Alert) and(older Alert) Alert {
+	if a.Flap == nil {
+		a.Flap = older.Flap
+	}
+	one, other := a, older
+	if older.State == Firing && a.State != Firing {
+		one, other = older, a
+	}
+	one.Count += other.Count
+	one.About = one.About || other.About
+	if other.First.Before(one.First) {
+		one.First, one.FirstLine, one.Identity = other.First, other.FirstLine, other.Identity
+	}
+	if other.Last.After(one.Last) {
+		one.Last = other.Last
+	}
+	return one
 }
 
 // jointAcknowledgement is an acknowledge of either or of both, if it covers all that fires in either, else nil.

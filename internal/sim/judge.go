@@ -66,7 +66,13 @@ func (w *World) drained(inc *incident.Incident, rows []incident.Notification) {
 		}
 	}
 	if inc.State == incident.Open || inc.State == incident.Acknowledged {
-		w.fail("I24", "%s (%s) is %s, and all that it was about is over", inc.ID, inc.Title, inc.State)
+		var fires []string
+		for i := range inc.Alerts {
+			if a := &inc.Alerts[i]; a.State == incident.Firing {
+				fires = append(fires, a.Rule+" "+a.Group)
+			}
+		}
+		w.fail("I24", "%s (%s) is %s, and all that it was about is over; there fires %v", inc.ID, inc.Title, inc.State, fires)
 	}
 }
 
