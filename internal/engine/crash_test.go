@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -84,4 +85,31 @@ func clockOf(line string) time.Time {
 		panic(err)
 	}
 	return t
+}
+
+// A slice may be committed though the disk says otherwise: what it made fire is known all the same, so that its signs of life are looked
+// for and it ends.
+func TestACommitWhoseAnswerIsLost(t *testing.T) {
+	lost := false
+	db, err := store.Open(t.Context(), ":memory:", store.Options{Now: func() time.Time { return day }, Fault: func(at string) error {
+		if lost && at == "committed" {
+			lost = false
+			return errors.New("input/output error")
+		}
+		return nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := beginOn(t, db, "", ruleFile)
+	l.offer(batch(5*time.Minute, "1", true, fives(0, 5)...))
+	lost = true
+	if _, err := l.e.Step(t.Context(), day.Add(5*time.Minute)); err == nil {
+		t.Fatal("the answer was not lost")
+	}
+	wantStory(t, l, "firing")
+	l.step(day.Add(5*time.Minute + time.Second))
+	l.offer(batch(25*time.Minute, "2", true, line(24*time.Minute, "w", "INFO", "hook", "well")))
+	l.step(day.Add(25 * time.Minute))
+	wantStory(t, l, "resolved critical")
 }

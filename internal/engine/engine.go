@@ -51,6 +51,7 @@ type Engine struct {
 	offered []*offered
 	sources map[string]*source
 	firing  map[string]int  // rules with alerts that fire
+	unclear bool            // whether the last slice was committed, and so what fires
 	settled bool            // the program's own troubles of before have been ended
 	aside   map[string]bool // rules that were put aside and reported
 	counts  Counts
@@ -117,7 +118,7 @@ func (e *Engine) scan(ctx context.Context, b logs.Batch) error {
 	for i := range e.queue {
 		waiting[e.queue[i].Rule.Name] = true
 	}
-	hits, progress, err := e.o.Program.Evaluator.Set.Scan(b, src.clock, func(rule string) bool { return e.firing[rule] > 0 || waiting[rule] })
+	hits, progress, err := e.o.Program.Evaluator.Set.Scan(b, src.clock, func(rule string) bool { return e.unclear || e.firing[rule] > 0 || waiting[rule] })
 	if err != nil {
 		return fmt.Errorf("scan batch of %s: %w", b.Source, err)
 	}
@@ -185,16 +186,23 @@ func (e *Engine) Step(ctx context.Context, now time.Time) (next time.Time, err e
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	var done slice
-	err = e.store.Update(ctx, func(tx *store.Tx) error {
+	firing := e.firing
+	err = e.store.Update(ctx, func(tx *store.Tx) (err error) {
+		if e.unclear {
+			if firing, err = firingRules(ctx, tx); err != nil {
+				return err
+			}
+		}
 		done, err = e.slice(ctx, tx, now)
 		if err == nil {
 			e.o.Failpoint("engine.before_commit")
 		}
 		return err
 	})
-	if err != nil {
+	if e.unclear = err != nil; e.unclear {
 		return now, fmt.Errorf("commit a slice: %w", err)
 	}
+	e.firing = firing
 	e.o.Failpoint("engine.committed")
 	e.queue, e.owners = e.queue[done.used:], e.owners[done.used:]
 	for _, o := range e.offered {

@@ -56,6 +56,16 @@ func (e *Engine) settleIn(ctx context.Context) error {
 	return err
 }
 
+// firingRules is how many alerts of each rule fire.
+func firingRules(ctx context.Context, tx *store.Tx) (map[string]int, error) {
+	alerts, err := tx.FiringAlerts(ctx)
+	firing := map[string]int{}
+	for i := range alerts {
+		firing[alerts[i].Rule]++
+	}
+	return firing, err
+}
+
 // ownTroubles reports the rules that were put aside, and ends what was reported of those of another program: this one tries them
 // again.
 func (e *Engine) ownTroubles(ctx context.Context, tx *store.Tx, now time.Time) error {
