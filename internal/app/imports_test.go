@@ -168,7 +168,7 @@ func TestCalendarFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, test := range []struct{ ics, want string }{
-		{strings.Replace(anasWeek, "WEEKLY", "HOURLY", 1), `prow.ics:7:1: RRULE in line 6: "FREQ=HOURLY" is not known here`},
+		{strings.Replace(anasWeek, "WEEKLY", "HOURLY", 1), `prow.ics:6:1: RRULE: "FREQ=HOURLY" is not known here`},
 		{"", "prow.ics:1:1: it is no calendar"},
 	} {
 		_, errs := Load(imported(t, "{ical: {file: prow.ics}}", map[string]string{"prow.ics": test.ics}))

@@ -1,13 +1,11 @@
 package app
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"os"
-	"regexp"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"tocsin/internal/config"
@@ -65,7 +63,7 @@ func (l *loading) imported(n config.Node, rota *escalation.Rota) *escalation.Rot
 	}
 	with, err := rota.Reading(body, time.Now())
 	if err != nil {
-		l.errs = append(l.errs, placed(path, err))
+		l.errs = append(l.errs, placed(path, err)...)
 		return rota
 	}
 	for _, problem := range with.Problems() {
@@ -74,16 +72,17 @@ func (l *loading) imported(n config.Node, rota *escalation.Rota) *escalation.Rot
 	return rota.StartingWith(body)
 }
 
-var atLine = regexp.MustCompile(`^line ([0-9]+): `)
-
-// placed gives an error that begins with its line the place in its file.
-func placed(path string, err error) config.Error {
-	text, line := err.Error(), 1
-	if m := atLine.FindStringSubmatch(text); m != nil {
-		line, _ = strconv.Atoi(m[1]) // digits, and few
-		text = strings.TrimPrefix(text, m[0])
+// placed gives the mistakes in a calendar their places in its file.
+func placed(path string, err error) config.Errors {
+	var mistakes escalation.Mistakes
+	if !errors.As(err, &mistakes) {
+		return config.Errors{config.Position{File: path, Line: 1, Column: 1}.Errorf("%v", err)}
 	}
-	return config.Position{File: path, Line: line, Column: 1}.Errorf("%s", text)
+	var out config.Errors
+	for _, m := range mistakes {
+		out = append(out, config.Position{File: path, Line: m.Line, Column: 1}.Errorf("%s", m.Text))
+	}
+	return out
 }
 
 // callable is what policies may name, with what would keep somebody from being called.

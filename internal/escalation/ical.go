@@ -1,13 +1,12 @@
 package escalation
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/teambition/rrule-go"
 )
@@ -40,98 +39,30 @@ const (
 
 // ReadCalendar reads a calendar. zone is where its times and days are that name no zone; nil takes the calendar's own
 // (X-WR-TIMEZONE). Of recurrence it knows RRULE by day, week, month and year, EXDATE, and single repetitions that were moved or
-// cancelled. What it cannot read is an error that begins with its line: a calendar of which only a part is understood would
-// leave people out unseen.
+// cancelled. What it cannot read are Mistakes, each with its line: a calendar of which only a part is understood would leave people out
+// unseen.
 func ReadCalendar(data []byte, zone *time.Location) (*Calendar, error) {
 	if len(data) > maxCalendar {
 		return nil, fmt.Errorf("it is longer than %d MiB", maxCalendar>>20)
 	}
-	lines, err := contentLines(data)
-	if err != nil {
-		return nil, err
-	}
-	if len(lines) == 0 || !lines[0].is("BEGIN", "VCALENDAR") {
-		return nil, errors.New("line 1: it is no calendar: it does not begin with BEGIN:VCALENDAR")
-	}
 	r := calendarReader{zone: zone}
+	lines := contentLines(data)
+	if len(lines) == 0 || !lines[0].is("BEGIN", "VCALENDAR") {
+		return nil, Mistakes{{1, "it is no calendar: it does not begin with BEGIN:VCALENDAR"}}
+	}
 	for _, l := range lines {
-		if err := r.line(l); err != nil {
-			return nil, fmt.Errorf("line %d: %w", l.number, err)
+		if r.line(l); r.lost || len(r.mistakes) == mostMistakes {
+			break
 		}
 	}
-	if len(r.within) > 0 {
-		return nil, fmt.Errorf("line %d: it ends within %s: a part of it is missing", lines[len(lines)-1].number, r.within[len(r.within)-1])
+	if len(r.within) > 0 && !r.lost && len(r.mistakes) < mostMistakes {
+		r.wrong(lines[len(lines)-1].number, "it ends within %s: a part of it is missing", r.within[len(r.within)-1])
+	}
+	if len(r.mistakes) > 0 {
+		slices.SortStableFunc(r.mistakes, func(a, b Mistake) int { return a.Line - b.Line })
+		return nil, r.mistakes
 	}
 	return r.calendar(), nil
-}
-
-// contentLine is NAME;PARAM=VALUE:value, unfolded.
-type contentLine struct {
-	number int
-	name   string
-	params map[string]string
-	value  string
-}
-
-func (l contentLine) is(name, value string) bool {
-	return l.name == name && strings.EqualFold(l.value, value)
-}
-
-// contentLines takes a calendar apart: a line that begins with white space goes on with the one before.
-func contentLines(data []byte) ([]contentLine, error) {
-	var texts []string
-	var numbers []int
-	number := 0
-	for line := range bytes.Lines(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))) {
-		number++
-		text := strings.TrimRight(string(line), "\r\n")
-		switch {
-		case !utf8.ValidString(text):
-			return nil, fmt.Errorf("line %d: it is not UTF-8", number)
-		case text == "":
-		case (text[0] == ' ' || text[0] == '\t') && len(texts) > 0:
-			texts[len(texts)-1] += text[1:]
-		default:
-			texts, numbers = append(texts, text), append(numbers, number)
-		}
-	}
-	out := make([]contentLine, len(texts))
-	for i, text := range texts {
-		l, ok := parseContentLine(text)
-		if !ok {
-			return nil, fmt.Errorf("line %d: it is no calendar's line: want NAME:value", numbers[i])
-		}
-		l.number = numbers[i]
-		out[i] = l
-	}
-	return out, nil
-}
-
-func parseContentLine(text string) (contentLine, bool) {
-	quoted, colon := false, -1
-	var parts []string // the name and the parameters
-	start := 0
-	for i := 0; i < len(text) && colon < 0; i++ {
-		switch c := text[i]; {
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == ';' || c == ':':
-			parts, start = append(parts, text[start:i]), i+1
-			if c == ':' {
-				colon = i
-			}
-		}
-	}
-	if colon <= 0 {
-		return contentLine{}, false
-	}
-	l := contentLine{name: strings.ToUpper(parts[0]), params: map[string]string{}, value: text[colon+1:]}
-	for _, p := range parts[1:] {
-		name, value, _ := strings.Cut(p, "=")
-		l.params[strings.ToUpper(name)] = strings.Trim(value, `"`)
-	}
-	return l, true
 }
 
 // calendarReader reads lines into events.
@@ -143,39 +74,57 @@ type calendarReader struct {
 	days   bool // the event's start is a day
 	rule   string
 	ruleAt int
+	// bad says that the event has a mistake already: what it lacks may be no more than what follows from that.
+	bad    bool
 	events []event
+
+	mistakes Mistakes
+	// lost says that it is not known any more what a line is part of.
+	lost bool
 }
 
-func (r *calendarReader) line(l contentLine) error {
+func (r *calendarReader) wrong(line int, format string, args ...any) {
+	r.mistakes = append(r.mistakes, Mistake{line, fmt.Sprintf(format, args...)})
+	r.bad = true
+}
+
+// line takes one line.
+func (r *calendarReader) line(l contentLine) {
 	switch l.name {
 	case "BEGIN":
 		r.within = append(r.within, strings.ToUpper(l.value))
 		if len(r.within) > 10 {
-			return errors.New("components lie too deep within each other")
+			r.wrong(l.number, "components lie too deep within each other")
+			r.lost = true
 		}
 		if r.in("VEVENT") {
-			r.now, r.end, r.days, r.rule = &event{line: l.number, without: map[int64]bool{}}, time.Time{}, false, ""
+			r.now, r.end, r.days, r.rule, r.bad = &event{line: l.number, without: map[int64]bool{}}, time.Time{}, false, "", false
 		}
-		return nil
+		return
 	case "END":
 		if len(r.within) == 0 || !strings.EqualFold(l.value, r.within[len(r.within)-1]) {
-			return fmt.Errorf("END:%s ends nothing that has begun", bounded(l.value))
+			r.wrong(l.number, "END:%s ends nothing that has begun", bounded(l.value))
+			r.lost = true
+			return
 		}
 		done := r.in("VEVENT")
 		r.within = r.within[:len(r.within)-1]
 		if done {
-			return r.finish()
+			r.finish(l.number)
 		}
-		return nil
+		return
 	case "X-WR-TIMEZONE":
 		if zone, err := location(l.value); r.zone == nil && err == nil && l.value != "" {
 			r.zone = zone
 		}
 	}
-	if r.in("VEVENT") {
-		return r.property(l)
+	err := l.err
+	if err == nil && r.in("VEVENT") {
+		err = r.property(l)
 	}
-	return nil
+	if err != nil {
+		r.wrong(l.number, "%v", err)
+	}
 }
 
 // in says whether the innermost component is of that name, alarms within events and the like aside.
@@ -241,13 +190,15 @@ func (r *calendarReader) time(l contentLine) (t time.Time, days bool, err error)
 	case len(value) == len("20060102"):
 		layout, days = "20060102", true
 	}
+	if _, err := time.Parse(layout, value); err != nil {
+		return t, false, fmt.Errorf("%s: %q is no time: write %s:20261124T090000Z, %[1]s;TZID=Europe/Berlin:20261124T090000, or of a whole day %[1]s;VALUE=DATE:20261124",
+			l.name, bounded(value), l.name)
+	}
 	if zone == nil {
 		return t, false, fmt.Errorf("%s: %s names no time zone, nor does the calendar: give the schedule a location", l.name, bounded(value))
 	}
-	if t, err = time.ParseInLocation(layout, value, zone); err != nil {
-		return t, false, fmt.Errorf("%s: %q is no time: want 20261124T090000Z, 20261124T090000 with a TZID, or 20261124", l.name, bounded(value))
-	}
-	return t, days, nil
+	t, err = time.ParseInLocation(layout, value, zone)
+	return t, days, err
 }
 
 // period reads P7D, P1W, PT12H30M.
@@ -277,37 +228,43 @@ func period(text string) (time.Duration, error) {
 	return total, nil
 }
 
-// finish checks an event that is read whole.
-func (r *calendarReader) finish() error {
+// finish checks an event that is read whole; end is the line of its end.
+func (r *calendarReader) finish(end int) {
 	e := r.now
+	if e.cancelled {
+		if !e.moved.IsZero() {
+			r.events = append(r.events, *e)
+		}
+		return
+	}
+	if e.start.IsZero() && !r.bad {
+		r.wrong(end, "the event of line %d has no DTSTART: write when it begins, such as DTSTART;TZID=Europe/Berlin:20261124T090000", e.line)
+	}
+	if r.rule != "" {
+		rule, err := recurrence(r.rule, e.start, r.days)
+		if err != nil {
+			r.wrong(r.ruleAt, "RRULE: %v", err)
+		}
+		e.rule = rule
+	}
+	if r.bad {
+		return
+	}
 	switch {
-	case e.cancelled && !e.moved.IsZero():
-		r.events = append(r.events, *e)
-		return nil
-	case e.cancelled:
-		return nil
-	case e.start.IsZero():
-		return fmt.Errorf("the event of line %d has no DTSTART", e.line)
 	case !r.end.IsZero():
 		e.length = wallClock(r.end.In(e.start.Location())).Sub(wallClock(e.start))
 	case e.length == 0 && r.days:
 		e.length = day
 	}
-	if e.length <= 0 || e.length > horizon {
-		return fmt.Errorf("the event of line %d has no end that is after its start, and within 400 days", e.line)
+	switch {
+	case e.length <= 0 || e.length > horizon:
+		r.wrong(end, "the event of line %d has no end that is after its start, and within 400 days: write DTEND as DTSTART is written, or such as DURATION:P7D", e.line)
+	case len(r.events) == maxEvents:
+		r.wrong(end, "there are more than %d events", maxEvents)
+		r.lost = true
+	default:
+		r.events = append(r.events, *e)
 	}
-	if r.rule != "" {
-		rule, err := recurrence(r.rule, e.start, r.days)
-		if err != nil {
-			return fmt.Errorf("RRULE in line %d: %w", r.ruleAt, err)
-		}
-		e.rule = rule
-	}
-	if len(r.events) == maxEvents {
-		return fmt.Errorf("there are more than %d events", maxEvents)
-	}
-	r.events = append(r.events, *e)
-	return nil
 }
 
 // wallClock is what the clock on the wall shows, as if it were UTC.
@@ -363,7 +320,7 @@ func (c *Calendar) spans(from, to time.Time) ([]span, error) {
 		}
 		for start, ok := next(); ok && start.Before(to); start, ok = next() {
 			if turns++; turns > maxTurns {
-				return nil, fmt.Errorf("line %d: the calendar's events have more than %d repetitions: let them begin later", e.line, maxTurns)
+				return nil, Mistakes{{e.line, fmt.Sprintf("the calendar's events have more than %d repetitions: let them begin later", maxTurns)}}
 			}
 			if end := e.ends(start); end.After(from) && !e.without[start.Unix()] {
 				out = append(out, span{from: start, to: end, who: e.summary})

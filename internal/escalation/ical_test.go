@@ -1,6 +1,7 @@
 package escalation
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -93,9 +94,9 @@ func TestCalendarMistakes(t *testing.T) {
 		{ics(vevent("DTSTART:20261323T090000Z")), `line 4: DTSTART: "20261323T090000" is no time`},
 		{ics(vevent(start, "DURATION:7D")), `line 5: DURATION: "7D" is no duration`},
 		{ics(vevent(start, "DURATION:PT")), `line 5: DURATION: "PT" is no duration`},
-		{ics(vevent(start, "DURATION:PT1H", "RRULE:FREQ=HOURLY")), `line 7: RRULE in line 6: "FREQ=HOURLY" is not known here`},
-		{ics(vevent(start, "DURATION:PT1H", "RRULE:FREQ=FORTNIGHTLY")), `line 7: RRULE in line 6: "FREQ=FORTNIGHTLY" cannot be read`},
-		{ics(vevent(start, "DURATION:PT1H", "RRULE:FREQ=DAILY;BYHOUR=9,10")), `line 7: RRULE in line 6: "FREQ=DAILY;BYHOUR=9,10" is not known here`},
+		{ics(vevent(start, "DURATION:PT1H", "RRULE:FREQ=HOURLY")), `line 6: RRULE: "FREQ=HOURLY" is not known here`},
+		{ics(vevent(start, "DURATION:PT1H", "RRULE:FREQ=FORTNIGHTLY")), `line 6: RRULE: "FREQ=FORTNIGHTLY" cannot be read`},
+		{ics(vevent(start, "DURATION:PT1H", "RRULE:FREQ=DAILY;BYHOUR=9,10")), `line 6: RRULE: "FREQ=DAILY;BYHOUR=9,10" is not known here`},
 		{ics(vevent(start, "RDATE:20261124T090000Z")), "line 5: RDATE is not known here"},
 		{ics(vevent(start, "RRULE:FREQ=DAILY", "RRULE:FREQ=WEEKLY")), "line 6: a second RRULE"},
 		{ics(vevent("RECURRENCE-ID;RANGE=THISANDFUTURE:20261124T090000Z")), "line 4: RECURRENCE-ID with RANGE"},
@@ -105,6 +106,27 @@ func TestCalendarMistakes(t *testing.T) {
 		if err == nil || !strings.HasPrefix(err.Error(), test.want) {
 			t.Errorf("%q:\n%v\nwant an error that begins with\n%s", test.text, err, test.want)
 		}
+	}
+	all := ics(vevent("DTSTART:2026-11-24T09:00", "DURATION:7D", "RRULE:FREQ=HOURLY"), vevent("SUMMARY:a"), vevent(start, "nothing", "RDATE:x"), vevent(start, "DURATION:P1D"))
+	_, err := ReadCalendar([]byte(all), nil)
+	got := fmt.Sprint(err)
+	for _, want := range []string{
+		`line 4: DTSTART: "2026-11-24T09:00" is no time: write DTSTART:20261124T090000Z, DTSTART;TZID=Europe/Berlin:20261124T090000, or of a whole day DTSTART;VALUE=DATE:20261124`,
+		`line 5: DURATION: "7D" is no duration`, `line 6: RRULE: "FREQ=HOURLY" is not known here`,
+		"line 10: the event of line 8 has no DTSTART: write when it begins, such as DTSTART;TZID=Europe/Berlin:20261124T090000",
+		"line 13: it is no calendar's line", "and 1 more",
+	} {
+		i := strings.Index(got, want)
+		if i < 0 {
+			t.Fatalf("not said, or not in its turn: %s\n%v", want, err)
+		}
+		got = got[i:]
+	}
+	if mistakes := (Mistakes)(nil); !errors.As(err, &mistakes) || len(mistakes) != 6 {
+		t.Errorf("%d mistakes, want 6: %v", len(mistakes), err)
+	}
+	if _, err = ReadCalendar([]byte(ics(strings.TrimSuffix(strings.Repeat(vevent("SUMMARY:a")+"\r\n", 100), "\r\n"))), nil); len(err.(Mistakes)) != 50 {
+		t.Errorf("a hundred mistakes: %d are said", len(err.(Mistakes)))
 	}
 	old := ics(strings.TrimSuffix(strings.Repeat(vevent("SUMMARY:a", "DTSTART:19000101T000000Z", "DURATION:P1D", "RRULE:FREQ=DAILY")+"\r\n", 20), "\r\n"))
 	if _, err := newRota(t, Schedule{ICal: &ICal{File: "x"}}).Reading([]byte(old), at("2026-11-23T00:00:00Z")); err == nil || !strings.Contains(err.Error(), "let them begin later") {
