@@ -263,5 +263,10 @@ func (r *Rule) LabelNames() []string {
 	return names
 }
 
+// Varies says whether the label's value is taken from the entry; else it is that of Labels, or the rule gives none.
+func (r *Rule) Varies(label string) bool {
+	return slices.ContainsFunc(r.groupBy, func(g groupLabel) bool { return g.name == label })
+}
+
 // Groups are the groups that the rule watches though they may never have spoken.
 func (r *Rule) Groups() []incident.Labels { return r.detect.Traits().Groups }

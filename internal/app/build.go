@@ -42,8 +42,9 @@ type Plan struct {
 	// Heartbeat says where it is told that tocsin lives; nil for nowhere.
 	Heartbeat *heartbeat.Settings
 	// Direct are the ways to tell people directly, by the name of their target.
-	Direct   map[string]Direct
-	database database
+	Direct    map[string]Direct
+	database  database
+	intervals map[string]routing.Intervals
 	// Warnings are what is not wrong but probably not meant.
 	Warnings config.Errors
 }
@@ -85,6 +86,7 @@ func load(path string) (*Plan, config.Errors) {
 	l.sources()
 	l.receivers()
 	l.intervals = l.timeIntervals()
+	l.plan.intervals = l.intervals
 	l.people()
 	l.routes()
 	l.rules()

@@ -3,6 +3,7 @@ package app
 import (
 	"fmt"
 	"os"
+	"time"
 
 	"tocsin/internal/config"
 	"tocsin/rules"
@@ -16,6 +17,7 @@ func Check(path string) (summary string, warnings, errs config.Errors) {
 		return fmt.Sprintf("%s, %s", plural(len(list), "rule"), plural(cases(list), "case")), lints(list), errs
 	}
 	plan, errs := load(path)
+	plan.Warnings = append(plan.Warnings, plan.over(time.Now())...).Sorted()
 	if plan.Rules != nil {
 		plan.Warnings = append(plan.Warnings, lints(plan.Rules.Rules)...).Sorted()
 		errs = append(errs, rules.Slow(plan.Rules.Rules, cpuTime)...).Sorted()

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/prometheus/alertmanager/pkg/labels"
 
@@ -27,24 +28,31 @@ func (l *loading) matchersOf(route config.Node, list []*rules.Rule) {
 	}
 	slices.Sort(known)
 	known = slices.Compact(known)
-	l.matchersBelow(route, known)
+	l.matchersBelow(route, known, list)
+	l.deadRoutes()
 	for _, name := range slices.Sorted(maps.Keys(l.file.Maintenance)) {
-		l.matchersIn(l.file.Maintenance[name].Get("matchers"), known)
+		n := l.file.Maintenance[name].Get("matchers")
+		l.matchersIn(n, known, list)
+		l.together(n, holdable(list), nothingHeld)
 	}
 	for _, n := range l.file.InhibitRules {
-		l.matchersIn(n.Get("source_matchers"), known)
-		l.matchersIn(n.Get("target_matchers"), known)
+		source, target := n.Get("source_matchers"), n.Get("target_matchers")
+		l.matchersIn(source, known, list)
+		l.matchersIn(target, known, list)
+		l.together(source, list, "together they match nothing: no alert of a rule has all of these")
+		l.together(target, holdable(list), nothingHeld)
+		l.equals(n.Get("equal"), known)
 	}
 }
 
-func (l *loading) matchersBelow(route config.Node, known []string) {
-	l.matchersIn(route.Get("matchers"), known)
+func (l *loading) matchersBelow(route config.Node, known []string, rules []*rules.Rule) {
+	l.matchersIn(route.Get("matchers"), known, rules)
 	for _, n := range route.Get("routes").Items() {
-		l.matchersBelow(n, known)
+		l.matchersBelow(n, known, rules)
 	}
 }
 
-func (l *loading) matchersIn(list config.Node, known []string) {
+func (l *loading) matchersIn(list config.Node, known []string, rules []*rules.Rule) {
 	for _, n := range list.Items() {
 		text, _ := n.Scalar()
 		m, err := labels.ParseMatcher(text)
@@ -56,8 +64,31 @@ func (l *loading) matchersIn(list config.Node, known []string) {
 			l.warn(n, fmt.Sprintf("it never matches: no rule gives the label: %s", setting.Unknown("label", m.Name, known)))
 		case equal && m.Name == "severity" && m.Value != "" && !slices.Contains(severities, m.Value):
 			l.warn(n, fmt.Sprintf("it never matches: %s", setting.Unknown("severity", m.Value, severities)))
+		default:
+			l.valued(n, m, rules)
 		}
 	}
+}
+
+// valued warns of a matcher that none of a label's values matches, where the rules alone say what these are. A label that the alerts of an
+// incident do not share is missing, and so is empty; its rule and its severity never are.
+func (l *loading) valued(n config.Node, m *labels.Matcher, list []*rules.Rule) {
+	all, closed := values(m.Name, list)
+	switch {
+	case m.Name == "severity":
+		all = severities // an incident's, whatever the rules have at present
+	case !closed || m.Name != "rule" && m.Matches(""):
+		return
+	}
+	if slices.ContainsFunc(all, m.Matches) {
+		return
+	}
+	all = slices.DeleteFunc(all, func(v string) bool { return v == "" })
+	if m.Type == labels.MatchEqual {
+		l.warn(n, "it never matches: "+setting.Unknown(m.Name, m.Value, all))
+		return
+	}
+	l.warn(n, fmt.Sprintf("it never matches: %s is one of %s", m.Name, strings.Join(all, ", ")))
 }
 
 func (l *loading) warn(n config.Node, text string) {

@@ -3,6 +3,8 @@ package app
 import (
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -35,10 +37,16 @@ route:
 	for _, w := range plan.Warnings {
 		got = append(got, w.Error()[len(path):])
 	}
+	var names []string
+	for _, r := range plan.Rules.Rules {
+		names = append(names, r.Name)
+	}
+	slices.Sort(names)
 	want := []string{
 		`:10:19: it never matches: no rule gives the label: unknown label "sevrity": did you mean "severity"? known: about, check, cluster, host, probe, project, receiver, rule, service, severity, source, trouble`,
 		`:11:19: it never matches: unknown severity "urgent": known: critical, high, info, warning`,
 		`:5:51: it never matches: no rule gives the label: unknown label "clustr": did you mean "cluster"? known: about, check, cluster, host, probe, project, receiver, rule, service, severity, source, trouble`,
+		`:6:36: it never matches: unknown rule "a": known: ` + strings.Join(names, ", "),
 		`:6:67: it never matches: unknown severity "hi": known: critical, high, info, warning`,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -225,6 +225,19 @@ func (r *Rota) Next(at time.Time) time.Time {
 	return r.Change(at)
 }
 
+// Empty says whether nobody is on call from now on, as far as the settings, and the file that they name, tell for 400 days. Of what is read
+// from elsewhere it is not known.
+func (r *Rota) Empty(now time.Time) bool {
+	if r.Imports() {
+		with, err := r.Reading([]byte(r.first), now)
+		if r.first == "" || err != nil {
+			return false
+		}
+		r = with
+	}
+	return r.Next(now).IsZero()
+}
+
 // Change is the first instant after at when other people are on call, or nobody; zero if none is known in the next 400 days.
 func (r *Rota) Change(at time.Time) time.Time {
 	now := r.OnCall(at)
