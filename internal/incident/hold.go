@@ -227,6 +227,9 @@ func (inc *Incident) held(receiver string) bool {
 	return slices.ContainsFunc(inc.Holds, func(h Holder) bool { return slices.Contains(h.Receivers, receiver) })
 }
 
+// Muzzled says whether its policy is held: what it would ring, or has not rung yet, is not to ring.
+func (inc *Incident) Muzzled() bool { return heldPolicy(inc.Holds) }
+
 // heldPolicy says whether a policy would run now if it were not held.
 func heldPolicy(holds []Holder) bool {
 	return slices.ContainsFunc(holds, func(h Holder) bool { return h.Policy != "" })
@@ -240,4 +243,24 @@ func releasedNews(events []*Event) string {
 		}
 	}
 	return ""
+}
+
+// holdCalls takes back what has not been sent: once nothing holds it any more, the policy begins anew.
+func (s *settling) holdCalls() {
+	for i := range s.have {
+		if n := &s.have[i]; n.Kind == Call && n.State == Pending && !arrived(n) {
+			s.cancel(n, "held")
+		}
+	}
+}
+
+// warn says in the channels that what holds it is about to end.
+func (s *settling) warn() {
+	for _, w := range s.c.warnings {
+		for _, t := range w.receivers {
+			if traits, known := s.desk.Traits[t]; known && !traits.Pages {
+				s.post(w.event, t, ReasonUpdated, true, w.people)
+			}
+		}
+	}
 }

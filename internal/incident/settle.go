@@ -117,7 +117,7 @@ func (s *settling) route() error {
 		return err
 	}
 	inc.Receivers = d.Receivers
-	was := heldPolicy(inc.Holds)
+	was := inc.Muzzled()
 	s.released = s.hold(d.Held)
 	switch changed := d.Policy != inc.Policy; {
 	case changed || s.c.ring:
@@ -185,9 +185,12 @@ func (s *settling) messages() {
 			continue // a resolve goes to those who heard of it
 		case row == nil:
 			s.addMessage(t, ReasonOpened)
-		case s.c.superseded && row.State == Pending && row.Receipt == "" && !row.Unclear:
-			s.unsay(row)
+		case s.c.superseded && unsaid(row):
+			s.unsay(row, "superseded")
 			continue // it has told nobody, and what took it in tells all
+		case s.inc.held(t) && unsaid(row):
+			s.unsay(row, "held")
+			continue // it is said when nothing holds it any more
 		case s.inc.held(t) && !s.desk.Traits[t].Edits:
 			continue // a revision of it would ring; an edit does not
 		case s.c.visible && (s.desk.Traits[t].Edits || s.newsworthy()):
@@ -215,11 +218,16 @@ func arrived(n *Notification) bool {
 	return n.Kind == Call && (n.State == Sent || n.State == InFlight || n.Unclear)
 }
 
+// unsaid says that a message has surely told nobody yet.
+func unsaid(row *Notification) bool {
+	return row.State == Pending && row.Receipt == "" && row.SentAt.IsZero() && !row.Unclear
+}
+
 // unsay cancels a message that was not sent yet, and what waits to be said under it.
-func (s *settling) unsay(row *Notification) {
+func (s *settling) unsay(row *Notification, cause string) {
 	for i := range s.have {
 		if n := &s.have[i]; n == row || n.Kind == Post && n.Target == row.Target && n.State == Pending {
-			s.cancel(n, "superseded")
+			s.cancel(n, cause)
 		}
 	}
 }
@@ -244,6 +252,9 @@ func (s *settling) revised(row *Notification) {
 		row.State, row.Due = Pending, s.b.now.Add(EditDelay)
 		row.Attempts, row.Unclear = 0, false
 	case row.State == Cancelled && !s.over() && !s.inc.held(row.Target): // what was given up, or told in a digest, has something new to say
+		if row.Cause == "held" {
+			row.Reason = ReasonOpened
+		}
 		row.State, row.Cause, row.Due, row.Attempts = Pending, "", s.b.now, 0
 	}
 	s.out.Save = append(s.out.Save, row)
@@ -313,14 +324,15 @@ func (s *settling) cancel(n *Notification, cause string) {
 func (s *settling) calls() {
 	kind, cause := CallResolve, "resolved"
 	switch {
-	case heldPolicy(s.inc.Holds):
-		s.holdCalls()
-		return
 	case s.c.superseded:
 		cause = "superseded"
-	case s.inc.State == Acknowledged:
+	case s.inc.State == Acknowledged: // held or not: who was called before must see that somebody has it
 		kind, cause = CallAcknowledge, "acknowledged"
-	case s.inc.State != Resolved:
+	case s.inc.State == Resolved:
+	case s.inc.Muzzled():
+		s.holdCalls()
+		return
+	default:
 		return
 	}
 	for i := range s.have {
@@ -337,15 +349,6 @@ func (s *settling) calls() {
 		}
 		s.out.Add = append(s.out.Add, &Notification{Incident: s.inc.ID, Target: n.Target, Kind: kind, Round: n.Round, Key: n.Key, Reason: ReasonResolved,
 			State: Pending, CreatedAt: s.b.now, Due: s.b.now})
-	}
-}
-
-// holdCalls takes back what has not been sent: once nothing holds it any more, the policy begins anew.
-func (s *settling) holdCalls() {
-	for i := range s.have {
-		if n := &s.have[i]; n.Kind == Call && n.State == Pending && !arrived(n) {
-			s.cancel(n, "held")
-		}
 	}
 }
 
@@ -386,15 +389,4 @@ func (s *settling) post(e *Event, target string, reason Reason, rings bool, ment
 	n := &Notification{Incident: s.inc.ID, Target: target, Kind: Post, Key: s.inc.ID + "/" + target + "/", Reason: reason, Text: e.Text, Mention: mention,
 		Rings: rings, State: Pending, CreatedAt: s.b.now, Due: s.b.now}
 	s.out.Posts = append(s.out.Posts, ThreadPost{Event: e, Notification: n})
-}
-
-// warn says in the channels that what holds it is about to end.
-func (s *settling) warn() {
-	for _, w := range s.c.warnings {
-		for _, t := range w.receivers {
-			if traits, known := s.desk.Traits[t]; known && !traits.Pages {
-				s.post(w.event, t, ReasonUpdated, true, w.people)
-			}
-		}
-	}
 }

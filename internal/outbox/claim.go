@@ -237,6 +237,8 @@ func (c *claimer) moot(n *incident.Notification) string {
 			return "merged"
 		case inc.State == incident.Acknowledged && ack != nil && !n.CreatedAt.After(ack.At):
 			return "acknowledged"
+		case inc.Muzzled():
+			return "held" // when nothing holds it any more its policy begins anew
 		}
 	}
 	for i := range c.rows[n.Incident] {

@@ -1,0 +1,96 @@
+package outbox_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"tocsin/internal/incident"
+	"tocsin/internal/store"
+)
+
+// until is what holds everything until a time.
+func until(ends time.Time) func(*incident.Incident, incident.Around) incident.Held {
+	return func(_ *incident.Incident, now incident.Around) incident.Held {
+		if !now.At.Before(ends) {
+			return incident.Held{}
+		}
+		return incident.Held{By: []incident.Holder{{By: "silence 1", Until: ends}}}
+	}
+}
+
+// silenced lets a silence hold everything from now until a time after the beginning.
+func (d *drill) silenced(after time.Duration) {
+	d.t.Helper()
+	d.desk.Held = until(d.began.Add(after))
+	err := d.store.Update(d.ctx, func(tx *store.Tx) error { return d.desk.Reconsider(d.ctx, tx, time.Now(), "ana") })
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.ring(d.bells)
+}
+
+// TestAPageWithoutAnswerDoesNotRingUnderASilence: a pager that was down when somebody silenced what it was to ring for does not ring once
+// it is back; it is told the end of what may have arrived all the same. When the silence ends, what still fires rings by a key of its own.
+func TestAPageWithoutAnswerDoesNotRingUnderASilence(t *testing.T) {
+	play(t, func(d *drill) {
+		d.oncall.set(true)
+		d.opens("tried")
+		d.until(2*time.Minute - 5*time.Second) // the newest page is on its way when the hold begins
+		d.opens("under way")
+		d.until(2 * time.Minute)
+		d.silenced(4 * time.Hour)
+		d.until(time.Hour)
+		d.oncall.set(false)
+		d.until(3 * time.Hour)
+		if calls := d.oncall.calls(); len(calls) != 0 {
+			t.Errorf("it rang for %v under the silence", d.names(calls))
+		}
+		ends := slices.DeleteFunc(slices.Clone(d.oncall.all), func(c taken) bool { return c.n.Kind != incident.CallResolve })
+		if len(ends) != 2 {
+			t.Errorf("it was told the end of %d pages that may have arrived, want 2", len(ends))
+		}
+		d.until(5 * time.Hour)
+		calls := d.oncall.calls()
+		if got := slices.Sorted(slices.Values(d.names(calls))); !slices.Equal(got, []string{"tried", "under way"}) {
+			t.Errorf("after the silence it rang for %v", got)
+		}
+		for _, c := range calls {
+			if c.n.Key == c.n.Incident.ID {
+				t.Errorf("it rang by the key of a page that was closed: %s", c.n.Key)
+			}
+		}
+	})
+}
+
+// TestAMessageThatWasNotSentIsHeldToo: what a channel that was down has not been told is not told under a silence, and is after it.
+func TestAMessageThatWasNotSentIsHeldToo(t *testing.T) {
+	play(t, func(d *drill) {
+		d.desk.Direct = func(*incident.Incident, time.Time) incident.Direction {
+			return incident.Direction{Receivers: []string{"ops"}}
+		}
+		ends := d.began.Add(2 * time.Hour)
+		err := d.store.Update(d.ctx, func(tx *store.Tx) error { // it is silenced before its message could go out
+			book := incident.NewBook(time.Now(), nil)
+			book.Fire(incident.Alert{Key: key("i"), Labels: incident.Labels{"project": "i"}, Severity: incident.Critical, Mode: incident.Page,
+				First: time.Now(), Last: time.Now()})
+			if err := d.desk.Settle(d.ctx, tx, time.Now(), book); err != nil {
+				return err
+			}
+			d.desk.Held = until(ends)
+			return d.desk.Reconsider(d.ctx, tx, time.Now(), "ana")
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.ring(d.bells)
+		d.until(time.Hour)
+		if n := len(d.ops.all); n != 0 {
+			t.Errorf("the channel heard %d times under the silence", n)
+		}
+		d.until(3 * time.Hour)
+		if len(d.ops.all) == 0 || d.ops.all[0].n.Kind != incident.Message || d.ops.all[0].n.Reason != incident.ReasonOpened {
+			t.Errorf("after the silence the channel heard %v", d.ops.all)
+		}
+	})
+}
