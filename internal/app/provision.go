@@ -1,0 +1,158 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"tocsin/internal/cloudsetup"
+	"tocsin/internal/config"
+	"tocsin/internal/lql"
+	"tocsin/internal/sources"
+)
+
+// Provisioning says what is to be made in Google Cloud beside what the configuration says.
+type Provisioning struct {
+	// Config is the path of the configuration.
+	Config string
+	// Project is the project that tocsin runs in; the configuration's if not given.
+	Project string
+	// Member is the account that tocsin runs as, as IAM names it; without one no roles are granted.
+	Member string
+	// Watch are whose logs go to the subscriptions: projects/P, folders/N, organizations/N. The configuration's project if not given.
+	Watch []string
+	// Topic is the full name of the subscriptions' topic; if not given, each has one of its own name.
+	Topic string
+	// Name is the sinks' name.
+	Name string
+	// Channels are who is told when tocsin is silent, as projects/P/notificationChannels/N.
+	Channels []string
+}
+
+// silence has an answer while nobody who leads has audited for two minutes: gone, hanging or unable to write. The metric is in
+// docs/metrics.md.
+const silence = "absent_over_time(tocsin_audit_last_seconds[2m]) or time() - max(tocsin_audit_last_seconds) > 120"
+
+var (
+	parentName       = regexp.MustCompile(`^(projects|folders|organizations)/[^/\s]+$`)
+	topicName        = regexp.MustCompile(`^projects/[^/\s]+/topics/[^/\s]+$`)
+	subscriptionName = regexp.MustCompile(`^projects/[^/\s]+/subscriptions/[^/\s]+$`)
+	channelName      = regexp.MustCompile(`^projects/[^/\s]+/notificationChannels/[^/\s]+$`)
+	memberName       = regexp.MustCompile(`^(principal|principalSet)://\S+$|^(serviceAccount|user|group):\S+@\S+$`)
+)
+
+// check says what cannot be meant.
+func (o Provisioning) check() error {
+	for _, p := range o.Watch {
+		if !parentName.MatchString(p) {
+			return fmt.Errorf("--watch %q: write projects/P, folders/N or organizations/N", p)
+		}
+	}
+	for _, c := range o.Channels {
+		if !channelName.MatchString(c) {
+			return fmt.Errorf("--notification-channel %q: write projects/P/notificationChannels/N, as `gcloud beta monitoring channels list` names it", c)
+		}
+	}
+	switch {
+	case o.Topic != "" && !topicName.MatchString(o.Topic):
+		return fmt.Errorf("--topic %q: write projects/P/topics/T", o.Topic)
+	case o.Member != "" && !memberName.MatchString(o.Member):
+		return fmt.Errorf("--member %q: write it as IAM does, such as serviceAccount:tocsin@PROJECT.iam.gserviceaccount.com or principal://iam.googleapis.com/projects/NUMBER/locations/global/workloadIdentityPools/PROJECT.svc.id.goog/subject/ns/tocsin/sa/tocsin", o.Member)
+	}
+	return nil
+}
+
+// wanted is what the configuration needs in Google Cloud.
+func (o Provisioning) wanted() (cloudsetup.Wanted, error) {
+	if err := o.check(); err != nil {
+		return cloudsetup.Wanted{}, err
+	}
+	plan, errs := Load(o.Config)
+	if len(errs) > 0 {
+		return cloudsetup.Wanted{}, errs
+	}
+	if o.Project == "" {
+		o.Project = plan.File.Project
+	}
+	if len(o.Watch) == 0 {
+		o.Watch = []string{"projects/" + plan.File.Project}
+	}
+	w := cloudsetup.Wanted{Project: o.Project, Member: o.Member, Silent: cloudsetup.Silent{Query: silence, Channels: o.Channels}}
+	for _, name := range slices.Sorted(maps.Keys(plan.Sources)) {
+		switch spec := plan.Sources[name].(type) {
+		case *sources.CloudLogging:
+			for _, r := range spec.ResourceNames {
+				w.Grants = append(w.Grants, reading(r))
+			}
+		default:
+			s, ok, err := plan.subscription(name, o)
+			if err != nil {
+				return cloudsetup.Wanted{}, err
+			}
+			if ok {
+				w.Subscriptions = append(w.Subscriptions, s)
+			}
+		}
+	}
+	slices.SortFunc(w.Grants, func(a, b cloudsetup.Grant) int { return strings.Compare(a.Resource+a.View, b.Resource+b.View) })
+	w.Grants = slices.Compact(w.Grants)
+	return w, nil
+}
+
+// reading is the role with which a resource's entries are read.
+func reading(resource string) cloudsetup.Grant {
+	parent, _, view := strings.Cut(resource, "/locations/")
+	if view {
+		return cloudsetup.Grant{Resource: parent, Role: "roles/logging.viewAccessor", View: resource}
+	}
+	return cloudsetup.Grant{Resource: parent, Role: "roles/logging.viewer"}
+}
+
+// subscription is what a source of kind pubsub needs; false of every other kind.
+func (p *Plan) subscription(source string, o Provisioning) (cloudsetup.Subscription, bool, error) {
+	if p.Kinds[source] != "pubsub" {
+		return cloudsetup.Subscription{}, false, nil
+	}
+	node := p.File.Sources[source].Get("pubsub").Get("subscription")
+	full, _ := node.Scalar()
+	if !subscriptionName.MatchString(full) {
+		return cloudsetup.Subscription{}, false, config.Errors{{Position: node.Position(), Text: fmt.Sprintf("%q is no subscription: write projects/P/subscriptions/S", full)}}
+	}
+	s := cloudsetup.Subscription{Name: full, Topic: o.Topic}
+	if s.Topic == "" {
+		s.Topic = strings.Replace(full, "/subscriptions/", "/topics/", 1)
+	}
+	all := func(string) bool { return true } // also what is asked for only while something fires
+	filter := lql.Cover(p.Rules.Filters(source, all), maxFilter)
+	for _, parent := range o.Watch {
+		s.Sinks = append(s.Sinks, cloudsetup.Sink{Parent: parent, Name: o.Name, Filter: filter})
+	}
+	return s, true, nil
+}
+
+// Terraform is what is needed as Terraform's configuration.
+func Terraform(o Provisioning) (string, error) {
+	w, err := o.wanted()
+	return cloudsetup.Terraform(w), err
+}
+
+// Provision looks at what is needed, and with apply makes what is missing or different. A configuration's mistakes are config.Errors.
+// An endpoint is asked instead of Google; see cloudsetup.Dial.
+func Provision(ctx context.Context, o Provisioning, endpoint string, apply bool) ([]cloudsetup.Step, error) {
+	w, err := o.wanted()
+	if err != nil {
+		return nil, err
+	}
+	c, err := cloudsetup.Dial(ctx, endpoint)
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	if apply {
+		return c.Apply(ctx, w), nil
+	}
+	return c.Plan(ctx, w), nil
+}
