@@ -24,8 +24,9 @@ import (
 const (
 	// stalled is how long a loop may take for a step.
 	stalled = time.Minute
-	// blindFor is how long a source may be unreadable or blind until somebody hears of it.
-	blindFor = 2 * time.Minute
+	// blindFor is how long a source may be unreadable or blind until somebody hears of it: with the time that it takes a source to find
+	// out, and the audit to look, less than two minutes.
+	blindFor = 50 * time.Second
 	// behind is how far a source may be behind while heartbeats go out.
 	behind = 5 * time.Minute
 	// steady is how long the clock must go as it should for a jump of it to be over.
@@ -104,7 +105,7 @@ func (a *App) auditLoop(ctx context.Context) {
 					return err
 				}
 			}
-			return nil
+			return a.keepBlind(ctx, tx, now)
 		}); err != nil {
 			return now, err
 		}
@@ -227,6 +228,20 @@ func (a *App) lookAtSources(now time.Time) []store.Trouble {
 		}
 	}
 	return out
+}
+
+// keepBlind takes down which of the sources that are read here cannot see.
+func (a *App) keepBlind(ctx context.Context, tx *store.Tx, now time.Time) error {
+	if a.leading() == nil {
+		return nil
+	}
+	a.watch.mu.Lock()
+	blind := make(map[string]store.BlindSpan, len(a.watch.unseen))
+	for name, u := range a.watch.unseen {
+		blind[name] = store.BlindSpan{Source: name, Since: u.since, Why: u.why}
+	}
+	a.watch.mu.Unlock()
+	return tx.KeepBlind(ctx, now, blind)
 }
 
 // goneSources ends the troubles of sources that the configuration has no more.

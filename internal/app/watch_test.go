@@ -90,7 +90,7 @@ func TestAStalledLoop(t *testing.T) {
 	}
 }
 
-// A source that cannot be read, or is blind, or stuck, is a trouble after two minutes, and over when it speaks again.
+// A source that cannot be read, or is blind, or stuck, is a trouble within two minutes, and over when it speaks again.
 func TestSourcesThatCannotSee(t *testing.T) {
 	a := configured(t, `
 project: p
@@ -130,13 +130,13 @@ receivers: {screen: {console: {}}}
 	speak("hook", 0, false)
 	a.sourceTrouble("in", errors.New("permission denied"))
 	a.readers["in"].since = began
-	look(time.Minute)
+	look(blindFor - time.Second)
 	look(blindFor, "in: permission denied")
 	a.sourceTrouble("in", nil)
 	look(blindFor + time.Second)
 	speak("hook", blindFor+time.Second, true)
-	look(3 * time.Minute)
-	look(5*time.Minute, "hook: it is blind: it cannot see what it watches")
+	look(2 * time.Minute)
+	look(3*time.Minute, "hook: it is blind: it cannot see what it watches")
 	speak("hook", 5*time.Minute, false)
 	look(6 * time.Minute)
 	look(9 * time.Minute) // two of its minutes and one more have passed: it may be stuck

@@ -202,6 +202,10 @@ func counted(st store.SourceState, o *offered) store.SourceState {
 	st.Entries += int64(o.progress.Entries)
 	st.Broken += int64(o.progress.Broken)
 	st.Matches += int64(o.hits)
+	st.Passed += int64(o.batch.Passed)
+	if o.batch.Backlog {
+		st.Backlog += int64(o.progress.Entries)
+	}
 	return st
 }
 

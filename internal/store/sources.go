@@ -21,9 +21,12 @@ type SourceState struct {
 	ReceivedAt time.Time
 	// Entries, Matches, Broken and Late count since the database was made.
 	Entries, Matches, Broken, Late int64
+	// Backlog are those of Entries that are of a time that was not watched as it happened; Passed came beside them and were left out,
+	// because they had come before or were to come again.
+	Backlog, Passed int64
 }
 
-var sourceColumns = columns{"name", "position", "clock", "caught_up", "blind", "received_at", "entries", "matches", "broken", "late"}
+var sourceColumns = columns{"name", "position", "clock", "caught_up", "blind", "received_at", "entries", "matches", "broken", "late", "backlog", "passed"}
 
 var (
 	selectSources = "SELECT " + sourceColumns.list() + " FROM sources"
@@ -33,7 +36,7 @@ var (
 
 func scanSource(r row, s *SourceState) error {
 	return r.Scan(&s.Name, (*string)(&s.Cursor), stampInto{&s.Clock}, &s.CaughtUp, &s.Blind, stampInto{&s.ReceivedAt},
-		&s.Entries, &s.Matches, &s.Broken, &s.Late)
+		&s.Entries, &s.Matches, &s.Broken, &s.Late, &s.Backlog, &s.Passed)
 }
 
 // Source is the state of the source of that name; one that was never saved has the name and nothing else.
@@ -60,7 +63,7 @@ func (tx *Tx) Sources(ctx context.Context) ([]SourceState, error) {
 // SaveSource writes the state of a source.
 func (tx *Tx) SaveSource(ctx context.Context, s SourceState) error {
 	_, err := tx.exec(ctx, upsertSource, s.Name, string(s.Cursor), stamp(s.Clock), s.CaughtUp, s.Blind, stamp(s.ReceivedAt),
-		s.Entries, s.Matches, s.Broken, s.Late)
+		s.Entries, s.Matches, s.Broken, s.Late, s.Backlog, s.Passed)
 	if err != nil {
 		return fmt.Errorf("save source %s: %w", s.Name, err)
 	}

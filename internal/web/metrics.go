@@ -38,6 +38,9 @@ var (
 	descMatches  = describe("source_matches_total", "Entries of the source that matched a rule.", "source")
 	descBroken   = describe("source_broken_total", "Entries of the source that were not what their form promises; kept as text.", "source")
 	descLate     = describe("source_late_total", "Entries of the source that came too late to count.", "source")
+	descBacklog  = describe("source_backlog_total", "Entries of the source that are of a time that was not watched as it happened.", "source")
+	descPassed   = describe("source_passed_total", "Entries that came from the source and were left out: they had come before, or were to come again.", "source")
+	descUnseen   = describe("source_blind_seconds", "For how long the source could not see what it watches, in all that is kept.", "source")
 	descBlind    = describe("source_blind", "1 while the source cannot see what it watches.", "source")
 	descCaughtUp = describe("source_caught_up", "1 while nothing newer waits at the source.", "source")
 	descLag      = describe("source_lag_seconds", "How far the source is behind: 0 once it has caught up.", "source")
@@ -48,7 +51,7 @@ var (
 // Describe tells all of them.
 func (m *Metrics) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{descBuild, descIncidents, descNotifications, descOldest, descClock, descEntries,
-		descMatches, descBroken, descLate, descBlind, descCaughtUp, descLag, descPending, descTroubles} {
+		descMatches, descBroken, descLate, descBacklog, descPassed, descUnseen, descBlind, descCaughtUp, descLag, descPending, descTroubles} {
 		to <- d
 	}
 }
@@ -99,6 +102,9 @@ func (m *Metrics) Collect(to chan<- prometheus.Metric) {
 		count(descMatches, src.Matches, src.Name)
 		count(descBroken, src.Broken, src.Name)
 		count(descLate, src.Late, src.Name)
+		count(descBacklog, src.Backlog, src.Name)
+		count(descPassed, src.Passed, src.Name)
+		gauge(descUnseen, f.blindness[src.Name].Seconds(), src.Name)
 		gauge(descBlind, oneIf(src.Blind), src.Name)
 		gauge(descCaughtUp, oneIf(src.CaughtUp), src.Name)
 	}
@@ -112,6 +118,7 @@ type figures struct {
 	sources       []store.SourceState
 	pending       map[string]int
 	troubles      map[string]int
+	blindness     map[string]time.Duration
 }
 
 func (m *Metrics) read(ctx context.Context) (f figures, err error) {
@@ -138,6 +145,9 @@ func (m *Metrics) read(ctx context.Context) (f figures, err error) {
 		f.troubles = map[string]int{}
 		for _, t := range standing {
 			f.troubles[t.Kind]++
+		}
+		if f.blindness, err = tx.Blindness(ctx, now); err != nil {
+			return err
 		}
 		f.sources, err = tx.Sources(ctx)
 		return err

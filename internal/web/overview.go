@@ -54,6 +54,9 @@ type row struct {
 // sourceView is one source: State is one word, Tone its class.
 type sourceView struct {
 	Name, Kind, State, Tone, Seen, Heard, Entries, Matches, Odd string
+	// Backlog says how much was read of times that were not watched; Blind are the newest of those in which it could not see.
+	Backlog string
+	Blind   []string
 }
 
 // byUrgency sorts open incidents as they are to be looked at: the gravest first, among those what nobody has, then the newest.
@@ -182,6 +185,15 @@ func wellnessOf(is Status) *wellness {
 	return &wellness{Good: true, Text: text}
 }
 
+// blindOf words a time in which a source could not see.
+func blindOf(b client.BlindSpan, now time.Time) string {
+	why := clean(b.Why, titleLength)
+	if b.Until.IsZero() {
+		return fmt.Sprintf("blind since %s: %s", exactly(b.Since, now).Ago, why)
+	}
+	return fmt.Sprintf("was blind for %s until %s: %s", b.Until.Sub(b.Since).Round(time.Second), exactly(b.Until, now).Ago, why)
+}
+
 // sourceOf words a source's state: what is wrong first, then whether it is behind.
 func sourceOf(src client.Source, now time.Time) sourceView {
 	v := sourceView{Name: clean(src.Name, titleLength), Kind: clean(src.Kind, titleLength), State: "up to date", Tone: "ok",
@@ -210,5 +222,11 @@ func sourceOf(src client.Source, now time.Time) sourceView {
 		odd = append(odd, number(src.Late)+" late")
 	}
 	v.Odd = strings.Join(odd, ", ")
+	if src.Backlog > 0 {
+		v.Backlog = number(src.Backlog) + " caught up"
+	}
+	for _, b := range src.BlindSpans {
+		v.Blind = append(v.Blind, blindOf(b, now))
+	}
 	return v
 }

@@ -36,7 +36,11 @@ func (s *server) status(ctx context.Context) (Status, error) {
 		if err != nil {
 			return err
 		}
-		is.Sources = fillSources(is.Sources, states)
+		spans, err := tx.BlindSpans(ctx, spansRead)
+		if err != nil {
+			return err
+		}
+		is.Sources = fillSources(is.Sources, states, spans)
 		if is.Incidents, err = tx.CountIncidents(ctx); err != nil {
 			return err
 		}
@@ -58,9 +62,15 @@ func (s *server) status(ctx context.Context) (Status, error) {
 	return is, nil
 }
 
+// spansRead is how many of the newest blind spans are looked at, spansShown how many of a source are shown.
+const (
+	spansRead  = 200
+	spansShown = 5
+)
+
 // fillSources adds to the configured sources what the store knows of them. Without any, it is the store's sources: those of
 // earlier configurations too.
-func fillSources(configured []client.Source, states []store.SourceState) []client.Source {
+func fillSources(configured []client.Source, states []store.SourceState, spans []store.BlindSpan) []client.Source {
 	known := make(map[string]store.SourceState, len(states))
 	for _, st := range states {
 		known[st.Name] = st
@@ -76,6 +86,12 @@ func fillSources(configured []client.Source, states []store.SourceState) []clien
 		to, st := &all[i], known[all[i].Name]
 		to.Clock, to.ReceivedAt, to.CaughtUp, to.Blind = st.Clock, st.ReceivedAt, st.CaughtUp, st.Blind
 		to.Entries, to.Matches, to.Broken, to.Late = st.Entries, st.Matches, st.Broken, st.Late
+		to.Backlog, to.Passed = st.Backlog, st.Passed
+		for _, b := range spans {
+			if b.Source == to.Name && len(to.BlindSpans) < spansShown {
+				to.BlindSpans = append(to.BlindSpans, client.BlindSpan{Since: b.Since, Until: b.Until, Why: b.Why})
+			}
+		}
 	}
 	return all
 }

@@ -17,7 +17,7 @@ import (
 const (
 	// goOverEvery is how often what the tail gave is gone over by listing, relistEvery how often what was listed before is listed once
 	// more, as far back as again says: what can be listed so late is in time for the engine still, which knows what it has seen.
-	goOverEvery = time.Minute
+	goOverEvery = 30 * time.Second
 	relistEvery = time.Hour
 	again       = 5 * time.Minute
 )

@@ -21,7 +21,7 @@ import (
 
 const (
 	// callTimeout is how long one call may take.
-	callTimeout = 30 * time.Second
+	callTimeout = 20 * time.Second
 	// mostCalls is how many calls one listing may take before it is cut into smaller slices. One that cannot be cut may take
 	// endlessCalls; a server that has still more pages then has no end of them.
 	mostCalls    = 200

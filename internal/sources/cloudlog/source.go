@@ -10,7 +10,7 @@
 // entries, once each, only later. After a restart listing begins at the cursor, and what was handed on and committed before comes
 // again: the engine knows it by its identities, which it keeps for longer than the cursor is behind, or sees that it is too old.
 //
-// While a tail is steady, listing goes over what it gave once, a minute later. Without one, for the first minute of one, and
+// While a tail is steady, listing goes over what it gave once, a minute later or two. Without one, for the first minute of one, and
 // after it left something out, listing goes up to the present every few seconds. One thing is taken on the tail's word: a
 // span with more entries than half of the calls can list, if the same tail was there before it, said of nothing that it left it out and
 // was not found to miss anything. Without that a busy tail would push the cursor hours into the past.

@@ -42,7 +42,7 @@ func TestTailIsPrompt(t *testing.T) {
 			}
 			w.wait(58 * time.Second)
 		}
-		if n := w.server.Calls() - calls; n > 62 {
+		if n := w.server.Calls() - calls; n > 122 {
 			t.Errorf("%d lists in an hour of a steady tail", n)
 		}
 		w.once(60)
@@ -193,7 +193,7 @@ func TestMoreThanCanBeListed(t *testing.T) {
 		}
 		w.wait(3 * time.Minute)
 		w.once(n)
-		if f := w.src.Figures(); f.Trusted < 15 || f.Missed != 0 {
+		if f := w.src.Figures(); f.Trusted < 30 || f.Missed != 0 {
 			t.Errorf("%+v", f)
 		}
 		if n := w.server.Calls() - calls; n > 40 {

@@ -181,4 +181,17 @@ type Source struct {
 	Matches int64 `json:"matches"`
 	Broken  int64 `json:"broken"`
 	Late    int64 `json:"late"`
+	// Backlog of Entries are of a time that was not watched as it happened; Passed came beside them and were left out, because they had
+	// come before or were to come again.
+	Backlog int64 `json:"backlog"`
+	Passed  int64 `json:"passed"`
+	// BlindSpans are the newest times in which it could not see, newest first.
+	BlindSpans []BlindSpan `json:"blind_spans,omitempty"`
+}
+
+// BlindSpan is a time in which a source could not see what it watches. Until is zero while it goes on.
+type BlindSpan struct {
+	Since time.Time `json:"since"`
+	Until time.Time `json:"until,omitzero"`
+	Why   string    `json:"why"`
 }
