@@ -36,20 +36,21 @@ func (r *reading) listed(ctx context.Context, l listing, now time.Time) {
 		if end.IsZero() {
 			end = l.began
 		}
+		r.pass(l.came)
 		r.slice = max(shortestSlice, end.Sub(l.since)/2)
 		r.listAt = now
 		return
 	case l.err != nil:
+		r.pass(l.came)
 		r.listAt = r.fail(ctx, l.err, l.began)
 		return
 	}
 	r.recover()
 	r.advance(&l)
-	r.count(func(f *Figures) { f.Listed += int64(len(l.entries)) })
 	if l.over {
 		r.compare(&l, now)
 	}
-	r.send(ctx, l.entries, l.last, true)
+	r.send(ctx, l.entries, l.came, l.last, true)
 	switch {
 	case !l.last:
 		r.listAt = now
@@ -117,10 +118,9 @@ func (r *reading) forget() {
 	maps.DeleteFunc(r.seen, func(_ identity, received time.Time) bool { return received.Before(r.reached.Add(-again)) })
 }
 
-// send passes on the entries that were not before, by receive time, and, if they were listed, with the last batch the cursor.
-// caughtUp says that they go up to the present. It says false when ctx ended.
-func (r *reading) send(ctx context.Context, entries []*loggingpb.LogEntry, caughtUp, listed bool) bool {
-	came := len(entries)
+// send passes on the entries that were not before, by receive time, and, if they were listed, with the last batch the cursor. came is
+// how many came for it, caughtUp says that they go up to the present. It says false when ctx ended.
+func (r *reading) send(ctx context.Context, entries []*loggingpb.LogEntry, came int, caughtUp, listed bool) bool {
 	slices.SortStableFunc(entries, func(a, b *loggingpb.LogEntry) int {
 		return a.GetReceiveTimestamp().AsTime().Compare(b.GetReceiveTimestamp().AsTime())
 	})

@@ -52,16 +52,18 @@ func (s *Source) dial(ctx context.Context) (*logging.Client, error) {
 	return client, nil
 }
 
-// budget is a context's value: how many calls a listing has left, and what to say when there are none.
+// budget is a context's value: how many calls a listing has left, what to say when there are none, and how many entries came.
 type budget struct {
 	calls int
 	err   error
+	came  int
 }
 
 type budgetKey struct{}
 
 func (s *Source) call(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, next grpc.UnaryInvoker, opts ...grpc.CallOption) error {
-	if b, ok := ctx.Value(budgetKey{}).(*budget); ok {
+	b, ok := ctx.Value(budgetKey{}).(*budget)
+	if ok {
 		if b.calls--; b.calls < 0 {
 			return b.err
 		}
@@ -72,7 +74,12 @@ func (s *Source) call(ctx context.Context, method string, req, reply any, cc *gr
 	s.count(func(f *Figures) { f.Calls++ })
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	return next(ctx, method, req, reply, cc, opts...)
+	err := next(ctx, method, req, reply, cc, opts...)
+	if answer, is := reply.(*loggingpb.ListLogEntriesResponse); ok && is && err == nil {
+		b.came += len(answer.GetEntries())
+		s.count(func(f *Figures) { f.Listed += int64(len(answer.GetEntries())) })
+	}
+	return err
 }
 
 // listing is what is to be listed, and what came of it.
@@ -86,6 +93,7 @@ type listing struct {
 	rules   string // the rules' filter, "" if it is not pushed down
 
 	began   time.Time
+	came    int // how many entries came in all, of those that led to an error too
 	entries []*loggingpb.LogEntry
 	err     error
 	refused error // why the rules' filter was not taken, if everything was listed in its place
@@ -102,7 +110,7 @@ func (r *reading) list(ctx context.Context, now time.Time) {
 		r.count(func(f *Figures) { f.Trusted++ })
 		r.listAt = now.Add(goOverEvery)
 		r.advance(&l)
-		r.send(ctx, nil, true, true)
+		r.send(ctx, nil, 0, true, true)
 		return
 	}
 	r.busy, r.listBegan, r.listAt = true, now, now.Add(r.settings.Every.Std())
@@ -169,6 +177,7 @@ func (s *Source) readWith(ctx context.Context, client *logging.Client, l *listin
 	if smallest {
 		left = &budget{calls: endlessCalls, err: fmt.Errorf("a listing of one second had no end after %d calls", endlessCalls)}
 	}
+	defer func() { l.came += left.came }()
 	it := client.ListLogEntries(context.WithValue(ctx, budgetKey{}, left), req)
 	var entries []*loggingpb.LogEntry
 	held := 0

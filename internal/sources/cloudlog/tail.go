@@ -119,15 +119,16 @@ func (r *reading) follow(ctx context.Context, s *session, req *loggingpb.TailLog
 
 // heard takes what a session gave, or its end.
 func (r *reading) heard(ctx context.Context, t tailed, now time.Time) {
-	if t.session != r.session && t.session != r.next {
-		return // one that another has taken over from
-	}
-	if t.err != nil {
+	entries := t.answer.GetEntries()
+	r.count(func(f *Figures) { f.Tailed += int64(len(entries)) })
+	switch {
+	case t.session != r.session && t.session != r.next: // one that another has taken over from
+		r.pass(len(entries))
+		return
+	case t.err != nil:
 		r.ended(t, now)
 		return
 	}
-	entries := t.answer.GetEntries()
-	r.count(func(f *Figures) { f.Tailed += int64(len(entries)) })
 	for _, s := range t.answer.GetSuppressionInfo() {
 		r.suppressed(s, now)
 	}
@@ -139,7 +140,7 @@ func (r *reading) heard(ctx context.Context, t tailed, now time.Time) {
 	}
 	r.known = later(r.known, now)
 	if len(entries) > 0 {
-		r.send(ctx, entries, r.told, false)
+		r.send(ctx, entries, len(entries), r.told, false)
 	}
 }
 
