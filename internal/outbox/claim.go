@@ -52,38 +52,6 @@ func (o *Outbox) claim(ctx context.Context, now time.Time, target string) (*atte
 	return taken, nil
 }
 
-// secondPath calls the fallback for each page that nobody has accepted for too long.
-func (o *Outbox) secondPath(ctx context.Context, tx *store.Tx, now time.Time, target string) error {
-	calls, err := o.unheard(ctx, tx, target)
-	if err != nil {
-		return err
-	}
-	for _, c := range calls {
-		waited := now.Sub(c.CreatedAt)
-		if waited < unheardAfter {
-			break
-		}
-		why := c.LastError
-		if why == "" {
-			why = "no answer yet"
-		}
-		err := tx.Report(ctx, store.Trouble{Kind: pageUnheard, At: now, Labels: map[string]string{"receiver": c.Target},
-			Text: fmt.Sprintf("no answer for %s: %s", waited.Truncate(time.Second), why)})
-		if err != nil {
-			return err
-		}
-		_, err = tx.AddNotification(ctx, &incident.Notification{
-			Incident: c.Incident, Target: o.o.Fallback, Kind: incident.Call, Round: c.Round, Key: c.Key, Reason: incident.ReasonEscalated, Rings: true,
-			Text:  fmt.Sprintf("the page to %s has not been accepted for %s: %s", c.Target, waited.Truncate(time.Second), why),
-			State: incident.Pending, CreatedAt: now, Due: now,
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // claimer looks at due rows within one transaction. It reads an incident and its rows once and changes them in place.
 type claimer struct {
 	o         *Outbox

@@ -160,9 +160,19 @@ func (o *Outbox) next(ctx context.Context, now time.Time, target string) (next t
 			}
 			earliest(due)
 		}
-		calls, err := o.unheard(ctx, tx, target)
+		if !o.keeps(target) {
+			return nil
+		}
+		calls, err := o.unheard(ctx, tx)
 		if len(calls) > 0 {
 			earliest(calls[0].CreatedAt.Add(unheardAfter))
+		}
+		if err != nil {
+			return err
+		}
+		heard, err := o.heard(ctx, tx, now)
+		if len(heard) > 0 {
+			earliest(now)
 		}
 		return err
 	})
@@ -174,7 +184,7 @@ func (o *Outbox) next(ctx context.Context, now time.Time, target string) (next t
 
 // served are the targets that a step for target works on; "" stands for all.
 func (o *Outbox) served(ctx context.Context, tx *store.Tx, target string) ([]string, error) {
-	if target == "" || target != o.keeper() || o.o.Strangers != nil && !o.o.Strangers() {
+	if target == "" || !o.keeps(target) || o.o.Strangers != nil && !o.o.Strangers() {
 		return []string{target}, nil
 	}
 	waiting, err := tx.WaitingTargets(ctx)
@@ -186,6 +196,9 @@ func (o *Outbox) served(ctx context.Context, tx *store.Tx, target string) ([]str
 	}
 	return served, err
 }
+
+// keeps says whether a step for target also does what belongs to no target.
+func (o *Outbox) keeps(target string) bool { return target == "" || target == o.keeper() }
 
 // keeper is the target whose steps do what belongs to no target.
 func (o *Outbox) keeper() string {
@@ -199,14 +212,6 @@ func (o *Outbox) keeper() string {
 		}
 	}
 	return least
-}
-
-// unheard are the calls that the fallback has not heard of, oldest first, if a step for target is to care.
-func (o *Outbox) unheard(ctx context.Context, tx *store.Tx, target string) ([]incident.Notification, error) {
-	if o.o.Fallback == "" || target != "" && target != o.o.Fallback {
-		return nil, nil
-	}
-	return tx.UnheardCalls(ctx, o.o.Fallback)
 }
 
 // isPager says whether a row is a call that a pager rings for, or tells a pager of one: repeated under its key it does no harm.

@@ -57,12 +57,8 @@ func (o *Outbox) takesAgain(ctx context.Context, tx *store.Tx, now time.Time, n 
 	if err != nil {
 		return err
 	}
-	over := map[string]bool{deliveryRefused: !left && !h.RefusedSince.IsZero(), pageUnheard: !h.FailingSince.IsZero()}
-	for _, kind := range []string{deliveryRefused, pageUnheard} {
-		if !over[kind] {
-			continue
-		}
-		err := tx.Report(ctx, store.Trouble{Kind: kind, At: now, Labels: map[string]string{"receiver": n.Target}, Over: true,
+	if !left && !h.RefusedSince.IsZero() {
+		err := tx.Report(ctx, store.Trouble{Kind: deliveryRefused, At: now, Labels: map[string]string{"receiver": n.Target}, Over: true,
 			Text: n.Target + " takes again what it is sent"})
 		if err != nil {
 			return err

@@ -45,6 +45,8 @@ var (
 	selectUnheard = selectNotifications + " WHERE state IN ('pending', 'inflight') AND kind = 'call' AND target <> $1 AND " +
 		ofIncident("= 'open'") + " AND NOT EXISTS (SELECT 1 FROM notifications f WHERE " +
 		"f.incident = notifications.incident AND f.round = notifications.round AND f.kind = 'call' AND f.target = $1) ORDER BY created_at, id"
+	selectWaitingCall = "SELECT id FROM notifications WHERE state IN ('pending', 'inflight') AND kind = 'call' AND target = $1 AND created_at <= $2 AND " +
+		ofIncident("= 'open'") + " LIMIT 1"
 	selectUntold = selectNotifications + " WHERE state = 'pending' AND target = $1 AND kind = 'message' AND receipt = '' AND sent_at IS NULL AND " +
 		ofIncident("= 'resolved'") + " ORDER BY created_at, id"
 	insertNotification = "INSERT INTO notifications (" + notificationColumns.list() + ") VALUES (" + notificationColumns.values() +
@@ -256,6 +258,15 @@ func (tx *Tx) UnheardCalls(ctx context.Context, fallback string) ([]incident.Not
 		return nil, fmt.Errorf("read unheard calls: %w", err)
 	}
 	return all, nil
+}
+
+// CallWaits says whether a call of an open incident that was made until then waits at a target for its provider to accept it.
+func (tx *Tx) CallWaits(ctx context.Context, target string, until time.Time) (bool, error) {
+	_, found, err := first(ctx, tx, func(r row, id *int64) error { return r.Scan(id) }, selectWaitingCall, target, stamp(until))
+	if err != nil {
+		return false, fmt.Errorf("read calls that wait at %s: %w", target, err)
+	}
+	return found, nil
 }
 
 // ToldElsewhere says whether another row than that of id has the pager's key, or the receipt: what a provider shows under it is
