@@ -215,7 +215,7 @@ func (b *Book) after(inc *Incident, a Alert) {
 		if why := inc.beyond(&a); why != "" {
 			b.takeBack(inc, why)
 		}
-	case ack == nil && inc.Severity > inc.PagedSeverity && a.Severity == inc.Severity && !inc.heard(&a):
+	case ack == nil && a.Severity == inc.Severity && !inc.rangFor() && !inc.heard(&a):
 		why := fmt.Sprintf("raised to %s: %s", inc.Severity, a.Summary())
 		if inc.beside(a, Tell) {
 			why = fmt.Sprintf("%s, and it may page: %s", inc.Severity, a.Summary())
@@ -274,7 +274,7 @@ func (b *Book) refire(inc *Incident, a Alert) *Incident {
 
 func (b *Book) reopen(inc *Incident, why string) {
 	inc.State, inc.ResolvedAt, inc.ResolvedBy, inc.HeldUntil, inc.Acknowledgement = Open, time.Time{}, "", time.Time{}, nil
-	inc.PagedSeverity = 0
+	inc.PagedSeverity, inc.Escalation.Rang = 0, nil
 	inc.Escalation.Retaken = b.now
 	b.say(inc, EventReopened, "%s", why)
 	c := b.touch(inc)

@@ -188,7 +188,7 @@ func (b *Book) merge(older, younger *Incident) {
 		b.takeBack(older, "joined by: "+younger.Title)
 	} else if ack != nil {
 		older.State, older.Acknowledgement = Acknowledged, ack
-	} else if worse := older.Severity > severity || older.MayPage() && !mayPage; worse && older.Severity > older.PagedSeverity {
+	} else if worse := older.Severity > severity || older.MayPage() && !mayPage; worse && !older.rangFor() {
 		older.Escalation.Retaken = b.now                   // an acknowledge that is not heard of yet was of less
 		c.ring, c.news = true, "joined by: "+younger.Title // else its policy runs already, and must not begin anew
 	}

@@ -239,6 +239,8 @@ type Escalation struct {
 	// Retaken is when an acknowledge was taken back, or would have been had it been heard of: the incident was raised or reopened. What
 	// a pager says of older times is over.
 	Retaken time.Time `json:"retaken,omitzero"`
+	// Rang are the alerts that fired when a page was asked for.
+	Rang []Key `json:"rang,omitempty"`
 	// Counted is the newest round whose acceptance Start has been moved for.
 	Counted int `json:"counted,omitempty"`
 	// News names what is new where an acknowledge was taken back; said by the next step.

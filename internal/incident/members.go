@@ -57,6 +57,23 @@ func (inc *Incident) MayPage() bool {
 	return slices.ContainsFunc(inc.Alerts, func(a Alert) bool { return a.State == Firing && a.Mode == Page })
 }
 
+// rings notes that a page is asked for, of what fires now.
+func (inc *Incident) rings() {
+	inc.PagedSeverity = max(inc.PagedSeverity, inc.Severity)
+	for i := range inc.Alerts {
+		if a := &inc.Alerts[i]; a.State == Firing && !slices.Contains(inc.Escalation.Rang, a.Key) {
+			inc.Escalation.Rang = append(inc.Escalation.Rang, a.Key)
+		}
+	}
+}
+
+// rangFor says whether a page has been asked for of something that fires now and is as severe as the incident is.
+func (inc *Incident) rangFor() bool {
+	return inc.Severity <= inc.PagedSeverity && slices.ContainsFunc(inc.Alerts, func(a Alert) bool {
+		return a.State == Firing && a.Severity >= inc.Severity && slices.Contains(inc.Escalation.Rang, a.Key)
+	})
+}
+
 func (inc *Incident) firing() bool {
 	return slices.ContainsFunc(inc.Alerts, func(a Alert) bool { return a.State == Firing })
 }

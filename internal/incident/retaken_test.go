@@ -17,7 +17,7 @@ func TestARaiseTakesBackWhatIsNotHeardOfYet(t *testing.T) {
 		b := NewBook(now, before)
 		b.Fire(a)
 		for _, inc := range b.incidents {
-			inc.PagedSeverity = inc.Severity // as when it has been rung
+			inc.rings()
 		}
 		out := []Incident{}
 		for _, inc := range b.incidents {

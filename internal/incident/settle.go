@@ -129,11 +129,11 @@ func (s *settling) route() error {
 		if s.c.fell {
 			left = inc.Policy
 		}
-		back := d.Policy == inc.Escalation.Left && inc.Severity <= inc.PagedSeverity // it fell from there, and has paged there
+		back := d.Policy == inc.Escalation.Left && inc.rangFor() // it fell from there, and has paged there for what fires
 		fell := !s.c.ring && !was && (s.c.fell || back)
 		inc.Policy = d.Policy
 		inc.Escalation = Escalation{Start: s.b.now, Next: s.b.now, News: s.news(), Fell: fell, Left: left,
-			Retaken: inc.Escalation.Retaken, Counted: inc.Round}
+			Retaken: inc.Escalation.Retaken, Rang: inc.Escalation.Rang, Counted: inc.Round}
 	}
 	inc.Escalation.Recheck = d.Recheck
 	if inc.Policy == "" || inc.State == Acknowledged {
@@ -309,7 +309,7 @@ func (s *settling) ring(r ring, t string) {
 		}
 	}
 	if traits.Pages {
-		s.inc.PagedSeverity = max(s.inc.PagedSeverity, s.inc.Severity)
+		s.inc.rings()
 	}
 	s.out.Add = append(s.out.Add, &Notification{Incident: s.inc.ID, Target: t, Kind: Call, Round: r.round, Key: s.inc.CallKey(r.round),
 		Reason: r.Reason, Text: r.Text, Rings: true, State: Pending, CreatedAt: s.b.now, Due: s.b.now})
