@@ -133,7 +133,7 @@ func (p *Plan) over(now time.Time) config.Errors {
 		}
 		for i, s := range plan.Steps() {
 			if gone(s.During) {
-				out = append(out, root.At(fmt.Sprintf("escalation.%s.steps.%d.during", name, i)).Errorf("none of these times comes again: the step is never run"))
+				out = append(out, root.At(fmt.Sprintf("escalation.%s.steps.%d.during", name, i)).Errorf("none of these times comes again: nothing holds the step, it is run at any time"))
 			}
 		}
 	}

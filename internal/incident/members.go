@@ -2,6 +2,7 @@ package incident
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -28,9 +29,35 @@ func (inc *Incident) refresh() {
 	}
 	inc.Severity = top
 	h := inc.headline()
-	inc.Headline, inc.Title = h.Key, h.Summary()
+	inc.Headline, inc.Title = h.Key, inc.title(h)
 	inc.Labels = shared
 	inc.Labels["rule"], inc.Labels["severity"] = h.Rule, top.String()
+}
+
+// title is the headline's summary. Troubles of tocsin's own are one incident whatever they are, and no cause stands above the others: there it
+// is the worst that fires, with how many others do.
+func (inc *Incident) title(h *Alert) string {
+	if h.Service() != "tocsin" {
+		return h.Summary()
+	}
+	worst, others := h, -1
+	for i := range inc.Alerts {
+		a := &inc.Alerts[i]
+		if a.State != Firing {
+			continue
+		}
+		if others++; others == 0 || moreTelling(a, worst) {
+			worst = a
+		}
+	}
+	if others < 1 {
+		return worst.Summary()
+	}
+	more := "another trouble"
+	if others > 1 {
+		more = fmt.Sprintf("%d other troubles", others)
+	}
+	return fmt.Sprintf("%s (and %s of tocsin's own)", worst.Summary(), more)
 }
 
 // Alert is the member of that (rule, group), or nil.
