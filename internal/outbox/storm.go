@@ -55,7 +55,7 @@ func (c *claimer) join(ctx context.Context, n *incident.Notification, h *store.H
 	if err != nil {
 		return err
 	}
-	round, err := c.stormPage(ctx, storm, n.Target)
+	round, err := c.stormPage(ctx, storm, n.Target, inc.Severity > storm.PagedSeverity)
 	if err != nil {
 		return err
 	}
@@ -105,22 +105,29 @@ func (c *claimer) stormOf(ctx context.Context, n *incident.Notification, h *stor
 	return &storm, nil
 }
 
-// stormPage is the round of a storm's page that will name who joins now: one that surely told nobody yet, else a new one.
-func (c *claimer) stormPage(ctx context.Context, storm *incident.Incident, target string) (round int, err error) {
+// stormPage is the round of a storm's page that will name who joins now: one that surely told nobody yet, else a new one. worse says that
+// no page of it has rung for anything as severe: that does not wait for the storm's next time. A page is made as of that time: only
+// behind it is it late.
+func (c *claimer) stormPage(ctx context.Context, storm *incident.Incident, target string, worse bool) (round int, err error) {
 	rows, err := c.tx.Notifications(ctx, storm.ID)
 	if err != nil {
 		return 0, err
 	}
-	due := c.now.Add(gather)
+	soon := c.now.Add(gather)
+	due := soon
 	for i := range rows {
 		r := &rows[i]
 		if r.Kind != incident.Call || r.Target != target {
 			continue
 		}
 		if r.State == incident.Pending && !r.Unclear {
-			return r.Round, nil
+			if worse && r.Attempts == 0 && r.CreatedAt.After(soon) {
+				r.CreatedAt, r.Due = soon, soon
+				err = c.tx.SaveNotification(ctx, r)
+			}
+			return r.Round, err
 		}
-		if again := later(r.SentAt, r.CreatedAt).Add(stormAgain); r.State != incident.Cancelled {
+		if again := later(r.SentAt, r.CreatedAt).Add(stormAgain); r.State != incident.Cancelled && !worse {
 			due = later(due, again)
 		}
 	}
@@ -129,7 +136,7 @@ func (c *claimer) stormPage(ctx context.Context, storm *incident.Incident, targe
 		return 0, err
 	}
 	_, err = c.tx.AddNotification(ctx, &incident.Notification{Incident: storm.ID, Target: target, Kind: incident.Call, Round: storm.Round,
-		Key: storm.CallKey(storm.Round), Reason: incident.ReasonOpened, Rings: true, CreatedAt: c.now, Due: due})
+		Key: storm.CallKey(storm.Round), Reason: incident.ReasonOpened, Rings: true, CreatedAt: due, Due: due})
 	return storm.Round, err
 }
 
@@ -145,6 +152,7 @@ func (c *claimer) entitle(ctx context.Context, storm *incident.Incident) (quiet 
 		return true, nil
 	}
 	slices.SortStableFunc(members, func(a, b store.StormMember) int { return cmp.Compare(b.Severity, a.Severity) })
+	storm.PagedSeverity = max(storm.PagedSeverity, members[0].Severity)
 	titles := make([]string, len(members))
 	for i, m := range members {
 		titles[i] = m.Title
@@ -152,7 +160,6 @@ func (c *claimer) entitle(ctx context.Context, storm *incident.Incident) (quiet 
 	if title := incident.StormTitle(titles); title != storm.Title {
 		storm.Title, storm.UpdatedAt = title, c.now
 		storm.Revision++
-		return false, c.tx.SaveIncident(ctx, storm)
 	}
-	return false, nil
+	return false, c.tx.SaveIncident(ctx, storm)
 }
