@@ -87,7 +87,8 @@ func runWith(ctx context.Context, s *streams, args []string) int {
 	parser, err := kong.New(&c, kong.Name("tocsin"), kong.Writers(s.out, s.err), kong.Exit(func(n int) { code = n }),
 		kong.Description("The alarm bell of a system that runs on GKE: reads its logs, makes one incident of all that belongs together, calls oncall until somebody has it."),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
-		kong.TypeMapper(reflect.TypeFor[time.Duration](), kong.MapperFunc(duration)), kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(s))
+		kong.TypeMapper(reflect.TypeFor[time.Duration](), kong.MapperFunc(duration)),
+		kong.TypeMapper(reflect.TypeFor[time.Time](), kong.MapperFunc(instant)), kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(s))
 	if err != nil {
 		fmt.Fprintln(s.err, "tocsin:", err)
 		return exitError
@@ -116,6 +117,20 @@ func duration(c *kong.DecodeContext, into reflect.Value) error {
 	d, err := app.ParseDuration(text)
 	into.SetInt(int64(d))
 	return err
+}
+
+// instant reads a time of the command line. One without its offset would be another on each machine.
+func instant(c *kong.DecodeContext, into reflect.Value) error {
+	var text string
+	if err := c.Scan.PopValueInto("time", &text); err != nil {
+		return err
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return fmt.Errorf("%q is not a time: write it as 2026-11-23T09:00:00Z, or with an offset, 2026-11-23T09:00:00-08:00", text)
+	}
+	into.Set(reflect.ValueOf(at))
+	return nil
 }
 
 // ending prints an error and gives its code.

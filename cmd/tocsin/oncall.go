@@ -14,6 +14,13 @@ type oncallCommand struct {
 	Override oncallOverrideCommand `cmd:"" help:"Put somebody on call for a while."`
 }
 
+// Help is shown under --help.
+func (*oncallCommand) Help() string {
+	return `Examples:
+  tocsin oncall
+  tocsin oncall override prow ana --to 2026-12-27T09:00:00Z --reason "swapped with bob"`
+}
+
 type oncallShowCommand struct {
 	remote
 }

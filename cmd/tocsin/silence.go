@@ -15,6 +15,14 @@ type silenceCommand struct {
 	Expire silenceExpireCommand `cmd:"" help:"End a silence now: what it hid and still fires is told."`
 }
 
+// Help is shown under --help.
+func (*silenceCommand) Help() string {
+	return `Examples:
+  tocsin silence add --reason "upgrade of build01" 'cluster="build01"'
+  tocsin silence list
+  tocsin silence expire 12`
+}
+
 type silenceAddCommand struct {
 	remote
 	By       string        `help:"Who you are; your login's name if not given."`
