@@ -166,7 +166,7 @@ func (a *Actions) settle(ctx context.Context, tx *store.Tx, now time.Time, inc i
 	if !inc.IsStorm() {
 		return nil
 	}
-	return a.storm(ctx, tx, now, inc.ID, d)
+	return a.storm(ctx, tx, now, &inc, d)
 }
 
 // do does a deed to one incident. It says false if there is nothing to be done to it any more.

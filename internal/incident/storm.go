@@ -29,17 +29,21 @@ func (inc *Incident) IsStorm() bool { return inc.Headline.Rule == stormRule && l
 // StormCause is the cause of a page that a storm's stands for.
 func StormCause(storm string) string { return "superseded by storm " + storm }
 
-// Named is the newest round of a storm's pages, its rows, that who said something may have got by then: who joined later was not named
-// yet. Of pages about which nobody knows when they came, that which was answered had.
-func (s Said) Named(rows []Notification) int {
-	named := 0
+// Named is the newest round of a storm's pages, its rows, that who said something may have got by then, and when it came: who joined later
+// was not named yet, nor what has been new since in one that was. Of pages about which nobody knows when they came, that which was
+// answered had.
+func (s Said) Named(rows []Notification) (round int, at time.Time) {
 	for i := range rows {
 		n := &rows[i]
-		if arrived(n) && (s.At.IsZero() || n.Key == s.Key || !n.SentAt.IsZero() && !n.SentAt.After(s.At.Add(tick))) {
-			named = max(named, n.Round)
+		if !arrived(n) || n.Round < round || !s.At.IsZero() && n.Key != s.Key && (n.SentAt.IsZero() || n.SentAt.After(s.At.Add(tick))) {
+			continue
+		}
+		round, at = n.Round, n.CreatedAt
+		if !n.SentAt.IsZero() {
+			at = n.SentAt
 		}
 	}
-	return named
+	return round, at
 }
 
 // Abate ends a storm whose incidents are all over, or looks again later.

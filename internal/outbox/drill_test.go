@@ -78,7 +78,9 @@ type drill struct {
 	oncall *provider
 	ops    *provider
 	ids    map[string]string
-	bells  []chan struct{} // of the loops: the escalation's first
+	// severity is that of what opens, critical if not said.
+	severity incident.Severity
+	bells    []chan struct{} // of the loops: the escalation's first
 }
 
 // play runs a drill in a bubble of virtual time. Every incident pages oncall once by its policy.
@@ -183,7 +185,7 @@ func key(name string) incident.Key { return incident.Key{Rule: name, Group: "{}"
 func (d *drill) opens(name string) {
 	d.t.Helper()
 	d.within("", func(b *incident.Book) {
-		d.ids[name] = b.Fire(incident.Alert{Key: key(name), Labels: incident.Labels{"project": name}, Severity: incident.Critical, Mode: incident.Page,
+		d.ids[name] = b.Fire(incident.Alert{Key: key(name), Labels: incident.Labels{"project": name}, Severity: cmp.Or(d.severity, incident.Critical), Mode: incident.Page,
 			Annotations: map[string]string{"summary": name}, First: time.Now(), Last: time.Now()}).ID
 	})
 }

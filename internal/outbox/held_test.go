@@ -1,12 +1,15 @@
 package outbox_test
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"tocsin/internal/incident"
 	"tocsin/internal/store"
+	"tocsin/notifiers"
 )
 
 // until is what holds everything until a time.
@@ -23,11 +26,29 @@ func until(ends time.Time) func(*incident.Incident, incident.Around) incident.He
 func (d *drill) silenced(after time.Duration) {
 	d.t.Helper()
 	d.desk.Held = until(d.began.Add(after))
+	d.reconsiders()
+}
+
+// reconsiders routes what is open anew, because what holds it has changed.
+func (d *drill) reconsiders() {
+	d.t.Helper()
 	err := d.store.Update(d.ctx, func(tx *store.Tx) error { return d.desk.Reconsider(d.ctx, tx, time.Now(), "ana") })
 	if err != nil {
-		d.t.Fatal(err)
+		d.t.Error(err)
 	}
 	d.ring(d.bells)
+}
+
+// storm is the first page of a storm that was taken.
+func (d *drill) storm() notifiers.Notice {
+	d.t.Helper()
+	for _, c := range d.oncall.calls() {
+		if c.n.Incident.IsStorm() {
+			return c.n
+		}
+	}
+	d.t.Error("there is no page of a storm")
+	return notifiers.Notice{}
 }
 
 // TestAPageWithoutAnswerDoesNotRingUnderASilence: a pager that was down when somebody silenced what it was to ring for does not ring once
@@ -91,6 +112,29 @@ func TestAMessageThatWasNotSentIsHeldToo(t *testing.T) {
 		d.until(3 * time.Hour)
 		if len(d.ops.all) == 0 || d.ops.all[0].n.Kind != incident.Message || d.ops.all[0].n.Reason != incident.ReasonOpened {
 			t.Errorf("after the silence the channel heard %v", d.ops.all)
+		}
+	})
+}
+
+// TestAStormDoesNotNameWhatIsSilenced: what a silence has hidden entirely is not in the page of the storm that it had joined.
+func TestAStormDoesNotNameWhatIsSilenced(t *testing.T) {
+	play(t, func(d *drill) {
+		for i := range 20 {
+			d.opens(fmt.Sprintf("i%02d", i))
+		}
+		d.desk.Held = func(inc *incident.Incident, now incident.Around) incident.Held {
+			if inc.Title != "i10" {
+				return incident.Held{}
+			}
+			return incident.Held{By: []incident.Holder{{By: "silence 1", Until: d.began.Add(time.Hour)}}}
+		}
+		d.until(5 * time.Second) // all have been rolled in, and the storm's page waits for the others
+		d.reconsiders()
+		d.until(time.Minute)
+		storm := d.storm()
+		others := 20 - len(d.oncall.calls()) // less the silenced one, and the storm's page is one of the calls
+		if want := fmt.Sprintf("Storm: %d incidents at once", others); !strings.HasPrefix(storm.Incident.Title, want) || strings.Contains(storm.Incident.Title, "i10") {
+			t.Errorf("it says %q, want %q without i10", storm.Incident.Title, want)
 		}
 	})
 }

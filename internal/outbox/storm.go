@@ -141,13 +141,13 @@ func (c *claimer) stormPage(ctx context.Context, storm *incident.Incident, targe
 }
 
 // entitle brings a storm's title up to date before its page goes out: how many are wrong now, and the worst of them. quiet says that none
-// is left that nobody has.
+// is left that nobody has and nothing holds.
 func (c *claimer) entitle(ctx context.Context, storm *incident.Incident) (quiet bool, err error) {
 	members, err := c.tx.StormMembers(ctx, storm.ID)
 	if err != nil {
 		return false, err
 	}
-	members = slices.DeleteFunc(members, func(m store.StormMember) bool { return m.State != incident.Open })
+	members = slices.DeleteFunc(members, func(m store.StormMember) bool { return m.State != incident.Open || m.Muzzled })
 	if len(members) == 0 {
 		return true, nil
 	}

@@ -13,10 +13,11 @@ type StormMember struct {
 	// Notification is the row of the page that was rolled in first, Round the storm's page that names the incident first.
 	Notification int64
 	Round        int
-	// State, Severity and Title are the incident's as they are now; they are read, not written.
+	// State, Severity and Title are the incident's as they are now, Muzzled that its policy is held; they are read, not written.
 	State    incident.State
 	Severity incident.Severity
 	Title    string
+	Muzzled  bool
 }
 
 // AddStormMember rolls an incident into a storm. One that is in it stays as it is.
@@ -32,8 +33,11 @@ func (tx *Tx) AddStormMember(ctx context.Context, storm string, m StormMember) e
 // StormMembers are the incidents of a storm, by id.
 func (tx *Tx) StormMembers(ctx context.Context, storm string) ([]StormMember, error) {
 	all, err := list(ctx, tx, func(r row, m *StormMember) error {
-		return r.Scan(&m.Incident, &m.Notification, &m.Round, (*string)(&m.State), severityInto{&m.Severity}, &m.Title)
-	}, "SELECT s.incident, s.notification, s.round, i.state, i.severity, i.title FROM storms s JOIN incidents i ON i.id = s.incident "+
+		var inc incident.Incident
+		err := r.Scan(&m.Incident, &m.Notification, &m.Round, (*string)(&m.State), severityInto{&m.Severity}, &m.Title, nestedInto{&inc.Holds})
+		m.Muzzled = inc.Muzzled()
+		return err
+	}, "SELECT s.incident, s.notification, s.round, i.state, i.severity, i.title, i.holds FROM storms s JOIN incidents i ON i.id = s.incident "+
 		"WHERE s.storm = $1 ORDER BY s.incident", storm)
 	if err != nil {
 		return nil, fmt.Errorf("read incidents of storm %s: %w", storm, err)
