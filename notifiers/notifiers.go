@@ -36,6 +36,8 @@ type Traits struct {
 	Pages bool
 	// Edits: a message that was sent can be edited in place, and has a thread.
 	Edits bool
+	// Direct: it is one person's own, so that what goes there calls them.
+	Direct bool
 }
 
 // Notice is one notification with all that is needed to word it.

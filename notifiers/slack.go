@@ -41,8 +41,8 @@ func (s *Slack) Resolve(of func(path string) string) {
 	s.TokenFile = of(s.TokenFile)
 }
 
-// Traits say that a message can be edited and has a thread.
-func (s *Slack) Traits() Traits { return Traits{Edits: true} }
+// Traits say that a message can be edited and has a thread, and whether it goes to one person.
+func (s *Slack) Traits() Traits { return Traits{Edits: true, Direct: slackUser.MatchString(s.Channel)} }
 
 var (
 	slackID     = regexp.MustCompile(`^[CGD][A-Z0-9]{7,20}$`)

@@ -245,15 +245,6 @@ func releasedNews(events []*Event) string {
 	return ""
 }
 
-// holdCalls takes back what has not been sent: once nothing holds it any more, the policy begins anew.
-func (s *settling) holdCalls() {
-	for i := range s.have {
-		if n := &s.have[i]; n.Kind == Call && n.State == Pending && !arrived(n) {
-			s.cancel(n, "held")
-		}
-	}
-}
-
 // warn says in the channels that what holds it is about to end.
 func (s *settling) warn() {
 	for _, w := range s.c.warnings {

@@ -12,6 +12,8 @@ type Traits struct {
 	Pages bool
 	// Edits: its message can be edited and has a thread.
 	Edits bool
+	// Direct: it is one person's own: what goes there calls them, and stops as a page does.
+	Direct bool
 }
 
 // Direction is who hears of an incident now: what the routes decide for its labels, less what is held.
@@ -191,6 +193,8 @@ func (s *settling) messages() {
 		case s.inc.held(t) && unsaid(row):
 			s.unsay(row, "held")
 			continue // it is said when nothing holds it any more
+		case s.desk.Traits[t].Direct && s.uncall(row):
+			continue
 		case s.inc.held(t) && !s.desk.Traits[t].Edits:
 			continue // a revision of it would ring; an edit does not
 		case s.c.visible && (s.desk.Traits[t].Edits || s.newsworthy()):
@@ -216,20 +220,6 @@ func (s *settling) endCalled() {
 // arrived says whether a call may have come to whom it was for.
 func arrived(n *Notification) bool {
 	return n.Kind == Call && (n.State == Sent || n.State == InFlight || n.Unclear)
-}
-
-// unsaid says that a message has surely told nobody yet.
-func unsaid(row *Notification) bool {
-	return row.State == Pending && row.Receipt == "" && row.SentAt.IsZero() && !row.Unclear
-}
-
-// unsay cancels a message that was not sent yet, and what waits to be said under it.
-func (s *settling) unsay(row *Notification, cause string) {
-	for i := range s.have {
-		if n := &s.have[i]; n == row || n.Kind == Post && n.Target == row.Target && n.State == Pending {
-			s.cancel(n, cause)
-		}
-	}
 }
 
 func (s *settling) addMessage(target string, reason Reason) {
@@ -293,8 +283,18 @@ func (s *settling) ring(r ring, t string) {
 		return
 	}
 	if traits.Edits {
-		if s.row(Message, t) == nil {
+		row := s.row(Message, t)
+		again := row != nil && traits.Direct && row.State == Cancelled && untold(row)
+		switch {
+		case row == nil:
 			s.addMessage(t, r.Reason)
+		case again:
+			row.State, row.Cause, row.Reason, row.Wanted, row.Attempts = Pending, "", r.Reason, s.inc.Revision, 0
+			row.CreatedAt, row.Due, row.RefusedAt = s.b.now, s.b.now, time.Time{}
+			s.fresh = append(s.fresh, t)
+			s.out.Save = append(s.out.Save, row)
+		}
+		if row == nil || again {
 			s.told = append(s.told, t)
 			if r.Kind == EventEscalated && len(r.Mention) == 0 && !r.Aloud {
 				return
@@ -318,38 +318,6 @@ func (s *settling) ring(r ring, t string) {
 func (s *settling) cancel(n *Notification, cause string) {
 	n.State, n.Cause = Cancelled, cause
 	s.out.Save = append(s.out.Save, n)
-}
-
-// calls takes back what rings, or would, once somebody has it or it is over.
-func (s *settling) calls() {
-	kind, cause := CallResolve, "resolved"
-	switch {
-	case s.c.superseded:
-		cause = "superseded"
-	case s.inc.State == Acknowledged: // held or not: who was called before must see that somebody has it
-		kind, cause = CallAcknowledge, "acknowledged"
-	case s.inc.State == Resolved:
-	case s.inc.Muzzled():
-		s.holdCalls()
-		return
-	default:
-		return
-	}
-	for i := range s.have {
-		n := &s.have[i]
-		if n.Kind != Call || n.State == Cancelled && kind != CallResolve {
-			continue
-		}
-		came := arrived(n) || !n.SentAt.IsZero() // one that was cancelled on its way may have come all the same
-		if n.State == Pending {
-			s.cancel(n, cause)
-		}
-		if !came || n.Target == s.c.said.Receiver && n.Key == s.c.said.Key || !s.desk.Traits[n.Target].Pages {
-			continue
-		}
-		s.out.Add = append(s.out.Add, &Notification{Incident: s.inc.ID, Target: n.Target, Kind: kind, Round: n.Round, Key: n.Key, Reason: ReasonResolved,
-			State: Pending, CreatedAt: s.b.now, Due: s.b.now})
-	}
 }
 
 // posted says whether an event is told in the threads.

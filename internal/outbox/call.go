@@ -37,7 +37,7 @@ func (o *Outbox) call(ctx context.Context, a *attempt) answer {
 		switch {
 		case found:
 			return answer{receipt: receipt, found: true}
-		case err == nil && a.stale:
+		case err == nil && a.stale, a.over && (err == nil || notifiers.IsPermanent(err)):
 			return answer{untold: true}
 		case err == nil:
 			out.unclear = false
@@ -47,6 +47,9 @@ func (o *Outbox) call(ctx context.Context, a *attempt) answer {
 		}
 		// A page is rather said twice than not at all, and so is what can never be looked for, unless it is refused itself: what has
 		// a token revoked may take it back between the look and the sending.
+	}
+	if a.over {
+		return answer{untold: true}
 	}
 	if a.adopt {
 		key, receipt, found, err := o.adopt(ctx, a)

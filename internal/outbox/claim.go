@@ -20,6 +20,8 @@ type attempt struct {
 	// look says that an earlier attempt may have arrived and must be looked for, adopt that an earlier life may have told; stale that a
 	// message which did not arrive is left to a digest.
 	look, adopt, stale bool
+	// over says that it called a person directly and is not to be sent any more: only what has come of it is looked for.
+	over bool
 	// revision is the one that a message shows.
 	revision int64
 }
@@ -197,16 +199,9 @@ func (c *claimer) otherwise(ctx context.Context, n *incident.Notification, targe
 // moot says why a row is not to be sent any more; "" if it is.
 func (c *claimer) moot(n *incident.Notification) string {
 	inc := c.incidents[n.Incident]
-	if n.Kind == incident.Call {
-		switch ack := inc.Acknowledgement; {
-		case inc.State == incident.Resolved:
-			return "resolved"
-		case inc.State == incident.Merged:
-			return "merged"
-		case inc.State == incident.Acknowledged && ack != nil && !n.CreatedAt.After(ack.At):
-			return "acknowledged"
-		case inc.Muzzled():
-			return "held" // when nothing holds it any more its policy begins anew
+	if c.calls(n) && !(n.Unclear && n.Kind != incident.Call) { // what can be looked for is, first
+		if cause := answered(inc, n); cause != "" {
+			return cause
 		}
 	}
 	for i := range c.rows[n.Incident] {
@@ -293,7 +288,8 @@ func (c *claimer) take(ctx context.Context, n *incident.Notification, target Tar
 		return nil, err
 	}
 	a := &attempt{row: *n, target: target, revision: max(inc.Revision, n.Wanted), look: n.Unclear && n.Receipt == "" && target.finder(n) != nil,
-		stale: isStale(n, inc, target, c.now)}
+		stale: isStale(n, inc, target, c.now),
+		over:  n.Kind != incident.Call && c.calls(n) && answered(inc, n) != ""}
 	first := n.Kind == incident.Message && n.Receipt == "" && n.SentAt.IsZero() || n.Kind == incident.Call && n.Round == 1 && target.Traits.Pages
 	_, adopter := target.Notifier.(notifiers.Adopter)
 	a.adopt = first && adopter && c.now.Sub(c.o.store.Born()) < young

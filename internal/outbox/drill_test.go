@@ -86,6 +86,12 @@ type drill struct {
 // play runs a drill in a bubble of virtual time. Every incident pages oncall once by its policy.
 func play(t *testing.T, do func(d *drill)) {
 	t.Helper()
+	playAt(t, notifiers.Traits{Pages: true}, do)
+}
+
+// playAt is play with an oncall of those traits.
+func playAt(t *testing.T, traits notifiers.Traits, do func(d *drill)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, stop := context.WithCancel(context.Background())
 		s, err := store.Open(ctx, filepath.Join(t.TempDir(), "tocsin.db"), store.Options{Now: func() time.Time { return time.Now().Add(-24 * time.Hour) }})
@@ -93,7 +99,7 @@ func play(t *testing.T, do func(d *drill)) {
 			t.Fatal(err)
 		}
 		d := &drill{t: t, ctx: ctx, store: s, began: time.Now(), oncall: &provider{}, ops: &provider{}, ids: map[string]string{}}
-		d.desk = &store.Desk{Traits: map[string]incident.Traits{"oncall": {Pages: true}, "ops": {Edits: true}},
+		d.desk = &store.Desk{Traits: map[string]incident.Traits{"oncall": incident.Traits(traits), "ops": {Edits: true}},
 			Direct: func(*incident.Incident, time.Time) incident.Direction { return incident.Direction{Policy: "page"} }}
 		plan, errs := escalation.NewPlan(escalation.Policy{Steps: []escalation.Step{{Notify: []string{"oncall"}}}}, escalation.Known{Receivers: []string{"oncall"}})
 		if len(errs) > 0 {
@@ -103,7 +109,7 @@ func play(t *testing.T, do func(d *drill)) {
 			return escalation.Program{Plans: map[string]*escalation.Plan{"page": plan}, Fallback: "ops", Desk: d.desk}
 		}, nil)
 		box := outbox.New(s, outbox.Options{Fallback: "ops", Targets: map[string]outbox.Target{
-			"oncall": {Notifier: d.oncall, Traits: notifiers.Traits{Pages: true}}, "ops": {Notifier: d.ops, Traits: notifiers.Traits{Edits: true}}}})
+			"oncall": {Notifier: d.oncall, Traits: traits}, "ops": {Notifier: d.ops, Traits: notifiers.Traits{Edits: true}}}})
 		d.people = actions.New(s, func() *store.Desk { return d.desk })
 		var loops sync.WaitGroup
 		for range 3 {
@@ -354,6 +360,40 @@ func TestWhoIsNotNamedIsPaged(t *testing.T) {
 		}
 		if title := d.oncall.calls()[i].n.Incident.Title; !strings.Contains(title, "later") || strings.Contains(title, "i1") {
 			t.Errorf("the second storm is %q", title)
+		}
+	})
+}
+
+// TestAStormOfDirectMessages: who is called directly is called for a storm once, and by nothing that it stands for once it is acknowledged.
+func TestAStormOfDirectMessages(t *testing.T) {
+	playAt(t, notifiers.Traits{Edits: true, Direct: true}, func(d *drill) {
+		for i := range 40 {
+			d.opens(fmt.Sprintf("i%03d", i))
+			time.Sleep(50 * time.Millisecond)
+		}
+		d.until(2 * time.Minute)
+		rang := func() (n int, storms []taken) {
+			for _, c := range d.oncall.all {
+				if c.n.Incident.IsStorm() && c.n.Kind == incident.Call {
+					storms = append(storms, c)
+				}
+				if c.n.Rings && c.n.Parent == "" {
+					n++
+				}
+			}
+			return n, storms
+		}
+		before, storms := rang()
+		if before > 8 || len(storms) != 1 {
+			t.Fatalf("it rang %d times, %d for storms", before, len(storms))
+		}
+		if err := d.people.Acknowledge(d.ctx, storms[0].n.Incident.ID, "Ada", time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		d.ring(d.bells)
+		d.until(10 * time.Minute)
+		if after, _ := rang(); after != before {
+			t.Errorf("it rang %d times after the acknowledge", after-before)
 		}
 	})
 }

@@ -32,7 +32,7 @@ func pages(target string) notifiers.Limits {
 // counts says whether a row is one of the pages that its receiver has only so many of: one that was tried already goes on by itself, and
 // so does a storm's.
 func (c *claimer) counts(n *incident.Notification) bool {
-	return n.Kind == incident.Call && n.Attempts == 0 && !c.incidents[n.Incident].IsStorm()
+	return c.calls(n) && n.Attempts == 0 && !c.incidents[n.Incident].IsStorm()
 }
 
 // rolled says whether a page is rolled into a storm, and does so: its receiver has had as many as it can take.
@@ -68,9 +68,15 @@ func (c *claimer) join(ctx context.Context, n *incident.Notification, h *store.H
 			return err
 		}
 	}
-	n.State, n.Cause = incident.Cancelled, incident.StormCause(storm.ID)
-	if err := c.tx.SaveNotification(ctx, n); err != nil {
-		return err
+	for i := range c.rows[n.Incident] { // with a message goes what waits to be said under it
+		r := &c.rows[n.Incident][i]
+		if r.ID != n.ID && !(n.Kind == incident.Message && r.Kind == incident.Post && r.Target == n.Target && r.State == incident.Pending) {
+			continue
+		}
+		r.State, r.Cause = incident.Cancelled, incident.StormCause(storm.ID)
+		if err := c.tx.SaveNotification(ctx, r); err != nil {
+			return err
+		}
 	}
 	return c.tx.AppendEvent(ctx, &incident.Event{Incident: inc.ID, At: c.now, Kind: incident.EventSent,
 		Text: fmt.Sprintf("%s is said by that of storm %s: more than %d in a minute", name(n), storm.ID, mostPages)})

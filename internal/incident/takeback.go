@@ -1,0 +1,92 @@
+package incident
+
+// unsaid says that a message has surely told nobody yet.
+func unsaid(row *Notification) bool {
+	return row.State == Pending && row.Receipt == "" && row.SentAt.IsZero() && !row.Unclear
+}
+
+// unsay cancels a message that was not sent yet, and what waits to be said under it.
+func (s *settling) unsay(row *Notification, cause string) {
+	for i := range s.have {
+		if n := &s.have[i]; n == row || n.Kind == Post && n.Target == row.Target && n.State == Pending {
+			s.cancel(n, cause)
+		}
+	}
+}
+
+// untold says whether a message has told nobody, for sure, and is not on its way.
+func untold(row *Notification) bool {
+	return row.Receipt == "" && row.SentAt.IsZero() && !row.Unclear && (row.State == Pending || row.State == Cancelled)
+}
+
+// uncall takes back what would call a person directly once somebody has the incident, or it is over. It says whether they have not been
+// told of it: then they are told no more, until a step calls them again.
+func (s *settling) uncall(row *Notification) bool {
+	silent := untold(row)
+	if s.inc.State == Open {
+		return silent && row.State == Cancelled
+	}
+	cause := string(s.inc.State)
+	if silent && row.State == Pending {
+		s.unsay(row, cause)
+	}
+	s.cancelRings(row.Target, cause)
+	return silent
+}
+
+// cancelRings cancels the posts that would ring at a target.
+func (s *settling) cancelRings(target, cause string) {
+	for i := range s.have {
+		if n := &s.have[i]; n.Kind == Post && n.Target == target && n.Rings && n.State == Pending && !n.Unclear {
+			s.cancel(n, cause)
+		}
+	}
+}
+
+// calls takes back what rings, or would, once somebody has it or it is over.
+func (s *settling) calls() {
+	kind, cause := CallResolve, "resolved"
+	switch {
+	case s.c.superseded:
+		cause = "superseded"
+	case s.inc.State == Acknowledged: // held or not: who was called before must see that somebody has it
+		kind, cause = CallAcknowledge, "acknowledged"
+	case s.inc.State == Resolved:
+	case s.inc.Muzzled():
+		s.holdCalls()
+		return
+	default:
+		return
+	}
+	for i := range s.have {
+		n := &s.have[i]
+		if n.Kind != Call || n.State == Cancelled && kind != CallResolve {
+			continue
+		}
+		came := arrived(n) || !n.SentAt.IsZero() // one that was cancelled on its way may have come all the same
+		if n.State == Pending {
+			s.cancel(n, cause)
+		}
+		if !came || n.Target == s.c.said.Receiver && n.Key == s.c.said.Key || !s.desk.Traits[n.Target].Pages {
+			continue
+		}
+		s.out.Add = append(s.out.Add, &Notification{Incident: s.inc.ID, Target: n.Target, Kind: kind, Round: n.Round, Key: n.Key, Reason: ReasonResolved,
+			State: Pending, CreatedAt: s.b.now, Due: s.b.now})
+	}
+}
+
+// holdCalls takes back what has not been sent: once nothing holds it any more, the policy begins anew.
+func (s *settling) holdCalls() {
+	for i := range s.have {
+		n := &s.have[i]
+		switch {
+		case n.Kind == Call && n.State == Pending && !arrived(n):
+			s.cancel(n, "held")
+		case n.Kind == Message && s.desk.Traits[n.Target].Direct:
+			if untold(n) && n.State == Pending {
+				s.unsay(n, "held")
+			}
+			s.cancelRings(n.Target, "held")
+		}
+	}
+}
