@@ -53,6 +53,8 @@ const (
 	// refusedEvery is how often what was refused for good is tried again all the same, refusedFor for how long, pages aside.
 	refusedEvery = 5 * time.Minute
 	refusedFor   = 24 * time.Hour
+	// refusedAgain is how long after an attempt what was refused is tried again, once its receiver takes something else.
+	refusedAgain = time.Minute
 	// longestLater bounds how long a provider may ask to be left alone, longestCallLater for what calls somebody.
 	longestLater     = time.Hour
 	longestCallLater = time.Minute

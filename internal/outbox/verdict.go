@@ -64,6 +64,14 @@ func (o *Outbox) takesAgain(ctx context.Context, tx *store.Tx, now time.Time, n 
 			return err
 		}
 	}
+	// What was refused before others were taken is refused for its own sake, unless one of them was taken just now.
+	again := store.Hastening{Since: h.FailingSince, Pause: refusedAgain - o.o.Deadline}
+	switch {
+	case refused:
+		again = store.Hastening{Pause: -longestLater}
+	case h.FailingSince.IsZero():
+		again.Since = now
+	}
 	h.FailingSince = time.Time{}
 	if !left {
 		h.RefusedSince = time.Time{}
@@ -71,7 +79,7 @@ func (o *Outbox) takesAgain(ctx context.Context, tx *store.Tx, now time.Time, n 
 	if err := tx.SaveHold(ctx, h); err != nil {
 		return err
 	}
-	return tx.HastenNotifications(ctx, n.Target, refused, now)
+	return tx.HastenNotifications(ctx, n.Target, now, again)
 }
 
 // instead lets the fallback say what another receiver refuses, or does not take for a minute, of incidents at high or above that are not

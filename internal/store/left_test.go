@@ -57,7 +57,7 @@ func TestWhatACommitLeaves(t *testing.T) {
 			return tx.SaveNotification(ctx, &waiting)
 		}, []Left{{Targets: map[string]bool{"a": true}}}},
 		{"what waited is hastened", func(ctx context.Context, tx *Tx) error {
-			return tx.HastenNotifications(ctx, "a", true, day)
+			return tx.HastenNotifications(ctx, "a", day, Hastening{})
 		}, []Left{{Targets: map[string]bool{"a": true}}}},
 	} {
 		heard = nil

@@ -205,15 +205,23 @@ func (tx *Tx) DelayNotifications(ctx context.Context, target string, calls bool,
 	return nil
 }
 
-// HastenNotifications lets what waits at a target after an attempt be tried at now, because the target takes again what it is sent;
-// what it refused for good only if refused is set. What may still be on its way waits until it cannot be.
-func (tx *Tx) HastenNotifications(ctx context.Context, target string, refused bool, now time.Time) error {
-	text := "UPDATE notifications SET due = $2 WHERE state = 'pending' AND target = $1 AND due > $2 AND attempts > 0 AND " +
-		"(NOT unclear OR deadline IS NULL OR deadline <= $2)"
-	if !refused {
-		text += " AND refused_at IS NULL"
-	}
-	if _, err := tx.exec(ctx, text, target, stamp(now)); err != nil {
+// Hastening says which of the notifications that a target refused for good are tried again, once it takes something.
+type Hastening struct {
+	// Since: those that were refused first at that time or later.
+	Since time.Time
+	// Pause is how long after an attempt's deadline at the earliest.
+	Pause time.Duration
+}
+
+// HastenNotifications lets what waits at a target be tried at now, because the target takes again what it is sent. What may still be on
+// its way waits until it cannot be, a page that was not tried yet for what it waits for.
+func (tx *Tx) HastenNotifications(ctx context.Context, target string, now time.Time, refused Hastening) error {
+	const waits = " WHERE state = 'pending' AND target = $1 AND due > $2 AND (attempts > 0 OR kind <> 'call')"
+	const at = "CASE WHEN deadline IS NULL OR deadline + $3 <= $2 THEN $2 ELSE deadline + $3 END"
+	_, err1 := tx.exec(ctx, "UPDATE notifications SET due = $2"+waits+" AND refused_at IS NULL AND (NOT unclear OR deadline IS NULL OR deadline <= $2)", target, stamp(now))
+	_, err2 := tx.exec(ctx, "UPDATE notifications SET due = "+at+waits+" AND refused_at >= $4 AND due > "+at+" AND (NOT unclear OR deadline IS NULL OR deadline <= $2)",
+		target, stamp(now), int64(refused.Pause), bound(refused.Since, earliest))
+	if err := errors.Join(err1, err2); err != nil {
 		return fmt.Errorf("hasten notifications for %s: %w", target, err)
 	}
 	tx.waits(target)
