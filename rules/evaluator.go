@@ -60,6 +60,9 @@ type Slice struct {
 	// Gone, if set, says that a source is not read at present: what it has still to tell may be of any time since, so that nothing that
 	// it fed is forgotten or ended for want of entries.
 	Gone func(source string) bool
+	// Ahead, if set, is by how much the watermark is ahead of a source that has caught up, the wall clock being wrong or the source slow:
+	// timers of what it fed wait as much longer.
+	Ahead func(source string) time.Duration
 	// Clock, if set, is a source's clock. What is read again begins an Overlap before it, however long ago that is by the watermark: until
 	// it moves, what has been seen must not be forgotten. Zero is for a source that nobody reads any more.
 	Clock func(source string) (time.Time, error)
@@ -200,6 +203,7 @@ func (s *stepping) observe(h *Hit) error {
 		return err
 	}
 	t, at := e.Time(), e.Clock
+	st.Behind = time.Time{} // the clock may be right again
 	switch h.Role {
 	case roleAlive:
 		if st.Alert != nil && t.After(st.AliveAt) {
@@ -263,6 +267,9 @@ func (s *stepping) tick(key incident.Key, at time.Time) error {
 	st, err := s.state(r, key, nil)
 	if err != nil {
 		return err
+	}
+	if s.wait(r, st) {
+		return nil
 	}
 	now := at.Add(-s.Lateness)
 	silence := r.detect.Traits().Silence

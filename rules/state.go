@@ -53,6 +53,8 @@ type State struct {
 	ClearText string    `json:"clear_text,omitempty"`
 	// Later is before when its timers wait, because its source is not read at present.
 	Later time.Time `json:"later,omitzero"`
+	// Behind is before when its timers wait, the ends by an entry too, because its source's clock is behind the watermark.
+	Behind time.Time `json:"behind,omitzero"`
 	// Kept is before when nothing is forgotten, because its source's clock stands still: what was read last may be read again.
 	Kept time.Time `json:"kept,omitzero"`
 

@@ -86,9 +86,27 @@ func (e *Evaluator) NextDue(r *Rule, st *State) time.Time {
 		due = later(due.Add(e.Lateness), st.Later)
 	}
 	if clear := st.Clear.Add(e.Lateness); !st.Clear.IsZero() && (due.IsZero() || clear.Before(due)) {
-		return clear // it waits for no source
+		due = clear // it waits for no source
 	}
-	return due
+	if due.IsZero() {
+		return due
+	}
+	return later(due, st.Behind)
+}
+
+// wait puts the timers of a group off for as long as its source's own clock has not come to them.
+func (s *stepping) wait(r *Rule, st *State) bool {
+	st.Behind = time.Time{}
+	if s.Ahead == nil {
+		return false
+	}
+	ahead := s.Ahead(st.Source)
+	due := s.NextDue(r, st)
+	if ahead <= 0 || due.IsZero() || !due.Add(ahead).After(s.Watermark) {
+		return false
+	}
+	st.Behind = due.Add(ahead)
+	return true
 }
 
 // Waiting is a state that has something due.

@@ -132,10 +132,15 @@ func (a *App) step(l *lead) func(ctx context.Context, now time.Time) (time.Time,
 	var last time.Time
 	return func(ctx context.Context, now time.Time) (time.Time, error) {
 		wall := now.Round(0)
-		if !last.IsZero() && wall.Sub(last) > engine.Nap {
-			l.engine.Paused(last, wall)
+		if !last.IsZero() {
+			if wall.Sub(last.Round(0)) > engine.Nap {
+				l.engine.Paused(last.Round(0), wall)
+			}
+			if by := wall.Sub(last.Round(0)) - now.Sub(last); by.Abs() > engine.Nap {
+				l.engine.ClockSet(wall)
+			}
 		}
-		last = wall
+		last = now
 		next, err := l.engine.Step(ctx, now)
 		if errors.Is(err, store.ErrFenced) {
 			a.o.Log.Warn("this process runs the engine no longer", "error", err)

@@ -50,3 +50,56 @@ func TestAnAbsenceIsUnknownAfterAPause(t *testing.T) {
 		})
 	}
 }
+
+// By a wall clock that is an hour ahead each beat looks an hour old. The beats say so themselves: nothing fires while they come, and what
+// waits for late lines waits for them.
+func TestAWallClockThatIsAhead(t *testing.T) {
+	const hour = time.Hour
+	for name, c := range map[string]struct {
+		do   func(l *life)
+		want []string
+	}{
+		"set while it runs": {func(l *life) {
+			l.e.ClockSet(day.Add(hour + time.Minute))
+			l.step(day.Add(hour + time.Minute))
+			for at := 6 * time.Minute; at < 2*time.Hour; at += 6 * time.Minute {
+				l.offer(batch(hour+at, at.String(), true, beat(at)))
+				l.step(day.Add(hour + at))
+				l.step(day.Add(hour + at + 5*time.Minute))
+			}
+		}, []string{"!silent"}},
+		"wrong since the start": {func(l *life) {
+			l.crash()
+			l.offer(batch(hour+time.Minute, "1", true))
+			l.step(day.Add(hour + time.Minute))
+			for at := 6 * time.Minute; at < 2*time.Hour; at += 6 * time.Minute {
+				l.offer(batch(hour+at, at.String(), true, beat(at)))
+				l.step(day.Add(hour + at))
+				l.step(day.Add(hour + at + 5*time.Minute))
+			}
+		}, []string{"!silent"}},
+		"they cease": {func(l *life) {
+			l.e.ClockSet(day.Add(hour + time.Minute))
+			l.offer(batch(hour+6*time.Minute, "2", true, beat(6*time.Minute)))
+			l.step(day.Add(hour + 6*time.Minute))
+			l.step(day.Add(2*hour + 20*time.Minute))
+		}, []string{"silent", "firing"}},
+		"set right again": {func(l *life) {
+			l.e.ClockSet(day.Add(hour + time.Minute))
+			l.offer(batch(hour+6*time.Minute, "2", true, beat(6*time.Minute)))
+			l.step(day.Add(hour + 6*time.Minute))
+			l.e.ClockSet(day.Add(7 * time.Minute))
+			l.offer(batch(12*time.Minute, "3", true, beat(12*time.Minute)))
+			l.step(day.Add(12 * time.Minute))
+			l.step(day.Add(25 * time.Minute))
+		}, []string{"silent", "firing"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := begin(t, filepath.Join(t.TempDir(), "db"), ruleFile)
+			l.offer(batch(0, "1", true, beat(0)))
+			l.step(day)
+			c.do(l)
+			wantStory(t, l, c.want...)
+		})
+	}
+}

@@ -33,7 +33,7 @@ func (e *Engine) slice(ctx context.Context, tx *store.Tx, now time.Time) (slice,
 	if e.o.Virtual {
 		in.Until = now
 	} else {
-		in.Gone = e.gone
+		in.Gone, in.Ahead = e.gone, e.ahead
 		in.Clock = func(name string) (time.Time, error) { return e.clockOf(ctx, tx, name, now) }
 	}
 	if len(in.Hits) > maxSlice {

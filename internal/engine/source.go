@@ -16,6 +16,8 @@ type source struct {
 	stored          store.SourceState
 	// since is since when it has been seen without a gap: its clock when it had caught up first, after a start or blindness.
 	since time.Time
+	// ahead is by how much the wall clock is ahead of its own, as its newest lines tell that were read as they came; see Ahead.
+	ahead time.Duration
 	// heard says that it has spoken in this life, down that it is being started again; spoke is when it did last.
 	heard, down bool
 	spoke       time.Time
@@ -38,8 +40,11 @@ func (e *Engine) source(ctx context.Context, name string) (*source, error) {
 	return s, nil
 }
 
-// saw takes a batch into what is known of its source.
-func (s *source) saw(b logs.Batch, p logs.Progress) {
+// saw takes a batch into what is known of its source. steady says that nothing has stopped lately.
+func (s *source) saw(b logs.Batch, p logs.Progress, steady bool) {
+	if steady && s.heard && s.caughtUp && b.CaughtUp && !s.down && !s.blind && !b.Blind && p.Clock.After(s.clock) {
+		s.ahead = b.Received.Sub(p.Clock)
+	}
 	s.heard, s.down, s.spoke = true, false, b.Received
 	s.clock = later(s.clock, p.Clock)
 	s.caughtUp, s.blind = b.CaughtUp, b.Blind
@@ -108,6 +113,33 @@ func (e *Engine) Paused(from, now time.Time) {
 		from, left = e.pause.from, max(0, e.pause.until.Sub(from)-Nap)
 	}
 	e.pause = pause{from: from, until: now.Add(left)}
+}
+
+// ClockSet says that the wall clock was set, forwards or back, or that the machine slept: now is by the new one. What was learned of it is
+// void, and an absence counts from now, as after a start.
+func (e *Engine) ClockSet(now time.Time) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, s := range e.sources {
+		s.ahead = 0
+		if !s.since.IsZero() {
+			s.since = now
+		}
+	}
+	if e.pause.from.After(now) {
+		e.pause = pause{}
+	}
+}
+
+// wrongClock is from when on a wall clock that is ahead of a source's is held to be wrong, rather than the source slow.
+const wrongClock = 10 * time.Minute
+
+// ahead is by how much the wall clock is ahead of a source's.
+func (e *Engine) ahead(name string) time.Duration {
+	if s := e.sources[name]; s != nil && s.ahead >= wrongClock {
+		return s.ahead
+	}
+	return 0
 }
 
 // watermark is up to when all entries have come: the least clock of the sources that are up; one that has caught up goes with
