@@ -268,7 +268,8 @@ func (s *stepping) tick(key incident.Key, at time.Time) error {
 	if err != nil {
 		return err
 	}
-	if s.wait(r, st) {
+	at, ripe := s.ripe(r, st, at)
+	if !ripe {
 		return nil
 	}
 	now := at.Add(-s.Lateness)

@@ -94,19 +94,25 @@ func (e *Evaluator) NextDue(r *Rule, st *State) time.Time {
 	return later(due, st.Behind)
 }
 
-// wait puts the timers of a group off for as long as its source's own clock has not come to them.
-func (s *stepping) wait(r *Rule, st *State) bool {
+// ripe is when a timer of a group is, by the clock of its source, and whether that has come to it: else the group waits as much longer.
+func (s *stepping) ripe(r *Rule, st *State, at time.Time) (time.Time, bool) {
 	st.Behind = time.Time{}
 	if s.Ahead == nil {
-		return false
+		return at, true
 	}
 	ahead := s.Ahead(st.Source)
 	due := s.NextDue(r, st)
-	if ahead <= 0 || due.IsZero() || !due.Add(ahead).After(s.Watermark) {
-		return false
+	if ahead <= 0 || due.IsZero() {
+		return at, true
 	}
-	st.Behind = due.Add(ahead)
-	return true
+	if due.Add(ahead).After(s.Watermark) {
+		st.Behind = due.Add(ahead)
+		return at, false
+	}
+	if there := s.Watermark.Add(-ahead); at.After(there) {
+		at = there
+	}
+	return at, true
 }
 
 // Waiting is a state that has something due.

@@ -175,7 +175,7 @@ func (e *Engine) sight(name string) (since time.Time, ok bool) {
 		if s.since.IsZero() || s.down || s.blind || !s.caughtUp {
 			return time.Time{}, false
 		}
-		since, ok = later(since, s.since), true
+		since, ok = later(since, s.since.Add(-e.ahead(n))), true // in its own time
 	}
 	return since, ok
 }
