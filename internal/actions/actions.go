@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -50,7 +51,12 @@ type deed struct {
 	state incident.State
 	by    string
 	said  incident.Said
+	// answer is what a pager says of it, always the same; "" if it does not tell when it was.
+	answer string
 }
+
+// heardAs is where it is kept which answer was taken last.
+func (d *deed) heardAs() string { return d.said.Receiver + " " + d.said.Key }
 
 // Answered takes what somebody said at a pager: an acknowledge or a resolve of a key, at a time, by the pager's clock; zero if it does
 // not tell. An acknowledge covers what was open then. What is so already, or was said before something new took it back, changes
@@ -64,6 +70,13 @@ func (a *Actions) Answered(ctx context.Context, receiver, key string, state inci
 		if err != nil {
 			return err
 		}
+		d := deed{state: state, by: by, said: incident.Said{Receiver: receiver, Key: key}}
+		if !at.IsZero() {
+			d.answer = string(state) + " " + at.UTC().Format(time.RFC3339Nano)
+		}
+		if d.answer != "" && inc.Escalation.Heard[d.heardAs()] == d.answer {
+			return nil
+		}
 		rang, err := isFresh(ctx, tx, &inc, receiver, key, state, at)
 		if err != nil || rang == nil {
 			return err
@@ -71,7 +84,8 @@ func (a *Actions) Answered(ctx context.Context, receiver, key string, state inci
 		if inc.State != incident.Open && (inc.State != incident.Acknowledged || state != incident.Resolved) {
 			return nil
 		}
-		return a.settle(ctx, tx, now, inc, deed{state, by, incident.Said{Receiver: receiver, Key: key, At: givenAt(rang, at, now)}})
+		d.said.At = givenAt(rang, at, now)
+		return a.settle(ctx, tx, now, inc, d)
 	})
 }
 
@@ -185,6 +199,14 @@ func (a *Actions) do(ctx context.Context, tx *store.Tx, now time.Time, inc incid
 	}
 	if !done {
 		return false, nil
+	}
+	if d.answer != "" {
+		e := &book.Get(inc.ID).Escalation
+		heard := maps.Clone(e.Heard)
+		if heard == nil {
+			heard = map[string]string{}
+		}
+		heard[d.heardAs()], e.Heard = d.answer, heard
 	}
 	return true, a.desk().Settle(ctx, tx, now, book)
 }

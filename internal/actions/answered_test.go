@@ -146,3 +146,30 @@ func TestAnAnswerOfAnOtherClock(t *testing.T) {
 		}
 	}
 }
+
+// TestAnAnswerIsTakenOnce: our clock is an hour behind the pager's. What somebody said before something new took it back is of later by it,
+// and is heard at each look; it was taken once, and what rings since is not theirs.
+func TestAnAnswerIsTakenOnce(t *testing.T) {
+	p := newPaged(t, time.Time{}, call(1, at(0)))
+	const ahead = time.Hour // the pager's clock is, of ours
+	said := at(5*time.Minute + ahead)
+	if inc, _ := p.after(1, incident.Acknowledged, said, at(6*time.Minute)); inc.State != incident.Acknowledged {
+		t.Fatalf("an answer leaves it %s", inc.State)
+	}
+	p.must(p.s.Update(t.Context(), func(tx *store.Tx) error {
+		inc, err := tx.Incident(t.Context(), p.inc.ID)
+		if err != nil {
+			return err
+		}
+		b := incident.NewBook(at(20*time.Minute), []incident.Incident{inc})
+		b.Fire(incident.Alert{Key: incident.Key{Rule: "down", Group: `{"x":"y"}`}, Labels: incident.Labels{"project": inc.Project}, Severity: incident.Critical,
+			Mode: incident.Page, First: at(20 * time.Minute), Last: at(20 * time.Minute)})
+		return p.a.desk().Settle(t.Context(), tx, at(20*time.Minute), b)
+	}))
+	if inc, _ := p.after(1, incident.Acknowledged, said, at(21*time.Minute)); inc.State != incident.Open {
+		t.Errorf("the same answer, heard again, leaves what is new %s", inc.State)
+	}
+	if inc, _ := p.after(1, incident.Resolved, said.Add(20*time.Minute), at(26*time.Minute)); inc.State != incident.Resolved {
+		t.Errorf("another answer leaves it %s", inc.State)
+	}
+}

@@ -241,6 +241,8 @@ type Escalation struct {
 	Retaken time.Time `json:"retaken,omitzero"`
 	// Rang are the alerts that fired when a page was asked for.
 	Rang []Key `json:"rang,omitempty"`
+	// Heard are the answers at pagers that were taken, by receiver and key: what is heard again is old, whatever the clocks say.
+	Heard map[string]string `json:"heard,omitempty"`
 	// Counted is the newest round whose acceptance Start has been moved for.
 	Counted int `json:"counted,omitempty"`
 	// News names what is new where an acknowledge was taken back; said by the next step.

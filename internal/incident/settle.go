@@ -135,7 +135,7 @@ func (s *settling) route() error {
 		fell := !s.c.ring && !was && (s.c.fell || back)
 		inc.Policy = d.Policy
 		inc.Escalation = Escalation{Start: s.b.now, Next: s.b.now, News: s.news(), Fell: fell, Left: left,
-			Retaken: inc.Escalation.Retaken, Rang: inc.Escalation.Rang, Counted: inc.Round}
+			Retaken: inc.Escalation.Retaken, Rang: inc.Escalation.Rang, Heard: inc.Escalation.Heard, Counted: inc.Round}
 	}
 	inc.Escalation.Recheck = d.Recheck
 	if inc.Policy == "" || inc.State == Acknowledged {
