@@ -25,14 +25,19 @@ func (w *World) freeze() {
 	w.pollSoon(long)
 }
 
-// thawed tells the engine that the process was stopped, as app does at its first step since.
+// thawed tells the engine that the process was stopped or its clock was set, as app does at its first step since.
 func (w *World) thawed() {
-	if now := w.wall(); !w.ranUntil.IsZero() {
+	now := w.wall()
+	if !w.ranUntil.IsZero() {
 		if now.Sub(w.ranUntil) > engine.Nap {
 			w.life.engine.Paused(w.ranUntil, now)
 		}
 		w.ranUntil = time.Time{}
 	}
+	if w.jumped.Abs() > engine.Nap {
+		w.life.engine.ClockSet(now)
+	}
+	w.jumped = 0
 }
 
 // jump lets the service's clock step, by seconds or by an hour, forwards or back. It does so while nothing is on its way: a jump within
@@ -50,8 +55,15 @@ func (w *World) jump() {
 		by = []time.Duration{-time.Hour, time.Hour}[w.chance.IntN(2)]
 	}
 	w.tally.ClockSteps++
+	if w.ranUntil.IsZero() {
+		w.ranUntil = w.wall()
+	}
 	w.offset += by
+	w.jumped += by
 	w.say("the clock steps by %s", by)
+	if w.life != nil && by < 0 { // app looks at the clock every few seconds
+		w.guarded("setting back what waits", func() error { return w.life.escalation.SetBack(w.ctx, w.wall(), -by) })
+	}
 	w.settled()
 }
 

@@ -41,7 +41,7 @@ const (
 // heard checks, some time into an episode, that somebody was rung for it since it began, or had it before: what was logged, against
 // what the pagers and the channel heard. Nothing of the product is asked but which incident it became.
 func (w *World) heard(e episode) {
-	if !w.going() || w.weather.clocks || min(w.running(""), w.running("oncall")) < hearing {
+	if !w.going() || min(w.running(""), w.running("oncall")) < hearing {
 		return
 	}
 	key := incident.Key{Rule: "down", Group: incident.Labels{"cluster": e.cluster, "service": e.service}.Text()}
@@ -57,11 +57,10 @@ func (w *World) heard(e episode) {
 	if k != nil && (k.held || len(inc.Holds) > 0) {
 		return // see held
 	}
-	since := later(inc.OpenedAt, inc.Escalation.Retaken).Add(-w.offset - time.Second)
 	rang := false
 	for _, id := range w.model.order {
 		if o := w.model.known[id]; id == inc.ID || o.inc.MergedInto == inc.ID {
-			rang = rang || slices.ContainsFunc(o.rang, func(at time.Time) bool { return at.After(since) })
+			rang = rang || slices.ContainsFunc(o.rang, func(at time.Time) bool { return !at.Before(k.since.Add(-time.Second)) })
 		}
 	}
 	switch {
@@ -115,13 +114,14 @@ const quiet = 12 * time.Minute
 func (w *World) absences(k *known, inc *incident.Incident) {
 	for i := range inc.Alerts {
 		a := &inc.Alerts[i]
-		if a.Rule != "silent" || a.State != incident.Firing || w.weather.clocks || k.inc.Alert(a.Key) != nil && k.inc.Alert(a.Key).FiredAt.Equal(a.FiredAt) {
+		if a.Rule != "silent" || a.State != incident.Firing || k.inc.Alert(a.Key) != nil && k.inc.Alert(a.Key).FiredAt.Equal(a.FiredAt) {
 			continue
 		}
+		fired := a.FiredAt.Add(-w.offset)
 		for _, l := range w.logs {
 			for j := range l.lines {
-				if b := &l.lines[j]; b.what == "beat" && b.cluster == a.Labels["cluster"] && !b.received.After(a.FiredAt) && a.FiredAt.Sub(b.at) < quiet {
-					w.fail("I21", "nothing beats in %s, it says at %s, and there was a beat at %s", b.cluster, a.FiredAt.Sub(w.began), b.at.Sub(w.began))
+				if b := &l.lines[j]; b.what == "beat" && b.cluster == a.Labels["cluster"] && !b.received.After(fired) && fired.Sub(b.at) < quiet {
+					w.fail("I21", "nothing beats in %s, it says at %s, and there was a beat at %s", b.cluster, fired.Sub(w.began), b.at.Sub(w.began))
 				}
 			}
 		}
@@ -131,15 +131,15 @@ func (w *World) absences(k *known, inc *incident.Incident) {
 // heardOf checks that an answer at a pager is about what rings now: what was said before something new took it back is over.
 func (w *World) heardOf(k *known, inc *incident.Incident, rows []incident.Notification) {
 	ack := inc.Acknowledgement
-	if ack == nil || k.inc.Acknowledgement != nil && k.inc.Acknowledgement.By == ack.By || w.weather.clocks {
-		return // by clocks that differ by an hour nobody can say which came first
+	if ack == nil || k.inc.Acknowledgement != nil && k.inc.Acknowledgement.By == ack.By {
+		return
 	}
 	s, answered := w.model.said[ack.By]
 	if answered && s.incident == inc.ID {
 		w.covers(inc, s)
 	}
-	retaken := inc.Escalation.Retaken.Add(-w.offset)
-	if !answered || retaken.IsZero() || !s.at.Before(retaken.Truncate(time.Second)) {
+	retaken := k.since
+	if !answered || inc.Escalation.Retaken.IsZero() || !s.at.Before(retaken.Truncate(time.Second)) {
 		return
 	}
 	if slices.ContainsFunc(rows, func(n incident.Notification) bool {

@@ -77,7 +77,7 @@ func (w *World) begin() {
 	if err := w.stage.plans[w.plan].Reroute(w.ctx, w.db, w.wall()); err != nil {
 		w.broken(err)
 	}
-	w.life, w.aliveSince, w.ranUntil = l, w.now, time.Time{}
+	w.life, w.aliveSince, w.ranUntil, w.jumped = l, w.now, time.Time{}, 0
 	w.tally.Commits++
 	w.say("start, epoch %d", w.db.Epoch())
 	w.model.started(w)

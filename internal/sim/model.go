@@ -44,6 +44,8 @@ type known struct {
 	// rang are the times at which somebody was rung for it, acted what people did that the service said yes to.
 	rang  []time.Time
 	acted map[string]int
+	// since is when, in the world's time, it was opened or an acknowledge of it was taken back last.
+	since time.Time
 	// acknowledged, over and held say that it was so at when it was so at least once.
 	acknowledged, over, held bool
 }
@@ -158,6 +160,9 @@ func (w *World) look(id string) {
 	k := w.model.of(id)
 	if !k.seen {
 		w.tally.Incidents++
+	}
+	if !k.seen || inc.Escalation.Retaken.After(k.inc.Escalation.Retaken) { // a clock that was set back moves it back, too
+		k.since = w.now
 	}
 	w.narrate(k, &inc)
 	w.transition(k, &inc, rows)

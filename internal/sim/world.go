@@ -49,6 +49,7 @@ type World struct {
 	offset      time.Duration // how far the service's clock is ahead
 	frozen      time.Time     // until when the process is stopped
 	ranUntil    time.Time     // since when it was stopped, by its clock; zero once the engine knows
+	jumped      time.Duration // by how much it was set since the engine knows
 	db          *store.Store
 	life        *life
 	current     *task
