@@ -40,17 +40,6 @@ type provider struct {
 	taken    map[string]int  // of a hook, by key
 }
 
-// ringing is what a pager knows of a key.
-type ringing struct {
-	state    incident.State
-	rings    int
-	at       time.Time
-	by       string
-	said     time.Time
-	incident string
-	triggers int
-}
-
 // message is one in a channel.
 type message struct {
 	receipt, parent, nonce string
@@ -63,6 +52,7 @@ type message struct {
 // request is one call on its way.
 type request struct {
 	n        notifiers.Notice
+	sent     time.Time
 	deadline time.Time
 	dropped  bool
 	landed   bool
@@ -123,7 +113,7 @@ func (p *provider) Send(_ context.Context, n notifiers.Notice) (string, error) {
 	w.step()
 	w.model.claimed(w, &n)
 	w.plantSend(p, &n)
-	r := &request{n: n, deadline: w.now.Add(attemptTime)}
+	r := &request{n: n, sent: w.now, deadline: w.now.Add(attemptTime)}
 	arrives := w.now.Add(between(w.chance, 5*time.Millisecond, 300*time.Millisecond))
 	answers := arrives.Add(between(w.chance, 5*time.Millisecond, 300*time.Millisecond))
 	if !w.healed && chanceOf(w.chance, w.weather.slow) {
@@ -203,7 +193,7 @@ func (p *provider) land(r *request) {
 		return
 	}
 	w.tally.Landed++
-	r.receipt = p.take(&r.n)
+	r.receipt = p.take(&r.n, r.sent)
 	w.say("%s takes %s %s (%s)", p.name, r.n.Kind, r.n.Key, r.receipt)
 }
 
@@ -215,10 +205,10 @@ func later(a, b time.Time) time.Time {
 }
 
 // take keeps what has come.
-func (p *provider) take(n *notifiers.Notice) string {
+func (p *provider) take(n *notifiers.Notice, sent time.Time) string {
 	switch {
 	case p.traits.Pages:
-		return p.page(n)
+		return p.page(n, sent)
 	case p.traits.Edits:
 		return p.post(n)
 	}
@@ -227,42 +217,6 @@ func (p *provider) take(n *notifiers.Notice) string {
 		p.w.rang(p, n)
 	}
 	return fmt.Sprintf("%s/%d", p.name, len(p.taken))
-}
-
-// page is what PagerDuty does: a key that is open rings nobody again, one that was resolved opens anew.
-func (p *provider) page(n *notifiers.Notice) string {
-	k := p.keys[n.Key]
-	if k == nil {
-		k = &ringing{incident: n.Incident.ID}
-		p.keys[n.Key] = k
-		p.order = append(p.order, n.Key)
-	}
-	switch n.Kind {
-	case incident.Call:
-		k.triggers++
-		if k.incident != n.Incident.ID {
-			p.w.fail("I9", "key %s stands for %s and %s", n.Key, k.incident, n.Incident.ID)
-		}
-		if k.state == incident.Resolved {
-			p.w.fail("I10", "%s: a trigger of %s came behind its resolve", p.name, n.Key)
-		}
-		if k.state == "" || k.state == incident.Resolved {
-			k.state, k.at = incident.Open, p.w.now
-			k.rings++
-			p.w.tally.Rings++
-			p.w.rang(p, n)
-		}
-		if k.rings > 1 {
-			p.w.fail("I8", "%s rang %d times for %s", p.name, k.rings, n.Key)
-		}
-	case incident.CallAcknowledge:
-		if k.state == incident.Open {
-			k.state = incident.Acknowledged
-		}
-	case incident.CallResolve:
-		k.state = incident.Resolved
-	}
-	return n.Key
 }
 
 // post is what a channel does: it takes everything, as often as it comes; only the nonce tells one message from another.
@@ -358,32 +312,4 @@ func (c channel) Adopt(_ context.Context, hash string) (string, string, bool, er
 		}
 	}
 	return "", "", false, nil
-}
-
-// Adopt looks for an open key of a (rule, group), the newest first.
-func (p pager) Adopt(_ context.Context, hash string) (string, string, bool, error) {
-	if err := p.ask(); err != nil {
-		return "", "", false, err
-	}
-	for i := len(p.order) - 1; i >= 0; i-- {
-		key := p.order[i]
-		if k := p.keys[key]; (k.state == incident.Open || k.state == incident.Acknowledged) && incident.HashOf(key) == hash {
-			return key, key, true, nil
-		}
-	}
-	return "", "", false, nil
-}
-
-// Poll returns what people said of the keys, as often as it is asked.
-func (p pager) Poll(_ context.Context, keys []string) ([]notifiers.Answer, error) {
-	if p.trouble != "" {
-		return nil, errGateway
-	}
-	var out []notifiers.Answer
-	for _, key := range keys {
-		if k := p.keys[key]; k != nil && k.by != "" && (k.state == incident.Acknowledged || k.state == incident.Resolved) {
-			out = append(out, notifiers.Answer{Key: key, State: k.state, By: k.by, At: k.said.Truncate(time.Second)})
-		}
-	}
-	return out, nil
 }

@@ -24,7 +24,8 @@ type Tally struct {
 	// Incidents were opened, Rings heard at the pagers, Messages posted, Acknowledges given on tocsin's own page.
 	Incidents, Rings, Messages, Acknowledges int
 	// SaidTwice are pages to a channel that were said again because they could not be looked for.
-	SaidTwice int
+	// RangAgain are keys that somebody had resolved at the pager and that opened anew by a trigger already on its way.
+	SaidTwice, RangAgain int
 }
 
 // fields are all counts with their names, in the order in which they are printed.
@@ -43,6 +44,7 @@ func (t *Tally) fields() []struct {
 		{"answers that were lost", &t.LostAnswers}, {"answers that came late", &t.LateAnswers}, {"entries read", &t.Entries},
 		{"entries read again", &t.Again}, {"incidents", &t.Incidents}, {"rings", &t.Rings}, {"messages and posts", &t.Messages},
 		{"acknowledges", &t.Acknowledges}, {"pages said twice where they could not be looked for", &t.SaidTwice},
+		{"pages that rang again, resolved at the pager unheard of", &t.RangAgain},
 	}
 }
 
