@@ -96,7 +96,7 @@ type generation struct {
 	beat     *heartbeat.Beat // nil: nobody takes one
 	wake     map[string]bell // of the targets' loops
 	stop     context.CancelFunc
-	loops    *sync.WaitGroup
+	loops    *sync.WaitGroup // these and those of the generations before
 	loadedAt time.Time
 }
 
@@ -281,8 +281,9 @@ func (a *App) Run(ctx context.Context) error {
 	return errors.Join(err, a.store.Close())
 }
 
-// drainFor is how long a stop may take: less than the grace that Kubernetes gives.
-const drainFor = 20 * time.Second
+// drainFor is how long what has been read may take to be committed, at a stop. What is being sent then has 10 s to be finished: together
+// less than the grace that Kubernetes gives.
+const drainFor = 15 * time.Second
 
 // drain lets what has been read be committed, and ends the sources and the pages.
 func (a *App) drain() {

@@ -75,7 +75,9 @@ func (a *App) tryReload(ctx context.Context) error {
 	a.current = next
 	a.mu.Unlock()
 	before.stop()
-	before.loops.Wait() // what is being sent is finished and marked
+	// What is being sent is finished and marked; the new loops leave it alone meanwhile, as another replica's would. None waits for it: a
+	// provider that is slow to answer holds up no page to another.
+	next.loops.Go(before.loops.Wait)
 	if err := reroute(ctx, a.store, plan, time.Now()); err != nil {
 		a.o.Log.Error("open incidents keep their routes until something happens to them", "error", err)
 	}

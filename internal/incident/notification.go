@@ -72,7 +72,7 @@ type Notification struct {
 	State NotificationState `json:"state"`
 	// Cause says why it was cancelled: acknowledged, resolved, superseded ("superseded by storm ID" of a page that a storm's stands for),
 	// merged, held, operator; of what is no page also refused, digest (told in a target's digest), or "rolled into ID" (the post that says it).
-	Cause     string    `json:"cause,omitempty"`
+	Cause string `json:"cause,omitempty"`
 	// CreatedAt is when it was asked for; of a storm's page, when it is to ring: its age counts from then.
 	CreatedAt time.Time `json:"created_at"`
 	// Due is when it is to be tried (again).

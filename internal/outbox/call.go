@@ -64,7 +64,8 @@ func (o *Outbox) call(ctx context.Context, a *attempt) answer {
 		}
 	}
 	out.err = guard(func() (err error) {
-		if end, ok := ctx.Deadline(); ok && !time.Now().Before(end) {
+		now := time.Now()
+		if end, ok := ctx.Deadline(); ok && !now.Before(end) || !now.Before(a.until) {
 			return errLate
 		}
 		out.receipt, err = a.target.Notifier.Send(ctx, a.notice)

@@ -22,6 +22,8 @@ type attempt struct {
 	look, adopt, stale bool
 	// over says that it called a person directly and is not to be sent any more: only what has come of it is looked for.
 	over bool
+	// until is when its time is over by the wall clock.
+	until time.Time
 	// revision is the one that a message shows.
 	revision int64
 }

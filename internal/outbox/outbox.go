@@ -86,7 +86,7 @@ func New(s *store.Store, o Options) *Outbox {
 }
 
 // Step makes at most one attempt of what is due at now, for all targets. Next is when there is more to do: now if something is
-// due already, zero if nothing waits. A provider's refusal is no error: it is in the row. An error is the store's, or ctx's.
+// due already, zero if nothing waits. When ctx ends an attempt that was begun is finished and marked all the same. A provider's refusal is no error: it is in the row. An error is the store's, or ctx's.
 func (o *Outbox) Step(ctx context.Context, now time.Time) (next time.Time, err error) {
 	return o.step(ctx, now, "")
 }
@@ -103,14 +103,17 @@ func (o *Outbox) step(ctx context.Context, now time.Time, target string) (time.T
 	if err != nil || next.IsZero() || next.After(now) {
 		return next, err
 	}
-	// The attempt's time runs from before its claim, as its row's deadline does: after a pause in between nothing is sent any more.
-	attempting, cancel := context.WithTimeout(ctx, o.o.Deadline)
+	// The attempt's time runs from before its claim, as its row's deadline does: after a pause in between nothing is sent any more. The
+	// end of ctx does not cut it: what is cut may have arrived, and nobody would know.
+	attempting, cancel := context.WithTimeout(context.WithoutCancel(ctx), o.o.Deadline)
 	defer cancel()
+	until := time.Now().Round(0).Add(o.o.Deadline) // in a machine that is suspended only the wall clock goes on
 	a, err := o.claim(ctx, now, target)
 	if err != nil {
 		return time.Time{}, err
 	}
 	if a != nil {
+		a.until = until
 		o.o.Failpoint("outbox.claimed")
 		answer := o.call(attempting, a)
 		o.o.Failpoint("outbox.sent")

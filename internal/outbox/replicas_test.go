@@ -73,14 +73,50 @@ func TestARowInFlightElsewhereIsLeft(t *testing.T) {
 	}
 }
 
-// TestAPauseBehindTheClaimSendsNothing: when the attempt's time is over others may be at the row.
+// TestAPauseBehindTheClaimSendsNothing: when the attempt's time is over others may be at the row. A machine that was suspended tells it
+// by its wall clock alone.
 func TestAPauseBehindTheClaimSendsNothing(t *testing.T) {
-	n := &counting{}
-	o := New(nil, Options{Targets: map[string]Target{"oncall": {Notifier: n}}})
-	over, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Millisecond))
-	defer cancel()
-	out := o.call(over, &attempt{row: incident.Notification{Kind: incident.Call}, target: o.o.Targets["oncall"]})
-	if !errors.Is(out.err, errLate) || n.sent != 0 {
-		t.Errorf("sent %d times, error %v; want nothing sent", n.sent, out.err)
+	for name, c := range map[string]struct{ end, wall time.Duration }{"the process": {-time.Millisecond, time.Hour}, "the machine": {time.Hour, -time.Millisecond}} {
+		n := &counting{}
+		o := New(nil, Options{Targets: map[string]Target{"oncall": {Notifier: n}}})
+		over, cancel := context.WithDeadline(t.Context(), time.Now().Add(c.end))
+		defer cancel()
+		out := o.call(over, &attempt{row: incident.Notification{Kind: incident.Call}, target: o.o.Targets["oncall"], until: time.Now().Round(0).Add(c.wall)})
+		if !errors.Is(out.err, errLate) || n.sent != 0 {
+			t.Errorf("%s paused: sent %d times, error %v; want nothing sent", name, n.sent, out.err)
+		}
 	}
 }
+
+// TestAStopLetsWhatIsBeingSentBeFinished: its answer is heard and marked; what comes behind it is left to the next life.
+func TestAStopLetsWhatIsBeingSentBeFinished(t *testing.T) {
+	w := newWorld(t)
+	w.incident("a", incident.Open, 1)
+	w.add(page("a", "oncall", 1), message("a", "ops", 1))
+	ctx, stop := context.WithCancel(t.Context())
+	cut := &patient{stop: stop}
+	w.outbox.o.Targets["oncall"] = Target{cut, notifiers.Traits{Pages: true}}
+	if _, err := w.outbox.Step(ctx, w.now); !errors.Is(err, context.Canceled) {
+		t.Errorf("the step ends with %v, want that it was stopped", err)
+	}
+	if cut.err != nil || !cut.bounded {
+		t.Errorf("what is being sent was cut: %v; bounded: %v", cut.err, cut.bounded)
+	}
+	w.equal("rows", w.rows("a"), "call oncall sent, message ops pending")
+}
+
+// patient is a pager while whose call the process is stopped.
+type patient struct {
+	stop    func()
+	err     error
+	bounded bool
+}
+
+func (p *patient) Send(ctx context.Context, _ notifiers.Notice) (string, error) {
+	p.stop()
+	p.err = ctx.Err()
+	_, p.bounded = ctx.Deadline()
+	return "r", p.err
+}
+
+func (p *patient) Preview(n notifiers.Notice) string { return n.Text }
