@@ -123,7 +123,7 @@ func (e *Engine) scan(ctx context.Context, b logs.Batch) error {
 		return fmt.Errorf("scan batch of %s: %w", b.Source, err)
 	}
 	e.o.Failpoint("engine.scanned")
-	src.saw(b, progress, !b.Received.Before(e.pause.until))
+	src.saw(b, progress)
 	e.counts.Entries += progress.Entries
 	e.counts.Broken += progress.Broken
 	e.counts.Future += progress.Future

@@ -55,6 +55,7 @@ func TestAnAbsenceIsUnknownAfterAPause(t *testing.T) {
 // waits for late lines waits for them.
 func TestAWallClockThatIsAhead(t *testing.T) {
 	const hour = time.Hour
+	pause := func(l *life, from, to time.Duration) { l.e.Paused(day.Add(from), day.Add(to)) }
 	for name, c := range map[string]struct {
 		do   func(l *life)
 		want []string
@@ -77,6 +78,14 @@ func TestAWallClockThatIsAhead(t *testing.T) {
 				l.step(day.Add(hour + at))
 				l.step(day.Add(hour + at + 5*time.Minute))
 			}
+		}, []string{"!silent"}},
+		"set, and stopped": {func(l *life) {
+			l.e.ClockSet(day.Add(hour + time.Minute))
+			l.step(day.Add(hour + time.Minute))
+			pause(l, hour+2*time.Minute, hour+9*time.Minute)
+			l.offer(batch(hour+9*time.Minute, "2", true, beat(8*time.Minute)))
+			l.step(day.Add(hour + 9*time.Minute))
+			l.step(day.Add(hour + 15*time.Minute))
 		}, []string{"!silent"}},
 		"they cease": {func(l *life) {
 			l.e.ClockSet(day.Add(hour + time.Minute))

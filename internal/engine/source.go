@@ -40,9 +40,10 @@ func (e *Engine) source(ctx context.Context, name string) (*source, error) {
 	return s, nil
 }
 
-// saw takes a batch into what is known of its source. steady says that nothing has stopped lately.
-func (s *source) saw(b logs.Batch, p logs.Progress, steady bool) {
-	if steady && s.heard && s.caughtUp && b.CaughtUp && !s.down && !s.blind && !b.Blind && p.Clock.After(s.clock) {
+// saw takes a batch into what is known of its source. Lines that were not read as they came, after a pause, may look as if the clock were
+// ahead: an absence then counts from when they were read, until the next.
+func (s *source) saw(b logs.Batch, p logs.Progress) {
+	if s.heard && s.caughtUp && b.CaughtUp && !s.down && !s.blind && !b.Blind && p.Clock.After(s.clock) {
 		s.ahead = b.Received.Sub(p.Clock)
 	}
 	s.heard, s.down, s.spoke = true, false, b.Received
