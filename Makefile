@@ -6,6 +6,7 @@ BIN      := $(CURDIR)/bin
 N        ?= 100
 STEPS    ?= 300000
 SEED     ?= 1
+WORLDS   ?= 300
 FUZZTIME ?= 10s
 BYTES    ?= 1000000000
 OPEN     ?= 10000
@@ -15,7 +16,7 @@ GOLANGCI_VERSION := v2.15.0
 GOLANGCI         := $(BIN)/golangci-lint-$(GOLANGCI_VERSION)
 
 .DEFAULT_GOAL := build
-.PHONY: build test lint kill freeze sim latency bench fuzz-short compiler database amtool
+.PHONY: build test lint kill freeze sim sim-bugs latency bench fuzz-short compiler database amtool
 
 build: ## the binary, static, in bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN)/tocsin ./cmd/tocsin
@@ -39,6 +40,9 @@ latency: database ## on STORE, from an entry's arrival to the accepted page, wit
 
 sim: ## worlds of trouble on a virtual clock, STEPS steps from SEED on: no invariant may be violated
 	$(GO) run ./internal/sim/simulate -steps $(STEPS) -seed $(SEED)
+
+sim-bugs: ## each known bug put into WORLDS worlds from SEED on: how many catch it, none may be missed
+	$(GO) run ./internal/sim/simulate -bugs -worlds $(WORLDS) -seed $(SEED)
 
 bench: ## how fast filters are asked, beside grep, ripgrep, mtail, sec and jq, on a corpus of BYTES
 	@missing=; for tool in rg:ripgrep mtail:mtail sec:sec jq:jq; do command -v $${tool%%:*} >/dev/null || missing="$$missing $${tool##*:}"; done; \

@@ -93,8 +93,8 @@ func plants(ctx context.Context, s settings) (bool, error) {
 	if s.worlds == 0 {
 		s.worlds = 100
 	}
-	const row = "%-46v %9v %8v %10v %6v  %v\n"
-	fmt.Fprintf(s.out, row, "bug", "caught by", "of seeds", "first seed", "step", "invariant")
+	const row = "%-46v %12v %10v %6v  %v\n"
+	fmt.Fprintf(s.out, row, "bug", "seeds", "first seed", "step", "invariant")
 	well := true
 	for _, p := range sim.Plants {
 		one := s.one
@@ -116,10 +116,10 @@ func plants(ctx context.Context, s settings) (bool, error) {
 		}
 		if first == nil {
 			well = false
-			fmt.Fprintf(s.out, row, p.Name, 0, played, "", "", "NOT CAUGHT")
+			fmt.Fprintf(s.out, row, p.Name, fmt.Sprintf("0 of %d", played), "", "", "NOT CAUGHT")
 			continue
 		}
-		fmt.Fprintf(s.out, row, p.Name, caught, played, first.Seed, first.Step, first.Invariant)
+		fmt.Fprintf(s.out, row, p.Name, fmt.Sprintf("%d of %d", caught, played), first.Seed, first.Step, first.Invariant)
 	}
 	return well, nil
 }
