@@ -12,6 +12,7 @@ import (
 
 	"tocsin/internal/escalation"
 	"tocsin/internal/setting"
+	"tocsin/internal/sources/probe"
 	"tocsin/internal/store"
 )
 
@@ -19,6 +20,8 @@ import (
 const (
 	maxImport    = 4 << 20
 	importWithin = 20 * time.Second
+	// maxImportHops is how many redirects are followed.
+	maxImportHops = 5
 )
 
 // importLook is how often it is looked whether a schedule is due to be read: a reload may bring a new one.
@@ -26,7 +29,7 @@ const importLook = 15 * time.Second
 
 // importLoop reads the schedules that are kept elsewhere, each in its time, and keeps copies in the store.
 func (a *App) importLoop(ctx context.Context) {
-	client := &http.Client{Timeout: importWithin}
+	client := importClient()
 	tick := time.NewTicker(importLook)
 	defer tick.Stop()
 	for {
@@ -42,6 +45,19 @@ func (a *App) importLoop(ctx context.Context) {
 		case <-tick.C:
 		}
 	}
+}
+
+// importClient asks for schedules: at no link-local or metadata address, whatever name or redirect leads there, for what it answers is
+// kept and its errors are shown.
+func importClient() *http.Client {
+	transport := probe.Guarded()
+	transport.DisableCompression, transport.Proxy = false, http.ProxyFromEnvironment
+	return &http.Client{Timeout: importWithin, Transport: transport, CheckRedirect: func(r *http.Request, via []*http.Request) error {
+		if len(via) > maxImportHops {
+			return fmt.Errorf("more than %d redirects", maxImportHops)
+		}
+		return probe.Denied(r.URL.Hostname())
+	}}
 }
 
 // importSchedule reads one schedule if it is kept elsewhere and due. An error is the store's.
@@ -130,6 +146,9 @@ func (p *Plan) fetch(ctx context.Context, client *http.Client, from escalation.I
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address.Reveal(), nil)
 	if err != nil || request.URL.Host == "" {
 		return nil, errors.New("its address is no URL")
+	}
+	if err := probe.Denied(request.URL.Hostname()); err != nil {
+		return nil, err
 	}
 	request.Header.Set("User-Agent", "tocsin")
 	answer, err := client.Do(request)

@@ -184,3 +184,20 @@ func TestCalendarFile(t *testing.T) {
 		t.Errorf("%v, warnings %v: want one of a stranger", errs, plan.Warnings)
 	}
 }
+
+// TestImportsAskNoMetadataServer: whoever may set a schedule's address, or answers for it, gets nothing from a cloud's metadata service.
+func TestImportsAskNoMetadataServer(t *testing.T) {
+	redirect := ""
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, redirect, http.StatusFound) }))
+	defer server.Close()
+	forbidden := []string{"http://169.254.169.254/computeMetadata/v1/", "http://metadata.google.internal/", "http://[::ffff:169.254.169.254]/", "http://[fd20:ce::254]/"}
+	for _, address := range forbidden {
+		for from, to := range map[string]string{address: "", server.URL: address} {
+			redirect = to
+			_, err := new(Plan).fetch(t.Context(), importClient(), escalation.Import{URL: from})
+			if err == nil || !strings.Contains(err.Error(), "secrets") {
+				t.Errorf("%s, redirected to %q: %v", from, to, err)
+			}
+		}
+	}
+}

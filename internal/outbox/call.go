@@ -21,6 +21,8 @@ type answer struct {
 	unclear bool
 	// found says that nothing was sent: an earlier attempt had arrived. adopted says that an earlier life had told.
 	found, adopted bool
+	// blind is why it could not be looked for an earlier attempt that may have arrived; "" where it could, or need not.
+	blind string
 	// untold says that no attempt arrived, and that none was made now: a digest tells it.
 	untold bool
 }
@@ -44,6 +46,9 @@ func (o *Outbox) call(ctx context.Context, a *attempt) answer {
 		case !page && (!notifiers.IsPermanent(err) || !a.row.RefusedAt.IsZero()):
 			out.err = fmt.Errorf("look for an earlier attempt: %w", err)
 			return out
+		}
+		if err != nil {
+			out.blind = bounded(err.Error())
 		}
 		// A page is rather said twice than not at all, and so is what can never be looked for, unless it is refused itself: what has
 		// a token revoked may take it back between the look and the sending.
@@ -73,6 +78,9 @@ func (o *Outbox) call(ctx context.Context, a *attempt) answer {
 	})
 	if out.err != nil {
 		out.unclear = out.unclear || !isClear(out.err)
+	}
+	if out.err != nil && out.blind != "" {
+		out.err = fmt.Errorf("%w; an earlier attempt may have arrived, and cannot be looked for: %s", out.err, out.blind)
 	}
 	return out
 }

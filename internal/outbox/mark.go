@@ -91,6 +91,8 @@ func (o *Outbox) accepted(ctx context.Context, tx *store.Tx, now time.Time, n *i
 	}
 	var text string
 	switch {
+	case out.blind != "":
+		text = fmt.Sprintf("%s was sent again and may be there twice: it could not be looked for the attempt before: %s", name(n), out.blind)
 	case n.Kind == incident.Call && out.adopted:
 		text = fmt.Sprintf("%s was paged before, and its alert %s is still open: nobody is paged again", n.Target, n.Key)
 	case n.Kind == incident.Call:
