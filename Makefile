@@ -16,7 +16,7 @@ GOLANGCI_VERSION := v2.15.0
 GOLANGCI         := $(BIN)/golangci-lint-$(GOLANGCI_VERSION)
 
 .DEFAULT_GOAL := build
-.PHONY: build test lint kill freeze sim sim-bugs latency bench fuzz-short compiler database amtool
+.PHONY: build test lint kill freeze sim sim-bugs latency flood bench fuzz-short compiler database amtool
 
 build: ## the binary, static, in bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN)/tocsin ./cmd/tocsin
@@ -34,9 +34,11 @@ kill: compiler database ## serve killed N times at failpoints and at random, on 
 freeze: compiler database ## of two replicas the one that leads is frozen, or killed, N times: the other goes on within 20 s, and who wakes changes nothing
 	$(GO) run ./internal/sim/kill -freeze $(N)
 
-latency: database ## on STORE, from an entry's arrival to the accepted page, with OPEN incidents open; and what a flood of lines of one incident costs
+latency: database ## on STORE, from an entry's arrival to the accepted page, with OPEN incidents open
 	$(GO) run ./internal/sim/latency -open $(OPEN) -store $(STORE)
-	$(GO) run ./internal/sim/latency -flood 100000 -for 1m
+
+flood: database ## on STORE, 100,000 lines of one incident a second for a minute: pages, what was left out, memory
+	$(GO) run ./internal/sim/latency -flood 100000 -for 1m -store $(STORE)
 
 sim: ## worlds of trouble on a virtual clock, STEPS steps from SEED on: no invariant may be violated
 	$(GO) run ./internal/sim/simulate -steps $(STEPS) -seed $(SEED)

@@ -174,8 +174,13 @@ func (w *world) flood(ctx context.Context) error {
 	if err := w.read(ctx, sent); err != nil {
 		return err
 	}
-	fmt.Printf("%d lines that match in %s (asked for %d a second; behind by %s at the most), all read %s after the last: it rang %d time(s), first after %s; %s\n",
-		sent, wrote.Round(time.Millisecond), w.s.flood, longest.Round(time.Millisecond), (time.Since(start) - wrote).Round(time.Millisecond), w.rings(),
+	text, err := w.get(ctx, "/metrics")
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%d lines written, %s read, %s matched, %s left out as late (recorded)\n", sent, value(text, "entries"), value(text, "matches"), value(text, "late"))
+	fmt.Printf("%d lines that match in %s, %.0f a second (asked for %d a second; behind by %s at the most), all read %s after the last: it rang %d time(s), first after %s; %s\n",
+		sent, wrote.Round(time.Millisecond), float64(sent)/wrote.Seconds(), w.s.flood, longest.Round(time.Millisecond), (time.Since(start) - wrote).Round(time.Millisecond), w.rings(),
 		took[0].Round(100*time.Microsecond), w.counted(ctx))
 	return w.footprint()
 }

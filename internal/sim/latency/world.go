@@ -219,6 +219,19 @@ func (w *world) metric(ctx context.Context, pattern string, n int, within time.D
 	return fmt.Errorf("%s is %q after %s, not %d", pattern, last, within, n)
 }
 
+// value is a counter of the source, as tocsin says it.
+func value(metrics, counter string) string {
+	found := regexp.MustCompile(`tocsin_source_` + counter + `_total\{source="app"\} ([0-9.e+]+)`).FindStringSubmatch(metrics)
+	if found == nil {
+		return "?"
+	}
+	n, err := strconv.ParseFloat(found[1], 64)
+	if err != nil {
+		return found[1]
+	}
+	return strconv.FormatFloat(n, 'f', 0, 64)
+}
+
 func atLeast(text string, n int) bool {
 	v, err := strconv.ParseFloat(text, 64)
 	return err == nil && v >= float64(n)
