@@ -36,6 +36,7 @@ type cli struct {
 	Silence    silenceCommand    `cmd:"" help:"Keep alerts from being told for a while; list and end silences."`
 	Backup     backupCommand     `cmd:"" help:"Copy the database, also while the service runs."`
 	Restore    restoreCommand    `cmd:"" help:"Put a backup in the place of the database."`
+	Doctor     doctorCommand     `cmd:"" help:"Say what would keep each source, rule and receiver from working, and how to mend it."`
 	Provision  provisionCommand  `cmd:"" help:"Say what tocsin needs in Google Cloud, and make it."`
 	Version    versionCommand    `cmd:"" help:"Print the version."`
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"strings"
 
 	"cloud.google.com/go/iam/apiv1/iampb"
 	logging "cloud.google.com/go/logging/apiv2"
@@ -22,6 +24,7 @@ type Clients struct {
 	topics        *pubsub.TopicAdminClient
 	subscriptions *pubsub.SubscriptionAdminClient
 	policies      *monitoring.AlertPolicyClient
+	metrics       *monitoring.MetricClient
 	projects      *resourcemanager.ProjectsClient
 	folders       *resourcemanager.FoldersClient
 	organizations *resourcemanager.OrganizationsClient
@@ -37,16 +40,13 @@ type policyHolder interface {
 // Dial makes the clients; no connection is made before the first call. An endpoint (host:port) is asked instead of Google, without
 // credentials: it is taken for a stand-in on this machine.
 func Dial(ctx context.Context, endpoint string) (*Clients, error) {
-	var o []option.ClientOption
-	if endpoint != "" {
-		o = append(o, option.WithEndpoint(endpoint), option.WithoutAuthentication(), option.WithGRPCDialOption(grpc.WithTransportCredentials(insecure.NewCredentials())))
-	}
-	c := &Clients{}
+	c, o := &Clients{}, options(endpoint)
 	if err := errors.Join(
 		open(ctx, c, &c.config, logging.NewConfigClient, o),
 		open(ctx, c, &c.topics, pubsub.NewTopicAdminClient, o),
 		open(ctx, c, &c.subscriptions, pubsub.NewSubscriptionAdminClient, o),
 		open(ctx, c, &c.policies, monitoring.NewAlertPolicyClient, o),
+		open(ctx, c, &c.metrics, monitoring.NewMetricClient, o),
 		open(ctx, c, &c.projects, resourcemanager.NewProjectsClient, o),
 		open(ctx, c, &c.folders, resourcemanager.NewFoldersClient, o),
 		open(ctx, c, &c.organizations, resourcemanager.NewOrganizationsClient, o),
@@ -55,6 +55,18 @@ func Dial(ctx context.Context, endpoint string) (*Clients, error) {
 		return nil, fmt.Errorf("open Google Cloud: %w", err)
 	}
 	return c, nil
+}
+
+// options are those of a client. An endpoint of Google's own is asked with TLS and the account's credentials.
+func options(endpoint string) []option.ClientOption {
+	if endpoint == "" {
+		return nil
+	}
+	o := []option.ClientOption{option.WithEndpoint(endpoint)}
+	if host, _, err := net.SplitHostPort(endpoint); err == nil && strings.HasSuffix(strings.ToLower(host), ".googleapis.com") {
+		return o
+	}
+	return append(o, option.WithoutAuthentication(), option.WithTelemetryDisabled(), option.WithGRPCDialOption(grpc.WithTransportCredentials(insecure.NewCredentials())))
 }
 
 // open makes one client and notes that it is to be closed.

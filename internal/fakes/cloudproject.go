@@ -37,6 +37,8 @@ type CloudProject struct {
 	writes        []string
 	refused       map[string]*status.Status
 	racing        int
+	denied        []string         // permissions
+	quotas        map[string]int64 // what is in force, by the metric's last part and the quota's name
 }
 
 // NewCloudProject starts a server on a free port of the loopback address.
@@ -52,6 +54,7 @@ func NewCloudProject() (*CloudProject, error) {
 	pubsubpb.RegisterPublisherServer(c.server, cloudTopics{c: c})
 	pubsubpb.RegisterSubscriberServer(c.server, cloudSubscriptions{c: c})
 	monitoringpb.RegisterAlertPolicyServiceServer(c.server, cloudAlerts{c: c})
+	monitoringpb.RegisterMetricServiceServer(c.server, cloudQuotas{c: c})
 	iampb.RegisterIAMPolicyServer(c.server, cloudIAM{c: c})
 	resourcemanagerpb.RegisterProjectsServer(c.server, cloudProjects{policies: cloudIAM{c: c}})
 	resourcemanagerpb.RegisterFoldersServer(c.server, cloudFolders{policies: cloudIAM{c: c}})
@@ -114,6 +117,20 @@ func (c *CloudProject) Policy(resource string) []string {
 	}
 	slices.Sort(out)
 	return out
+}
+
+// Deny takes permissions from whoever asks.
+func (c *CloudProject) Deny(permissions ...string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.denied = append(c.denied, permissions...)
+}
+
+// Quota says how much of a quota of Cloud Logging (logging.googleapis.com/read_requests) one minute has used, and its limit.
+func (c *CloudProject) Quota(name string, used, limit int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.quotas = map[string]int64{"net_usage " + name: used, "limit " + name: limit}
 }
 
 // Exclude adds an exclusion to a parent (projects/P), as somebody else would.

@@ -2,10 +2,13 @@ package fakes
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"cloud.google.com/go/iam/apiv1/iampb"
+	"cloud.google.com/go/monitoring/apiv3/v2/monitoringpb"
 	"cloud.google.com/go/resourcemanager/apiv3/resourcemanagerpb"
+	metricpb "google.golang.org/genproto/googleapis/api/metric"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
@@ -48,6 +51,43 @@ func (s cloudIAM) SetIamPolicy(_ context.Context, req *iampb.SetIamPolicyRequest
 	s.c.iam[name] = proto.CloneOf(req.GetPolicy())
 	s.c.wrote("SetIamPolicy", name)
 	return s.c.policy(name), nil
+}
+
+// TestIamPermissions answers with those that were not taken.
+func (s cloudIAM) TestIamPermissions(_ context.Context, req *iampb.TestIamPermissionsRequest) (*iampb.TestIamPermissionsResponse, error) {
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	if name := req.GetResource(); strings.Contains(name, "/subscriptions/") && s.c.subscriptions[name] == nil {
+		return nil, notFound(name)
+	}
+	answer := &iampb.TestIamPermissionsResponse{}
+	for _, p := range req.GetPermissions() {
+		if !slices.Contains(s.c.denied, p) {
+			answer.Permissions = append(answer.Permissions, p)
+		}
+	}
+	return answer, nil
+}
+
+// cloudQuotas is the service of time series, of those on quotas.
+type cloudQuotas struct {
+	monitoringpb.UnimplementedMetricServiceServer
+	c *CloudProject
+}
+
+func (s cloudQuotas) ListTimeSeries(_ context.Context, req *monitoringpb.ListTimeSeriesRequest) (*monitoringpb.ListTimeSeriesResponse, error) {
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	answer := &monitoringpb.ListTimeSeriesResponse{}
+	for key, n := range s.c.quotas {
+		metric, name, _ := strings.Cut(key, " ")
+		if strings.Contains(req.GetFilter(), metric+`"`) {
+			answer.TimeSeries = append(answer.TimeSeries, &monitoringpb.TimeSeries{
+				Metric: &metricpb.Metric{Type: metric, Labels: map[string]string{"quota_metric": name}},
+				Points: []*monitoringpb.Point{{Value: &monitoringpb.TypedValue{Value: &monitoringpb.TypedValue_Int64Value{Int64Value: n}}}}})
+		}
+	}
+	return answer, nil
 }
 
 // cloudProjects, cloudFolders and cloudOrganizations are the IAM policies of Resource Manager.

@@ -49,12 +49,16 @@ type SlackEvent struct {
 }
 
 // Slack is a stand-in of Slack's Web API, an http.Handler for the address that a client takes for https://slack.com/api/: it
-// knows auth.test, chat.postMessage, chat.update, conversations.history, conversations.open, conversations.replies and
+// knows auth.test, chat.postMessage, chat.update, conversations.history, conversations.info, conversations.open, conversations.replies and
 // users.conversations, form encoded, and keeps every message. A channel exists as soon as its name is used. It is safe for concurrent use; its fields are
 // set before the first request.
 type Slack struct {
 	// Token, if set, is the only one that is let in.
 	Token string
+	// Scopes, if set, are what it says in X-OAuth-Scopes that the token may do.
+	Scopes string
+	// Channel, if set, changes what conversations.info tells of a channel.
+	Channel func(channel map[string]any)
 	// Now is the clock; time.Now if nil.
 	Now func() time.Time
 	// Before, if set, is asked before each request what is to go wrong with it. The form has been parsed.
@@ -174,6 +178,9 @@ func (s *Slack) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.Observe(*event)
 	}
 	if !fault.swallow(r) {
+		if s.Scopes != "" {
+			w.Header().Set("X-OAuth-Scopes", s.Scopes)
+		}
 		slackAnswer(w, answer)
 	}
 }
@@ -206,6 +213,13 @@ func (s *Slack) do(method string, r *http.Request, answer map[string]any) (*Slac
 			return nil, "user_not_found"
 		}
 		answer["channel"] = map[string]any{"id": id, "is_im": true, "user": r.Form.Get("users")}
+		return nil, ""
+	case "conversations.info":
+		channel := map[string]any{"id": r.Form.Get("channel"), "is_channel": true, "is_member": true}
+		if s.Channel != nil {
+			s.Channel(channel)
+		}
+		answer["channel"] = channel
 		return nil, ""
 	case "users.conversations":
 		var list []map[string]any
