@@ -11,12 +11,13 @@ FUZZTIME ?= 10s
 BYTES    ?= 1000000000
 OPEN     ?= 10000
 STORE    ?= sqlite
+SOURCE   ?= file
 
 GOLANGCI_VERSION := v2.15.0
 GOLANGCI         := $(BIN)/golangci-lint-$(GOLANGCI_VERSION)
 
 .DEFAULT_GOAL := build
-.PHONY: build test lint kill freeze sim sim-bugs latency flood bench fuzz-short compiler database amtool
+.PHONY: build test lint kill freeze sim sim-bugs latency flood tail bench fuzz-short compiler database amtool
 
 build: ## the binary, static, in bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN)/tocsin ./cmd/tocsin
@@ -28,8 +29,8 @@ test: compiler database amtool ## every test, under the race detector
 lint: $(GOLANGCI) ## what the compiler and the tests do not say
 	$(GOLANGCI) run ./...
 
-kill: compiler database ## serve killed N times at failpoints and at random, on STORE=sqlite or postgres (two replicas); pages lost and doubled must be 0
-	$(GO) run ./internal/sim/kill -n $(N) -store $(STORE)
+kill: compiler database ## serve killed N times at failpoints and at random, on STORE=sqlite or postgres (two replicas), from SOURCE=file or cloud_logging; pages lost and doubled must be 0
+	$(GO) run ./internal/sim/kill -n $(N) -store $(STORE) -source $(SOURCE)
 
 freeze: compiler database ## of two replicas the one that leads is frozen, or killed, N times: the other goes on within 20 s, and who wakes changes nothing
 	$(GO) run ./internal/sim/kill -freeze $(N)
@@ -39,6 +40,9 @@ latency: database ## on STORE, from an entry's arrival to the accepted page, wit
 
 flood: database ## on STORE, 100,000 lines of one incident a second for a minute: pages, what was left out, memory
 	$(GO) run ./internal/sim/latency -flood 100000 -for 1m -store $(STORE)
+
+tail: ## what a full tail of Cloud Logging costs with 1,000 rules, and how fast one is read
+	$(GO) run ./internal/sim/tail
 
 sim: ## worlds of trouble on a virtual clock, STEPS steps from SEED on: no invariant may be violated
 	$(GO) run ./internal/sim/simulate -steps $(STEPS) -seed $(SEED)

@@ -128,24 +128,40 @@ func NewSet(list []*Rule) *Set {
 // Rule is the rule of that name, or nil.
 func (s *Set) Rule(name string) *Rule { return s.byName[name] }
 
-// Filters are all filters that the rules need of a source, for a source whose server can filter. Who is alive is asked only of rules
-// that fire: it is most of a log.
-func (s *Set) Filters(source string, firing func(rule string) bool) []*lql.Filter {
-	var out []*lql.Filter
+// Asked is a filter that a rule asks of a source.
+type Asked struct {
+	Rule   string
+	Filter *lql.Filter
+}
+
+// Asked are all filters that are asked of a source, by rule; firing says which rules have alerts that fire: only they ask who is
+// alive, which is most of a log.
+func (s *Set) Asked(source string, firing func(rule string) bool) []Asked {
+	var out []Asked
 	for _, r := range s.Rules {
 		if !r.from(source) {
 			continue
 		}
-		out = append(out, r.Filter)
+		add := func(f *lql.Filter) { out = append(out, Asked{Rule: r.Name, Filter: f}) }
+		add(r.Filter)
 		for _, name := range sortedKeys(r.extra) {
-			out = append(out, r.extra[name])
+			add(r.extra[name])
 		}
 		if r.resolves.clear != nil {
-			out = append(out, r.resolves.clear)
+			add(r.resolves.clear)
 		}
 		if r.resolves.alive != nil && firing(r.Name) {
-			out = append(out, r.resolves.alive)
+			add(r.resolves.alive)
 		}
+	}
+	return out
+}
+
+// Filters are those of Asked.
+func (s *Set) Filters(source string, firing func(rule string) bool) []*lql.Filter {
+	var out []*lql.Filter
+	for _, a := range s.Asked(source, firing) {
+		out = append(out, a.Filter)
 	}
 	return out
 }

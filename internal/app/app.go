@@ -323,6 +323,7 @@ func (a *App) env(name string) sources.Env {
 	return sources.Env{
 		Project: a.current.plan.File.Project,
 		Filter:  func() string { return a.pushdown(name) },
+		Asked:   func() []sources.Asked { return a.asked(name) },
 		Trouble: func(err error) { a.sourceTrouble(name, err) },
 		Log:     a.o.Log,
 	}

@@ -318,9 +318,22 @@ const maxFilter = 20000
 
 // pushdown is the filter of all rules for a source whose server filters.
 func (a *App) pushdown(source string) string {
-	firing := func(string) bool { return false }
-	if l := a.leading(); l != nil {
-		firing = l.engine.Firing
+	return lql.Cover(a.generationNow().plan.Rules.Filters(source, a.firing()), maxFilter)
+}
+
+// asked are the filters that pushdown covers, by rule.
+func (a *App) asked(source string) []sources.Asked {
+	var out []sources.Asked
+	for _, r := range a.generationNow().plan.Rules.Asked(source, a.firing()) {
+		out = append(out, sources.Asked{Rule: r.Rule, Filter: r.Filter.String()})
 	}
-	return lql.Cover(a.generationNow().plan.Rules.Filters(source, firing), maxFilter)
+	return out
+}
+
+// firing says of which rules alerts fire.
+func (a *App) firing() func(rule string) bool {
+	if l := a.leading(); l != nil {
+		return l.engine.Firing
+	}
+	return func(string) bool { return false }
 }

@@ -10,6 +10,7 @@ import (
 
 	"tocsin/internal/logs"
 	"tocsin/internal/setting"
+	"tocsin/internal/sources/cloudlog"
 )
 
 // Source yields what it watches as batches.
@@ -35,6 +36,9 @@ type Speaker interface {
 	Speaks() time.Duration
 }
 
+// Asked is a filter that a rule asks of a source.
+type Asked = cloudlog.Asked
+
 // Env is what a source is given by whoever wires it.
 type Env struct {
 	// Project is the configuration's project: the project of entries that the source itself makes.
@@ -42,6 +46,8 @@ type Env struct {
 	// Filter is the narrowest filter that covers all rules' filters for this source, for a source whose server can filter.
 	// Empty means everything.
 	Filter func() string
+	// Asked, if set, are the filters that Filter covers, by rule: for a source to say which of them its server does not take.
+	Asked func() []Asked
 	// Trouble, if set, is told what a source goes on from by itself and somebody should hear of: once when it begins, once at
 	// each change, and with nil when the source is well again. It may be called from any goroutine.
 	Trouble func(err error)

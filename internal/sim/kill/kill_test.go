@@ -9,7 +9,7 @@ import (
 	"tocsin/internal/fakes"
 )
 
-// TestNothingIsLostOrDoubled is the kill loop, short: each kind of kill once, on each store.
+// TestNothingIsLostOrDoubled is the kill loop, short: each kind of kill once, on each store, from a file and from a tail.
 func TestNothingIsLostOrDoubled(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it builds and kills the real binary")
@@ -18,12 +18,13 @@ func TestNothingIsLostOrDoubled(t *testing.T) {
 	if err := build(t.Context(), binary, raced); err != nil {
 		t.Fatal(err)
 	}
-	for _, store := range []string{"sqlite", "postgres"} {
-		t.Run(store, func(t *testing.T) {
+	for _, of := range [][2]string{{"sqlite", "file"}, {"postgres", "file"}, {"sqlite", "cloud_logging"}, {"postgres", "cloud_logging"}} {
+		t.Run(of[0]+" "+of[1], func(t *testing.T) {
 			t.Parallel()
 			var out bytes.Buffer
+			store := of[0]
 			kills := len(kindsOf(store))
-			r, err := run(t.Context(), settings{kills: kills, store: store, life: shortLife, binary: binary, seed: 1, drain: time.Minute, out: &out})
+			r, err := run(t.Context(), settings{kills: kills, store: store, source: of[1], life: shortLife, binary: binary, seed: 1, drain: time.Minute, out: &out})
 			if err != nil {
 				t.Fatalf("%v\n%s", err, &out)
 			}

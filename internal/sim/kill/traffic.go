@@ -8,6 +8,9 @@ import (
 	"sync"
 	"time"
 
+	"cloud.google.com/go/logging/apiv2/loggingpb"
+	"google.golang.org/grpc/codes"
+
 	"tocsin/internal/fakes"
 	"tocsin/internal/incident"
 )
@@ -25,6 +28,8 @@ const (
 	secondStep = 4 * time.Second
 	// lateness is how much later than its time a line may come, so how long an end is waited for.
 	lateness = time.Second
+	// cloudLateness is that of lines that a tail leaves out: the next listing has them.
+	cloudLateness = 4 * time.Second
 	// rotateEvery is how many lines a file holds before it is rotated.
 	rotateEvery = 1500
 )
@@ -34,6 +39,9 @@ type traffic struct {
 	path   string
 	chance *chance
 	pager  *fakes.PagerDuty
+	// cloud takes the lines in the file's place, if it is set; lateness is how much later than its time one may come.
+	cloud    *fakes.CloudLogging
+	lateness time.Duration
 
 	mu     sync.Mutex
 	file   *os.File
@@ -51,7 +59,7 @@ type traffic struct {
 }
 
 func newTraffic(path string, c *chance, p *fakes.PagerDuty) *traffic {
-	return &traffic{path: path, chance: c, pager: p, byHash: map[string]*group{}}
+	return &traffic{path: path, chance: c, pager: p, lateness: lateness, byHash: map[string]*group{}}
 }
 
 // begin starts writing.
@@ -78,6 +86,9 @@ func (t *traffic) stop() {
 	close(t.quit)
 	<-t.over
 	t.quit = nil
+	if t.file == nil {
+		return
+	}
 	_ = t.file.Close() // each line has been written, or failed says so
 }
 
@@ -150,7 +161,7 @@ func (t *traffic) step(g *group, now time.Time) {
 			g.again, g.hasty = 1, true
 		}
 		switch {
-		case again && now.Sub(g.cleared) < 2*lateness: // sooner it would not have been well at all
+		case again && now.Sub(g.cleared) < 2*t.lateness: // sooner it would not have been well at all
 		case g.open() > 0 && (!again || !g.hasty || now.Sub(g.cleared) <= relapseAfter):
 		case again:
 			g.again--
@@ -202,7 +213,7 @@ func (t *traffic) write(g *group, now time.Time, word string) {
 	if t.failed != nil {
 		return
 	}
-	if t.file == nil || t.inFile >= rotateEvery {
+	if t.cloud == nil && (t.file == nil || t.inFile >= rotateEvery) {
 		if t.failed = t.rotate(); t.failed != nil {
 			return
 		}
@@ -214,6 +225,11 @@ func (t *traffic) write(g *group, now time.Time, word string) {
 	line := fmt.Sprintf(`{"timestamp":%q,%s"severity":"ERROR","logName":"projects/%s/logs/app","resource":{"type":"k8s_container","labels":{`+
 		`"project_id":%[3]q,"cluster_name":%[4]q,"namespace_name":"default","container_name":"app"}},"jsonPayload":{"level":"error","msg":%[5]q}}`+"\n",
 		now.UTC().Format(time.RFC3339Nano), insertID, g.project, g.cluster, word)
+	if t.cloud != nil {
+		t.lines++
+		t.failed = t.toCloud(line)
+		return
+	}
 	cut := 0
 	if t.chance.below(10) == 0 {
 		cut = 1 + t.chance.below(len(line)-1)
@@ -229,6 +245,19 @@ func (t *traffic) write(g *group, now time.Time, word string) {
 	}
 	t.lines++
 	t.inFile++
+}
+
+// toCloud gives a line to the stand-in of Cloud Logging, whose tail breaks off, before it or after it, or leaves some out now and then.
+func (t *traffic) toCloud(line string) error {
+	switch t.chance.below(60) {
+	case 0:
+		t.cloud.Break(codes.Unavailable, "broken off")
+	case 1:
+		t.cloud.Suppress(1+t.chance.below(5), loggingpb.TailLogEntriesResponse_SuppressionInfo_NOT_CONSUMED)
+	case 2:
+		defer t.cloud.Break(codes.OutOfRange, "its time is up")
+	}
+	return t.cloud.Add([]byte(line))
 }
 
 // rotate moves the file away, as logrotate does, and begins another.

@@ -26,9 +26,9 @@ const (
 )
 
 // configuration is what tocsin is run with: pages at once and again after secondStep, the channel hears of both.
-func (w *world) configuration(log, slackURL, pagerURL string) string {
+func (w *world) configuration(source, slackURL, pagerURL string) string {
 	var c strings.Builder
-	fmt.Fprintf(&c, "project: kill\nlateness: %s\nurl: http://tocsin.test\nsources:\n  app: {file: {paths: [%s]}}\nrules: [rules.yaml]\nfallback: ops0\nreceivers:\n", lateness, log)
+	fmt.Fprintf(&c, "project: kill\nlateness: %s\nurl: http://tocsin.test\nsources:\n  app: %s\nrules: [rules.yaml]\nfallback: ops0\nreceivers:\n", w.traffic.lateness, source)
 	for i := range channels {
 		fmt.Fprintf(&c, "  ops%d: {slack: {channel: \"#ops%[1]d\", token_file: slack-token, api_url: \"%s/api/\"}}\n", i, slackURL)
 	}
@@ -133,6 +133,15 @@ func newWorld(ctx context.Context, dir string, s settings) (*world, error) {
 	w.pagerduty.Before = w.faults.pagerduty
 	log := filepath.Join(dir, "app.log")
 	w.traffic = newTraffic(log, w.chance, w.pagerduty)
+	source := fmt.Sprintf("{file: {paths: [%s]}}", log)
+	if s.source == "cloud_logging" {
+		if w.traffic.cloud, err = fakes.NewCloudLogging(); err != nil {
+			w.close()
+			return nil, err
+		}
+		w.traffic.lateness = cloudLateness
+		source = fmt.Sprintf("{cloud_logging: {resource_names: [folders/1], endpoint: %q, every: 1s, buffer_window: 0s, calls_per_minute: 6000}}", w.traffic.cloud.Addr())
+	}
 	w.pagerduty.Observe = w.traffic.observe
 	w.faults.onHeld = w.traffic.recover
 	slackURL, err1 := w.serve(ctx, w.slack)
@@ -142,7 +151,7 @@ func newWorld(ctx context.Context, dir string, s settings) (*world, error) {
 		return nil, err
 	}
 	files := map[string]string{"rules.yaml": ruleFile, "slack-token": w.slack.Token + "\n", "pagerduty-token": w.pagerduty.Token + "\n",
-		"tocsin.yaml": w.configuration(log, slackURL, pagerURL)}
+		"tocsin.yaml": w.configuration(source, slackURL, pagerURL)}
 	for i := range pagers {
 		files[fmt.Sprintf("key%d", i)] = fmt.Sprintf("kill-key-%d\n", i)
 	}
@@ -189,6 +198,9 @@ func (w *world) close() {
 	}
 	if w.traffic != nil {
 		w.traffic.stop()
+		if w.traffic.cloud != nil {
+			w.traffic.cloud.Close()
+		}
 	}
 	for _, s := range w.servers {
 		_ = s.Close() // they hold nothing that must be saved

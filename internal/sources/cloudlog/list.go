@@ -132,19 +132,23 @@ func (r *reading) plan(now time.Time) (listing, bool) {
 	end := now
 	if l.over = r.steady(now); l.over {
 		end = now.Add(-r.lag())
-		l.until = end
+		covered := r.live.Add(r.established()) // from here on the tail has given everything
 		switch {
 		case !end.After(l.since):
 			return l, false
-		case r.live.Before(l.since) && r.gave(l.since, end) > r.listable(end.Sub(l.since)):
+		case l.since.Before(covered):
+			if covered.Before(end) {
+				end, l.last = covered, false
+			}
+		case r.gave(l.since, end) > r.listable(end.Sub(l.since)):
 			l.trusted = true
-			return l, true
-		case !now.Before(r.relistAt):
+		case !now.Before(r.relistAt) && r.front.IsZero():
 			l.since = l.since.Add(-again)
 			r.relistAt = now.Add(relistEvery)
 		}
+		l.until = end
 	}
-	if end.Sub(l.since) > r.slice {
+	if !l.trusted && end.Sub(l.since) > r.slice {
 		l.until, l.last = l.since.Add(r.slice), false
 	}
 	return l, true
@@ -161,7 +165,7 @@ func (s *Source) read(ctx context.Context, client *logging.Client, l *listing) {
 	entries, err := s.readWith(ctx, client, l, "")
 	if err == nil || errors.Is(err, errTooMany) {
 		l.entries, l.err = entries, err
-		l.refused = fmt.Errorf("read entries of %s: the rules' filters together were refused, so everything is read: %s; they are: %s", s.resources(), why, brief(l.rules))
+		l.refused = s.blame(ctx, client, l, why)
 	}
 }
 

@@ -3,6 +3,7 @@ package cloudlog
 import (
 	"fmt"
 	"regexp"
+	"strings"
 	"time"
 
 	"tocsin/internal/setting"
@@ -54,6 +55,26 @@ var resourceName = regexp.MustCompile(`^(projects|folders|organizations|billingA
 
 var hostAndPort = regexp.MustCompile(`^(\[[0-9a-fA-F:]+\]|[^/:\s]+):[0-9]+$`)
 
+var (
+	bareName   = regexp.MustCompile(`^[a-z][a-z0-9-]{4,28}[a-z0-9]$`)
+	bareBucket = regexp.MustCompile(`/locations/[^/\s]+/buckets/[^/\s]+$`)
+)
+
+// mend is what was probably meant by a resource that is none; "" if nobody knows.
+func mend(name string) string {
+	meant := strings.Trim(strings.TrimPrefix(name, "//logging.googleapis.com/"), "/")
+	switch {
+	case bareName.MatchString(meant):
+		meant = "projects/" + meant
+	case bareBucket.MatchString(meant):
+		meant += "/views/_AllLogs"
+	}
+	if !resourceName.MatchString(meant) {
+		return ""
+	}
+	return fmt.Sprintf("; do you mean %s?", meant)
+}
+
 // Validate says everything that is wrong with the settings.
 func (s *Settings) Validate() []setting.FieldError {
 	var errs []setting.FieldError
@@ -68,7 +89,7 @@ func (s *Settings) Validate() []setting.FieldError {
 	}
 	for i, name := range s.ResourceNames {
 		if !resourceName.MatchString(name) {
-			wrong(fmt.Sprintf("resource_names.%d", i), "%q is no resource: projects/P, folders/N, organizations/N or billingAccounts/N, alone or with /locations/L/buckets/B/views/V", name)
+			wrong(fmt.Sprintf("resource_names.%d", i), "%q is no resource: projects/P, folders/N, organizations/N or billingAccounts/N, alone or with /locations/L/buckets/B/views/V%s", name, mend(name))
 		}
 	}
 	within := func(path string, d setting.Duration, least, most time.Duration) {

@@ -13,7 +13,7 @@
 // While a tail is steady, listing goes over what it gave once, a minute later or two. Without one, for the first minute of one, and
 // after it left something out, listing goes up to the present every few seconds. One thing is taken on the tail's word: a
 // span with more entries than half of the calls can list, if the same tail was there before it, said of nothing that it left it out and
-// was not found to miss anything. Without that a busy tail would push the cursor hours into the past.
+// was not found to miss anything. Without that a busy tail would push the cursor further and further into the past.
 //
 // The engine takes what comes long after newer entries for late. So what a tail gives is handed on only if at most mostGap lies
 // between what was handed on before and the tail's beginning; a longer gap is listed first, in order, up to the present.
@@ -55,11 +55,16 @@ const (
 type Options struct {
 	// Filter yields what the rules want; "" is everything.
 	Filter func() string
+	// Asked are the filters that Filter covers, by rule.
+	Asked func() []Asked
 	// Tell hears of trouble that the source goes on from by itself, and nil when it is over.
 	Tell func(error)
 	// Log gets what nobody need be woken for: the plan, and what became of the tail's sessions.
 	Log *slog.Logger
 }
+
+// Asked is a filter that a rule asks of a source.
+type Asked struct{ Rule, Filter string }
 
 // Source reads from Cloud Logging. Make it with New.
 type Source struct {
@@ -77,6 +82,9 @@ type Source struct {
 func New(name string, s Settings, o Options) *Source {
 	if o.Filter == nil {
 		o.Filter = func() string { return "" }
+	}
+	if o.Asked == nil {
+		o.Asked = func() []Asked { return nil }
 	}
 	if o.Tell == nil {
 		o.Tell = func(error) {}

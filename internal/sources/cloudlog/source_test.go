@@ -279,6 +279,13 @@ func TestBlip(t *testing.T) {
 func TestRulesFilterRefused(t *testing.T) {
 	withoutTail(t, nil, func(w *world) {
 		w.filter.Store("odd")
+		w.src.Asked = func() []Asked {
+			asked := []Asked{{"odd-rule", "odd"}}
+			for i := range 500 {
+				asked = append(asked, Asked{fmt.Sprint("rule-", i), fmt.Sprintf("jsonPayload.msg=\"this is %d, and long enough that not all fit into one request\"", i)})
+			}
+			return slices.Concat(asked[1:300], asked[:1], asked[300:])
+		}
 		w.server.Refuse = func(filter string) error {
 			if strings.Contains(filter, "odd") {
 				return fmt.Errorf("what is odd?")
@@ -289,7 +296,7 @@ func TestRulesFilterRefused(t *testing.T) {
 		w.read("")
 		w.wait(time.Minute)
 		w.want("a")
-		if len(w.told()) != 1 || !strings.Contains(w.told()[0], "the rules' filters together were refused, so everything is read: Unparseable filter: what is odd?; they are: odd") {
+		if len(w.told()) != 1 || !strings.Contains(w.told()[0], "the filter of rule odd-rule was refused, so everything is read: Unparseable filter: what is odd?; it is: odd") {
 			t.Errorf("told %q", w.told())
 		}
 		w.server.Fail(2, codes.Unavailable, "try again")

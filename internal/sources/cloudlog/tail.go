@@ -227,7 +227,7 @@ func (r *reading) listSoon(now time.Time) {
 
 // steady says whether the tail has gone without a gap and left nothing out for so long that listing need only go over what it gave.
 func (r *reading) steady(now time.Time) bool {
-	return r.follows() && r.front.IsZero() && now.Sub(r.live) >= r.lag()+r.settings.Every.Std()
+	return r.follows() && now.Sub(r.live) >= r.lag()+r.settings.Every.Std()
 }
 
 // lag is how far behind the present a listing stays that goes over what the tail gave: by then it must have been given, and be listed.

@@ -205,6 +205,30 @@ func TestMoreThanCanBeListed(t *testing.T) {
 	})
 }
 
+// A tail that is full from the start: what is younger than it need not be listed for the source to catch up.
+func TestFullFromTheStart(t *testing.T) {
+	bubble(t, func(s *Settings) { s.PageSize, s.CallsPerMinute = 10, 60 }, func(w *world) { // 10 a second can be listed
+		w.read("")
+		w.wait(time.Second)
+		const n = 10 * 600
+		for i := range n {
+			w.add(fmt.Sprint(i), 0)
+			w.wait(100 * time.Millisecond)
+		}
+		w.wait(3 * time.Minute)
+		w.once(n)
+		if f := w.src.Figures(); f.Trusted == 0 || f.Missed != 0 {
+			t.Errorf("%+v", f)
+		}
+		if b := w.last(); !b.CaughtUp {
+			t.Errorf("%+v", b)
+		}
+		if behind := time.Since(received(t, w.stop())); behind > 4*time.Minute {
+			t.Errorf("the cursor is %v behind", behind)
+		}
+	})
+}
+
 // Another filter is taken up by another session, before the one that has the old is ended.
 func TestFilterChanges(t *testing.T) {
 	bubble(t, nil, func(w *world) {
@@ -258,4 +282,25 @@ func received(t *testing.T, c logs.Cursor) time.Time {
 		t.Fatal(err)
 	}
 	return r.reached
+}
+
+func TestResourceNames(t *testing.T) {
+	const bucket = "projects/p/locations/global/buckets/_Default"
+	for name, want := range map[string]string{
+		"projects/p": "", "folders/1": "", "organizations/1": "", "billingAccounts/0A-1B": "", bucket + "/views/_AllLogs": "",
+		"k8s-infra-prow": "; do you mean projects/k8s-infra-prow?",
+		"projects/p/":    "; do you mean projects/p?",
+		bucket:           "; do you mean " + bucket + "/views/_AllLogs?",
+		"//logging.googleapis.com/organizations/1": "; do you mean organizations/1?",
+		"project/p": "V",
+	} {
+		s := Defaults()
+		s.ResourceNames = []string{"projects/q", name}
+		errs := s.Validate()
+		switch {
+		case want == "" && len(errs) == 0:
+		case want == "" || len(errs) != 1 || errs[0].Path != "resource_names.1" || !strings.HasSuffix(errs[0].Text, "/views/V"+strings.TrimPrefix(want, "V")):
+			t.Errorf("%s: %v, want it to end with %q", name, errs, want)
+		}
+	}
 }

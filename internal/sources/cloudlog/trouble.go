@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	logging "cloud.google.com/go/logging/apiv2"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -61,6 +62,45 @@ func (r *reading) recover() {
 		return
 	}
 	r.speak("", nil)
+}
+
+// blame says whose filter the API did not take, asking it for less and less; why are its words.
+func (s *Source) blame(ctx context.Context, client *logging.Client, l *listing, why string) error {
+	refuses := func(some []Asked) bool {
+		one := *l
+		one.until = one.since.Add(time.Second) // it need not find anything
+		_, err := s.readWith(ctx, client, &one, together(some))
+		return status.Code(err) == codes.InvalidArgument
+	}
+	all := s.Asked()
+	for len(all) > 0 {
+		some := all[:1]
+		for len(some) < len(all) && len(together(all[:len(some)+1]))+len(s.settings.Filter)+500 <= maxFilter {
+			some = all[:len(some)+1]
+		}
+		all = all[len(some):]
+		if !refuses(some) {
+			continue
+		}
+		for len(some) > 1 {
+			if half := some[:len(some)/2]; refuses(half) {
+				some = half
+			} else {
+				some = some[len(half):]
+			}
+		}
+		return fmt.Errorf("read entries of %s: the filter of rule %s was refused, so everything is read: %s; it is: %s", s.resources(), some[0].Rule, why, brief(some[0].Filter))
+	}
+	return fmt.Errorf("read entries of %s: the rules' filters together were refused, so everything is read: %s; they are: %s", s.resources(), why, brief(l.rules))
+}
+
+// together is a filter that takes what any of some takes.
+func together(some []Asked) string {
+	filters := make([]string, len(some))
+	for i, a := range some {
+		filters[i] = "(" + a.Filter + "\n)"
+	}
+	return strings.Join(filters, " OR ")
 }
 
 // brief is the beginning of a filter, on one line.
