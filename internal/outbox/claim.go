@@ -201,7 +201,7 @@ func (c *claimer) otherwise(ctx context.Context, n *incident.Notification, targe
 // moot says why a row is not to be sent any more; "" if it is.
 func (c *claimer) moot(n *incident.Notification) string {
 	inc := c.incidents[n.Incident]
-	if c.calls(n) && !(n.Unclear && n.Kind != incident.Call) { // what can be looked for is, first
+	if c.calls(n) && (!n.Unclear || n.Kind == incident.Call) { // what can be looked for is, first
 		if cause := answered(inc, n); cause != "" {
 			return cause
 		}

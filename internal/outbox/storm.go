@@ -70,7 +70,8 @@ func (c *claimer) join(ctx context.Context, n *incident.Notification, h *store.H
 	}
 	for i := range c.rows[n.Incident] { // with a message goes what waits to be said under it
 		r := &c.rows[n.Incident][i]
-		if r.ID != n.ID && !(n.Kind == incident.Message && r.Kind == incident.Post && r.Target == n.Target && r.State == incident.Pending) {
+		under := n.Kind == incident.Message && r.Kind == incident.Post && r.Target == n.Target && r.State == incident.Pending
+		if r.ID != n.ID && !under {
 			continue
 		}
 		r.State, r.Cause = incident.Cancelled, incident.StormCause(storm.ID)
