@@ -35,6 +35,7 @@ func (c *climbing) climb(d incident.Direction, rows []incident.Notification) err
 		c.book.Progress(inc, esc)
 		return nil
 	}
+	inc.Receivers = d.Receivers // settling sees to that too, behind the step
 	esc, held := unheard(inc, rows, now)
 	if held {
 		c.book.Progress(inc, esc)
@@ -178,9 +179,12 @@ func (c *climbing) ring(r incident.Ringing, why string, calls called) {
 		}
 		notes = append(notes, g.text(c.p.Fallback))
 		r.Aloud = true
-		if !g.hold || len(c.inc.Receivers) == 0 { // no channel to say it in
+		if !g.hold {
 			calls.add(c.p.Fallback)
 		}
+	}
+	if (r.Aloud || len(calls.mention) > 0) && !c.channel() {
+		calls.add(c.p.Fallback)
 	}
 	if calls.empty() && len(notes) == 0 {
 		return
@@ -196,6 +200,11 @@ func (c *climbing) ring(r incident.Ringing, why string, calls called) {
 		r.Text = strings.Join(notes, "; ")
 	}
 	c.book.Ring(c.inc, r)
+}
+
+// channel says whether there is one to say something in: a pager only rings.
+func (c *climbing) channel() bool {
+	return slices.ContainsFunc(c.inc.Receivers, func(name string) bool { return !c.p.Desk.Traits[name].Pages })
 }
 
 // hold adds to the steps that wait one for each gap that is to be waited for, and marks those of which it was said before.

@@ -195,6 +195,23 @@ func TestGapOfAStepsOwnTimes(t *testing.T) {
 	})
 }
 
+// TestWhatNoChannelSaysTheFallbackHears: where all receivers of an incident are pagers there is no thread for a gap or a mention.
+func TestWhatNoChannelSaysTheFallbackHears(t *testing.T) {
+	pagersOnly := func(w *nightWorld) {
+		w.program.Desk.Direct = func(*incident.Incident, time.Time) incident.Direction {
+			return incident.Direction{Policy: "p", Receivers: []string{"oncall"}}
+		}
+	}
+	night(t, fridayEvening, Policy{Steps: []Step{{Notify: []string{"schedule:prow"}}, {After: minutes(10), Notify: []string{"oncall"}}}}, workers(GapHold), func(w *nightWorld) {
+		pagersOnly(w)
+		w.want(w.pass(time.Minute), "0s message safe", "0s post safe: safe: nobody is on call in prow until Mon 2026-11-30 09:00 PST; the step waits")
+	})
+	night(t, "2026-11-24T12:00:00-08:00", Policy{Steps: []Step{{After: minutes(30), Mention: "prow"}}}, workers(""), func(w *nightWorld) {
+		pagersOnly(w)
+		w.want(w.pass(31*time.Minute), "30m0s message safe", "30m0s post safe: safe, a: nobody has acknowledged for 30m @a")
+	})
+}
+
 // TestGapEndsWithAnOverride that is made while a step waits.
 func TestGapEndsWithAnOverride(t *testing.T) {
 	p := Policy{Steps: []Step{{Mention: "prow"}}}

@@ -7,6 +7,7 @@ import (
 
 	"tocsin/internal/incident"
 	"tocsin/internal/store"
+	"tocsin/notifiers"
 )
 
 // TestTheTroubleOfAnUnheardPageEnds: with the page, however that ends, and also where no attempt has failed.
@@ -53,6 +54,73 @@ func TestTheTroubleOfAnUnheardPageEnds(t *testing.T) {
 			if taken != (len(w.oncall.taken) == 1) {
 				t.Errorf("the pager took %d pages", len(w.oncall.taken))
 			}
+		})
+	}
+}
+
+// mentions adds what a step of a policy says in the thread at a target, to somebody by name.
+func (w *world) mentions(id, target, text string) {
+	w.t.Helper()
+	e := incident.Event{Incident: id, At: w.now, Kind: incident.EventEscalated, Text: text}
+	w.update(func(ctx context.Context, tx *store.Tx) error { return tx.AppendEvent(ctx, &e) })
+	w.add(incident.Notification{Incident: id, Target: target, Kind: incident.Post, Key: id + "/" + target + "/e", Event: e.ID, Rings: true,
+		Reason: incident.ReasonEscalated, Text: text, Mention: []string{"first"}})
+}
+
+// TestAMentionThatItsChannelDoesNotTakeIsSaidAtTheFallback: it may be all that a policy does, and is as good as a page. In its own channel
+// it is said once too, when that is back.
+func TestAMentionThatItsChannelDoesNotTakeIsSaidAtTheFallback(t *testing.T) {
+	const text = "first: nobody has acknowledged for 30m"
+	for name, fallback := range map[string]string{"a channel": "desk", "a pager": "oncall", "something without threads": "hook"} {
+		t.Run(name, func(t *testing.T) {
+			desk := &channel{provider: provider{name: "desk"}}
+			w := newWorld(t, func(w *world) {
+				w.o.Targets["desk"] = Target{desk, notifiers.Traits{Edits: true}}
+				w.o.Fallback = fallback
+			})
+			w.update(func(ctx context.Context, tx *store.Tx) error {
+				return tx.SaveIncident(ctx, &incident.Incident{ID: "a", Title: "title", State: incident.Open, Severity: incident.High, Revision: 1, Round: 3, FirstEntry: day, OpenedAt: day,
+					Alerts: []incident.Alert{{Key: incident.Key{Rule: "r", Group: "{}"}, Incident: "a", State: incident.Firing, Mode: incident.Page, Severity: incident.High}}})
+			})
+			w.ops.before, w.ops.blind = func(notifiers.Notice) error { return errUnclear }, errUnclear
+			w.add(message("a", "ops", 1))
+			w.run(1800)
+			w.mentions("a", "ops", text)
+			w.post("a", "ops", "quiet")
+			heard := func() (heard []notifiers.Notice) {
+				for _, p := range []*provider{&desk.provider, &w.oncall.provider, w.hook} {
+					for _, n := range p.taken {
+						if len(n.People) > 0 {
+							heard = append(heard, n)
+						}
+					}
+				}
+				return heard
+			}
+			w.run(1855)
+			if n := len(heard()); n != 0 {
+				t.Errorf("it is said %d times at the fallback before a minute is over", n)
+			}
+			w.run(3600)
+			if all := heard(); len(all) != 1 {
+				t.Errorf("it is said %d times at the fallback, want once", len(all))
+			} else if n := all[0]; n.Target != fallback || n.Text != text+"; ops has not taken it for 1m0s: look for an earlier attempt: connection reset" || !n.Rings || n.People[0].Slack != "U1" ||
+				n.Key == "a" || n.Event.Text != text {
+				t.Errorf("at the fallback it is %+v", n.Notification)
+			}
+			w.equal("troubles", w.standing(), "page_unheard ops")
+			w.ops.before, w.ops.blind = nil, nil
+			w.run(7200)
+			said := 0
+			for _, n := range w.ops.taken {
+				if len(n.People) > 0 {
+					said++
+				}
+			}
+			if said != 1 || len(heard()) != 1 {
+				t.Errorf("when the channel is back it is said %d times there and %d times at the fallback, want once each", said, len(heard()))
+			}
+			w.equal("troubles", w.standing(), "")
 		})
 	}
 }

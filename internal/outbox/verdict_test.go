@@ -84,10 +84,13 @@ func TestWhatIsRefusedIsToldTheFallback(t *testing.T) {
 	w.run(70)
 	w.equal("fallback", desk.said(), "message:a/desk:1 message:c/desk:1")
 	w.equal("troubles", w.standing(), "delivery_refused ops")
+	// What rings is said there itself after a minute.
+	w.run(130)
+	w.equal("troubles", w.standing(), "delivery_refused ops, page_unheard ops")
 	// Once the token is changed all that was refused is said with the first of it, not five minutes after.
 	w.ops.before = nil
 	w.run(370)
-	w.equal("rows", w.rows("c"), "message ops sent, post ops sent, post ops sent, message desk sent")
+	w.equal("rows", w.rows("c"), "message ops sent, post ops sent, post ops sent, message desk sent, post desk sent")
 	w.equal("troubles", w.standing(), "")
 	// The fallback itself has nobody in its place.
 	desk.before = func(notifiers.Notice) error { return revoked }

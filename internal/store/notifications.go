@@ -45,6 +45,11 @@ var (
 	selectUnheard = selectNotifications + " WHERE state IN ('pending', 'inflight') AND kind = 'call' AND target <> $1 AND " +
 		ofIncident("= 'open'") + " AND NOT EXISTS (SELECT 1 FROM notifications f WHERE " +
 		"f.incident = notifications.incident AND f.round = notifications.round AND f.kind = 'call' AND f.target = $1) ORDER BY created_at, id"
+	// What a step of a policy says in a thread; what it says at $1 in its place names the same event.
+	unheardPost        = " WHERE state IN ('pending', 'inflight') AND kind = 'post' AND rings AND reason IN ('escalated', 'repeated') AND " + ofIncident("= 'open'")
+	selectUnheardPosts = selectNotifications + unheardPost + " AND target <> $1 AND NOT EXISTS (SELECT 1 FROM notifications f WHERE " +
+		"f.incident = notifications.incident AND f.event = notifications.event AND f.target = $1) ORDER BY created_at, id"
+	selectWaitingPost = "SELECT id FROM notifications" + unheardPost + " AND target = $1 AND created_at <= $2 LIMIT 1"
 	selectWaitingCall = "SELECT id FROM notifications WHERE state IN ('pending', 'inflight') AND kind = 'call' AND target = $1 AND created_at <= $2 AND " +
 		ofIncident("= 'open'") + " LIMIT 1"
 	selectUntold = selectNotifications + " WHERE state = 'pending' AND target = $1 AND kind = 'message' AND receipt = '' AND sent_at IS NULL AND " +
@@ -268,13 +273,29 @@ func (tx *Tx) UnheardCalls(ctx context.Context, fallback string) ([]incident.Not
 	return all, nil
 }
 
-// CallWaits says whether a call of an open incident that was made until then waits at a target for its provider to accept it.
-func (tx *Tx) CallWaits(ctx context.Context, target string, until time.Time) (bool, error) {
-	_, found, err := first(ctx, tx, func(r row, id *int64) error { return r.Scan(id) }, selectWaitingCall, target, stamp(until))
+// UnheardPosts are the posts of open incidents, at other targets than fallback, by which a step of a policy calls somebody, that no
+// provider has accepted yet, and that fallback does not say in their place. Oldest first.
+func (tx *Tx) UnheardPosts(ctx context.Context, fallback string) ([]incident.Notification, error) {
+	all, err := list(ctx, tx, scanNotification, selectUnheardPosts, fallback)
 	if err != nil {
-		return false, fmt.Errorf("read calls that wait at %s: %w", target, err)
+		return nil, fmt.Errorf("read unheard posts: %w", err)
 	}
-	return found, nil
+	return all, nil
+}
+
+// CallWaits says whether a call of an open incident, or a post by which a step of its policy calls somebody, that was made until then
+// waits at a target for its provider to accept it.
+func (tx *Tx) CallWaits(ctx context.Context, target string, until time.Time) (bool, error) {
+	for _, text := range []string{selectWaitingCall, selectWaitingPost} {
+		_, found, err := first(ctx, tx, func(r row, id *int64) error { return r.Scan(id) }, text, target, stamp(until))
+		if err != nil {
+			return false, fmt.Errorf("read calls that wait at %s: %w", target, err)
+		}
+		if found {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // ToldElsewhere says whether another row than that of id has the pager's key, or the receipt: what a provider shows under it is

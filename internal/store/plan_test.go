@@ -27,6 +27,8 @@ func TestHotQueriesUseTheirIndex(t *testing.T) {
 		"next row of one":     {selectNextTarget, []any{"t"}},
 		"rows to be settled":  {selectNextSettle, []any{1, ""}},
 		"calls nobody took":   {selectUnheard, []any{"t"}},
+		"posts nobody took":   {selectUnheardPosts, []any{"t"}},
+		"a post that waits":   {selectWaitingPost, []any{"t", 1}},
 		"a call that waits":   {selectWaitingCall, []any{"t", 1}},
 		"rows of an incident": {selectNotificationsOf, []any{"i"}},
 		"trouble of a kind":   {selectTroubleOf, []any{"k", "{}"}},
