@@ -58,12 +58,12 @@ func (w *World) plantRestart() {
 	}
 }
 
-// plantBatch puts a batch in front of the first that a life reads.
-func (w *World) plantBatch(l *sourceLog) *logs.Batch {
-	if !w.planted(absenceAtStart) || l.said {
-		return nil
+// plantSource does what a bug does when a source is begun, before it is read.
+func (w *World) plantSource(l *sourceLog) {
+	if w.planted(absenceAtStart) {
+		b := logs.Batch{Source: l.name, Received: w.began, CaughtUp: true}
+		w.guarded("reading", func() error { return w.life.engine.Offer(w.ctx, b) })
 	}
-	return &logs.Batch{Source: l.name, Received: w.began, CaughtUp: true}
 }
 
 // plantDesk changes what a desk decides.

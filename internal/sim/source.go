@@ -33,6 +33,7 @@ func (l *sourceLog) restart(w *World) {
 		})
 	}
 	w.agenda.add(w.now.Add(between(w.chance, 0, time.Second)), func() { w.read(l) })
+	w.plantSource(l)
 }
 
 // place is what a cursor says: how many lines have been read.
@@ -107,16 +108,8 @@ func (w *World) offer(l *sourceLog, n int, caughtUp bool) {
 		b.Cursor = logs.Cursor(strconv.Itoa(l.pos))
 		w.say("read %s %d..%d", l.name, from, l.pos)
 	}
-	before := w.plantBatch(l)
 	l.said = l.said || caughtUp
-	w.guarded("reading", func() error {
-		if before != nil {
-			if err := w.life.engine.Offer(w.ctx, *before); err != nil {
-				return err
-			}
-		}
-		return w.life.engine.Offer(w.ctx, b)
-	})
+	w.guarded("reading", func() error { return w.life.engine.Offer(w.ctx, b) })
 	if w.life != nil {
 		w.plantOffered(l)
 		w.wakeEngine()
