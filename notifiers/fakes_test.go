@@ -201,9 +201,9 @@ func TestSlackAdopt(t *testing.T) {
 	send(t, ops, over)
 	later := slackTo(t, fake, "#testing-ops").(notifiers.Adopter) // another life
 	for rule, found := range map[string]bool{"config": true, "crash": false, "never": false} {
-		key, receipt, ok, err := later.Adopt(t.Context(), incident.KeyHash(incident.Key{Rule: rule, Group: "{}"}))
-		if err != nil || ok != found || key != "" || ok && receipt != want {
-			t.Errorf("%s: %q %q %v %v", rule, key, receipt, ok, err)
+		earlier, err := later.Adopt(t.Context(), incident.KeyHash(incident.Key{Rule: rule, Group: "{}"}))
+		if err != nil || len(earlier.Keys) > 0 || found && earlier.Receipt != want || !found && earlier.Receipt != "" {
+			t.Errorf("%s: %+v %v", rule, earlier, err)
 		}
 	}
 }
@@ -316,17 +316,21 @@ func TestPagerDuty(t *testing.T) {
 			t.Errorf("answers %q, want %q", got, want)
 		}
 		hash := incident.KeyHash(incident.Key{Rule: "config", Group: "{}"})
-		key, receipt, ok, err := oncall.(notifiers.Adopter).Adopt(t.Context(), hash)
-		if err != nil || !ok || key != second.Key || receipt != key {
-			t.Errorf("adopt the one that is open: %q %v %v", key, ok, err)
+		third := call
+		third.Key += ".3"
+		send(t, oncall, third)
+		earlier, err := pagerDutyTo(t, fake).(notifiers.Adopter).Adopt(t.Context(), hash)
+		if want := []string{third.Key, second.Key}; err != nil || !slices.Equal(earlier.Keys, want) {
+			t.Errorf("adopt what is open: %q, not %q: %v", earlier.Keys, want, err)
 		}
-		over := second
-		over.Kind = incident.CallResolve
-		send(t, oncall, over)
-		if _, _, ok, err := oncall.(notifiers.Adopter).Adopt(t.Context(), hash); ok || err != nil {
-			t.Errorf("nothing is open: %v %v", ok, err)
+		for _, over := range []notifiers.Notice{second, third} {
+			over.Kind = incident.CallResolve
+			send(t, oncall, over)
 		}
-		if s := fake.Snapshot(); len(s.Wrong) > 0 || len(s.Events) != 5 {
+		if earlier, err = pagerDutyTo(t, fake).(notifiers.Adopter).Adopt(t.Context(), hash); len(earlier.Keys) > 0 || err != nil {
+			t.Errorf("nothing is open: %v %v", earlier, err)
+		}
+		if s := fake.Snapshot(); len(s.Wrong) > 0 || len(s.Events) != 7 {
 			t.Errorf("events %+v, wrong %v", s.Events, s.Wrong)
 		}
 	}

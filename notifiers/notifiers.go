@@ -95,10 +95,17 @@ type Finder interface {
 	Find(ctx context.Context, n Notice) (receipt string, found bool, err error)
 }
 
-// Adopter is a Notifier that can look up an open incident of the same (rule, group) that an earlier life of tocsin, whose store
-// was lost, has told: by incident.KeyHash. For a pager the key it returns is the open alert's, else it is "".
+// Adopter is a Notifier that can look up what an earlier life of tocsin, whose store was lost, has told of the same (rule, group) and is
+// open still: by incident.KeyHash.
 type Adopter interface {
-	Adopt(ctx context.Context, hash string) (key, receipt string, found bool, err error)
+	Adopt(ctx context.Context, hash string) (Earlier, error)
+}
+
+// Earlier is what an earlier life has told: the receipt of its message, or, at a pager, the keys of all its alerts that are open, the
+// newest first. The zero value is nothing.
+type Earlier struct {
+	Receipt string
+	Keys    []string
 }
 
 // Poller is a Notifier through which people answer, asked now and then for what they said.

@@ -93,6 +93,9 @@ type pagerDutyNotifier struct {
 
 	mu   sync.Mutex
 	keys map[string][]string // of incidents that do not show theirs, by id
+	// open are the keys of what was open at opened, by their hash.
+	open   map[string][]string
+	opened time.Time
 }
 
 // Limits are PagerDuty's 120 events a minute for an integration key, which the burst and the rate together never exceed.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"tocsin/internal/incident"
@@ -107,21 +108,37 @@ func (in *pagerDutyIncident) answer(key string) (a Answer, said bool) {
 	return a, true
 }
 
-// Adopt looks among PagerDuty's open incidents for one whose key holds the hash; of several the newest. Without a token_file
-// it finds nothing.
-func (p *pagerDutyNotifier) Adopt(ctx context.Context, hash string) (string, string, bool, error) {
+// Adopt looks among PagerDuty's open incidents for those whose keys hold the hash. What is open is asked for once in adoptEvery, however
+// many want to know: after a loss all that is open does. Without a token_file it finds nothing.
+func (p *pagerDutyNotifier) Adopt(ctx context.Context, hash string) (Earlier, error) {
 	if p.settings.TokenFile == "" {
-		return "", "", false, nil
+		return Earlier{}, nil
 	}
-	found := ""
+	p.mu.Lock()
+	keys, known := p.open[hash], time.Since(p.opened) < adoptEvery
+	p.mu.Unlock()
+	if known {
+		return Earlier{Keys: slices.Clone(keys)}, nil
+	}
+	asked, open := time.Now(), map[string][]string{}
 	err := p.eachOpen(ctx, func(_ *pagerDutyIncident, key string) bool {
-		if ourKey.MatchString(key) && incident.HashOf(key) == hash {
-			found = key
+		if of := incident.HashOf(key); ourKey.MatchString(key) && !slices.Contains(open[of], key) {
+			open[of] = append(open[of], key)
 		}
-		return found != ""
+		return false
 	})
-	return found, found, found != "", err
+	if err != nil {
+		return Earlier{}, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.open, p.opened = open, asked
+	return Earlier{Keys: slices.Clone(open[hash])}, nil
 }
+
+// adoptEvery is how long what PagerDuty said is open counts: what is resolved in it is taken for open at the most so long, and heard of
+// as resolved by the next look for answers.
+const adoptEvery = 3 * time.Second
 
 // mostOpen bounds how many of PagerDuty's open incidents are looked at.
 const mostOpen = 2000

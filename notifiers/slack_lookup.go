@@ -65,14 +65,14 @@ func (s *slackNotifier) find(ctx context.Context, client *slack.Client, n *Notic
 
 // Adopt looks for the newest message of an incident that the (rule, group) of that hash opened and that is not told as
 // resolved.
-func (s *slackNotifier) Adopt(ctx context.Context, hash string) (string, string, bool, error) {
+func (s *slackNotifier) Adopt(ctx context.Context, hash string) (Earlier, error) {
 	client, err := s.client()
 	if err != nil {
-		return "", "", false, err
+		return Earlier{}, err
 	}
 	channel, err := s.channelID(ctx, client)
 	if err != nil {
-		return "", "", false, verdict(err)
+		return Earlier{}, verdict(err)
 	}
 	// The first that matches is the newest: whatever it says, older ones are of incidents before it.
 	open := false
@@ -88,9 +88,9 @@ func (s *slackNotifier) Adopt(ctx context.Context, hash string) (string, string,
 		return true
 	})
 	if err != nil || found == "" || !open {
-		return "", "", false, verdict(err)
+		return Earlier{}, verdict(err)
 	}
-	return "", channel + "/" + found, true, nil
+	return Earlier{Receipt: channel + "/" + found}, nil
 }
 
 // search goes through a thread, or a channel's history newest first, until match says yes. It gives up, finding nothing,

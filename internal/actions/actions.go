@@ -84,6 +84,12 @@ func (a *Actions) Answered(ctx context.Context, receiver, key string, state inci
 		if inc.State != incident.Open && (inc.State != incident.Acknowledged || state != incident.Resolved) {
 			return nil
 		}
+		if rang.Cause == incident.Adopted {
+			if inc.IsStorm() {
+				return nil // nobody knows which incidents it was said of
+			}
+			d.said.Earlier = !at.After(rang.SentAt)
+		}
 		d.said.At = givenAt(rang, at, now)
 		return a.settle(ctx, tx, now, inc, d)
 	})
@@ -138,7 +144,7 @@ func isFresh(ctx context.Context, tx *store.Tx, inc *incident.Incident, receiver
 		}
 		switch n.Kind {
 		case incident.Call:
-			if at.After(inc.Escalation.Retaken) || !n.CreatedAt.Before(inc.Escalation.Retaken) {
+			if at.After(inc.Escalation.Retaken) || n.Cause != incident.Adopted && !n.CreatedAt.Before(inc.Escalation.Retaken) {
 				rang = n
 			}
 		case incident.CallResolve:

@@ -173,3 +173,39 @@ func TestAnAnswerIsTakenOnce(t *testing.T) {
 		t.Errorf("another answer leaves it %s", inc.State)
 	}
 }
+
+// TestAnAnswerToAnEarlierLife: of the page that somebody had acknowledged before the store was lost it is known which (rule, group) it was
+// found by. That rings nobody again; what else fires in the incident may never have been named, and rings. Said after it was found, it is an
+// answer like any other.
+func TestAnAnswerToAnEarlierLife(t *testing.T) {
+	found := call(1, at(0))
+	found.Cause = incident.Adopted
+	for _, c := range []struct {
+		what  string
+		more  []incident.Alert
+		said  time.Time
+		state incident.State
+	}{
+		{"alone", nil, at(-time.Hour), incident.Acknowledged},
+		{"with a symptom of it", []incident.Alert{{Key: incident.Key{Rule: "slow", Group: "{}"}, SymptomOf: []string{"down"}}}, at(-time.Hour), incident.Acknowledged},
+		{"with another", []incident.Alert{{Key: incident.Key{Rule: "other", Group: "{}"}}}, at(-time.Hour), incident.Open},
+		{"with another, after it was found", []incident.Alert{{Key: incident.Key{Rule: "other", Group: "{}"}}}, at(10 * time.Second), incident.Acknowledged},
+	} {
+		p := newPaged(t, time.Time{}, found)
+		for _, a := range c.more {
+			a.Incident, a.State, a.Severity, a.Mode = p.inc.ID, incident.Firing, incident.Critical, incident.Page
+			p.inc.Alerts = append(p.inc.Alerts, a)
+		}
+		p.must(p.s.Update(t.Context(), func(tx *store.Tx) error { return tx.SaveIncident(t.Context(), &p.inc) }))
+		inc, _ := p.after(1, incident.Acknowledged, c.said, at(15*time.Second))
+		if inc.State != c.state {
+			t.Errorf("%s: it is %s, not %s", c.what, inc.State, c.state)
+		}
+		if c.state == incident.Open && inc.Escalation.News != "new: other" {
+			t.Errorf("%s: new is %q", c.what, inc.Escalation.News)
+		}
+		if again, _ := p.after(1, incident.Acknowledged, c.said, at(30*time.Second)); again.State != c.state {
+			t.Errorf("%s: once more, it is %s, not %s", c.what, again.State, c.state)
+		}
+	}
+}

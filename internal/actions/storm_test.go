@@ -64,3 +64,34 @@ func TestAnAcknowledgeOfAStormIsOfWhatItHadNamed(t *testing.T) {
 		return nil
 	}))
 }
+
+// TestAnAnswerToAStormOfAnEarlierLife: nobody knows any more which incidents that storm's page had named.
+func TestAnAnswerToAStormOfAnEarlierLife(t *testing.T) {
+	p := newPaged(t, time.Time{}, call(1, at(0)))
+	storm, before := incident.NewStorm(at(0), "oncall", p.inc.ID, incident.Critical), incident.NewStorm(at(-time.Hour), "oncall", p.inc.ID, incident.Critical)
+	p.must(p.s.Update(t.Context(), func(tx *store.Tx) error {
+		if err := tx.SaveIncident(t.Context(), &storm); err != nil {
+			return err
+		}
+		for key, cause := range map[string]string{storm.ID: "", before.ID: incident.Adopted} {
+			n := incident.Notification{Incident: storm.ID, Target: "oncall", Kind: incident.Call, Key: key, Cause: cause, State: incident.Sent, CreatedAt: at(0), SentAt: at(0)}
+			if _, err := tx.AddNotification(t.Context(), &n); err != nil {
+				return err
+			}
+		}
+		return tx.AddStormMember(t.Context(), storm.ID, store.StormMember{Incident: p.inc.ID})
+	}))
+	for _, said := range []time.Time{at(-time.Minute), at(time.Minute)} {
+		for _, state := range []incident.State{incident.Acknowledged, incident.Resolved} {
+			p.must(p.a.Answered(t.Context(), "oncall", before.ID, state, "alice", said, at(2*time.Minute)))
+		}
+	}
+	p.must(p.s.View(t.Context(), func(tx *store.Tx) error {
+		for _, id := range []string{storm.ID, p.inc.ID} {
+			if inc, err := tx.Incident(t.Context(), id); err != nil || inc.State != incident.Open {
+				t.Errorf("%q is %s (%v)", inc.Title, inc.State, err)
+			}
+		}
+		return nil
+	}))
+}

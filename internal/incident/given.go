@@ -10,6 +10,9 @@ import (
 type Said struct {
 	// Receiver and Key are what a pager knows, which need not be told of it.
 	Receiver, Key string
+	// Earlier says that it was said to an earlier life, whose store was lost, of a page whose key was found at the pager: nobody knows more of
+	// what that page named than the (rule, group) that it was found by.
+	Earlier bool
 	// At is when it was said, if it is heard of only now; zero for now. Timeline is then that of the incident until now, from which it is
 	// read what was open at that time.
 	At       time.Time
@@ -22,13 +25,22 @@ const tick = time.Second
 // covers are the members that an acknowledge covers, and the highest severity among them: what was open when it was given.
 func (s Said) covers(inc *Incident) (keys []Key, top Severity) {
 	for i := range inc.Alerts {
-		m := &inc.Alerts[i]
-		if open := m.State == Firing; s.At.IsZero() && !open || !s.At.IsZero() && !m.openAt(s.At.Add(tick), s.Timeline) {
-			continue
+		if m := &inc.Alerts[i]; s.knew(m) {
+			keys, top = append(keys, m.Key), max(top, m.Severity)
 		}
-		keys, top = append(keys, m.Key), max(top, m.Severity)
 	}
 	return keys, top
+}
+
+// knew says whether who said it knew of a member.
+func (s Said) knew(m *Alert) bool {
+	switch {
+	case s.Earlier:
+		return KeyHash(m.Key) == HashOf(s.Key)
+	case s.At.IsZero():
+		return m.State == Firing
+	}
+	return m.openAt(s.At.Add(tick), s.Timeline)
 }
 
 // openAt says whether a member was open in its incident at a time, by the timeline: it tells when an alert fires and is over, and when

@@ -43,6 +43,9 @@ const (
 	Cancelled NotificationState = "cancelled"
 )
 
+// Adopted is the cause of a call that an earlier life, whose store was lost, had sent: it is sent, and this life has rung nobody with it.
+const Adopted = "adopted"
+
 // Notification is a row of the outbox: something that a target must get. (Incident, Round, Kind, Target, Event, Key) is
 // unique.
 type Notification struct {
@@ -71,7 +74,8 @@ type Notification struct {
 
 	State NotificationState `json:"state"`
 	// Cause says why it was cancelled: acknowledged, resolved, superseded ("superseded by storm ID" of a page that a storm's stands for),
-	// merged, held, operator; of what is no page also refused, digest (told in a target's digest), or "rolled into ID" (the post that says it).
+	// merged, held, operator; of what is no page also refused, digest (told in a target's digest), or "rolled into ID" (the post that says
+	// it). Of a call that is sent it is Adopted, or nothing.
 	Cause string `json:"cause,omitempty"`
 	// CreatedAt is when it was asked for; of a storm's page, when it is to ring: its age counts from then.
 	CreatedAt time.Time `json:"created_at"`

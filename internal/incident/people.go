@@ -14,7 +14,7 @@ func (b *Book) Acknowledge(inc *Incident, by string, said Said) bool {
 	}
 	ack := &Acknowledgement{By: by, At: b.now}
 	ack.Covers, ack.Severity = said.covers(inc)
-	if said.At.IsZero() {
+	if said.At.IsZero() && !said.Earlier {
 		ack.Severity = inc.Severity
 	}
 	inc.State, inc.Acknowledgement = Acknowledged, ack

@@ -7,22 +7,22 @@ import (
 	"time"
 
 	"tocsin/internal/incident"
-	"tocsin/internal/store"
 	"tocsin/notifiers"
 )
 
 // answer is what came of an attempt.
 type answer struct {
 	receipt string
-	// key is the pager's key that an earlier life rang with.
-	key string
-	err error
+	err     error
 	// unclear says that the row may have arrived, by this attempt or one before, although there is an error.
 	unclear bool
 	// found says that nothing was sent: an earlier attempt had arrived. adopted says that an earlier life had told.
 	found, adopted bool
 	// blind is why it could not be looked for an earlier attempt that may have arrived; "" where it could, or need not.
 	blind string
+	// asked says that nothing was sent: it was asked which keys an earlier life has left open, and answered if answered says so.
+	asked, answered bool
+	keys            []string
 	// untold says that no attempt arrived, and that none was made now: a digest tells it.
 	untold bool
 }
@@ -32,6 +32,13 @@ var errLate = errors.New("the process was paused before it could send")
 
 // call makes the attempt, until ctx ends: it looks for what an earlier attempt, or an earlier life, has done, and sends what is left to do.
 func (o *Outbox) call(ctx context.Context, a *attempt) answer {
+	if a.ask {
+		found, err := o.earlier(ctx, a)
+		if err != nil { // a page is rather said twice than not at all
+			o.o.Log.Warn("a pager does not say what is open there", "target", a.row.Target, "incident", a.row.Incident, "error", err)
+		}
+		return answer{asked: true, answered: err == nil, keys: found.Keys}
+	}
 	out := answer{unclear: a.row.Unclear}
 	page := a.row.Kind == incident.Call
 	if a.look {
@@ -57,13 +64,10 @@ func (o *Outbox) call(ctx context.Context, a *attempt) answer {
 		return answer{untold: true}
 	}
 	if a.adopt {
-		key, receipt, found, err := o.adopt(ctx, a)
-		switch {
-		case found && page:
-			return answer{key: key, receipt: receipt, adopted: true}
-		case found:
-			a.notice.Parent, a.notice.Rings, out.adopted = receipt, false, true
-		case err != nil && !page && !notifiers.IsPermanent(err) && a.row.Attempts < 3:
+		switch found, err := o.earlier(ctx, a); {
+		case found.Receipt != "":
+			a.notice.Parent, a.notice.Rings, out.adopted = found.Receipt, false, true
+		case err != nil && !notifiers.IsPermanent(err) && a.row.Attempts < 3:
 			out.err = fmt.Errorf("look for an earlier life's message: %w", err)
 			return out
 		}
@@ -94,29 +98,6 @@ func (o *Outbox) find(ctx context.Context, a *attempt) (receipt string, found bo
 		return err
 	})
 	return receipt, found && err == nil, err
-}
-
-// adopt asks the provider for what an earlier life has told of the same (rule, group), leaving time to send.
-func (o *Outbox) adopt(ctx context.Context, a *attempt) (key, receipt string, found bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, o.o.Deadline/2)
-	defer cancel()
-	err = guard(func() (err error) {
-		key, receipt, found, err = a.target.Notifier.(notifiers.Adopter).Adopt(ctx, incident.HashOf(a.row.Incident))
-		return err
-	})
-	if err != nil || !found {
-		return "", "", false, err
-	}
-	if a.row.Kind == incident.Call && key == "" || a.row.Kind == incident.Message && receipt == "" {
-		return "", "", false, nil
-	}
-	// What this store has told itself, of an incident before this one, is not to be taken over.
-	ours := false
-	err = o.store.View(ctx, func(tx *store.Tx) (err error) {
-		ours, err = tx.ToldElsewhere(ctx, a.row.ID, key, receipt)
-		return err
-	})
-	return key, receipt, !ours && err == nil, err
 }
 
 // preview is what the notifier would say.

@@ -24,6 +24,8 @@ type attempt struct {
 	over bool
 	// until is when its time is over by the wall clock.
 	until time.Time
+	// ask says that nothing is sent: a pager is asked what an earlier life has left open there.
+	ask bool
 	// revision is the one that a message shows.
 	revision int64
 }
@@ -163,6 +165,9 @@ func (c *claimer) consider(ctx context.Context, n *incident.Notification) (*atte
 		n.State, n.Due = incident.Pending, until
 		return nil, c.tx.SaveNotification(ctx, n)
 	}
+	if c.unasked(n, target) {
+		return c.ask(ctx, n, target)
+	}
 	if done, err := c.otherwise(ctx, n, target); err != nil || done {
 		return nil, err
 	}
@@ -292,7 +297,7 @@ func (c *claimer) take(ctx context.Context, n *incident.Notification, target Tar
 	a := &attempt{row: *n, target: target, revision: max(inc.Revision, n.Wanted), look: n.Unclear && n.Receipt == "" && target.finder(n) != nil,
 		stale: isStale(n, inc, target, c.now),
 		over:  n.Kind != incident.Call && c.calls(n) && answered(inc, n) != ""}
-	first := n.Kind == incident.Message && n.Receipt == "" && n.SentAt.IsZero() || n.Kind == incident.Call && n.Round == 1 && target.Traits.Pages
+	first := n.Kind == incident.Message && n.Receipt == "" && n.SentAt.IsZero()
 	_, adopter := target.Notifier.(notifiers.Adopter)
 	a.adopt = first && adopter && c.now.Sub(c.o.store.Born()) < young
 	a.notice = notifiers.Notice{Notification: *n, Incident: *inc, Now: c.now, Parent: c.parent(n, target)}

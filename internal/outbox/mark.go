@@ -27,6 +27,13 @@ func (o *Outbox) mark(ctx context.Context, now time.Time, a *attempt, out answer
 		if n.Epoch != a.row.Epoch || n.Attempts != a.row.Attempts || n.State == incident.Sent {
 			return nil
 		}
+		if out.asked {
+			if err := o.takeOver(ctx, tx, now, &n, out.keys); err != nil {
+				return fmt.Errorf("mark notification %d: %w", n.ID, err)
+			}
+			marked = true
+			return tx.SaveNotification(ctx, &n)
+		}
 		switch {
 		case out.untold:
 			n.Unclear, n.Due = false, now
@@ -71,11 +78,6 @@ func (o *Outbox) accepted(ctx context.Context, tx *store.Tx, now time.Time, n *i
 	if !a.target.isPager(n) {
 		n.Unclear = false // a pager's stays: what closes the key must wait for every attempt that may be on its way
 	}
-	if out.key != "" && out.key != n.Key {
-		if err := rekey(ctx, tx, n, out.key); err != nil {
-			return err
-		}
-	}
 	next := incident.Sent
 	if n.Kind == incident.Message {
 		n.SentRevision, n.Attempts = a.revision, 0
@@ -93,8 +95,6 @@ func (o *Outbox) accepted(ctx context.Context, tx *store.Tx, now time.Time, n *i
 	switch {
 	case out.blind != "":
 		text = fmt.Sprintf("%s was sent again and may be there twice: it could not be looked for the attempt before: %s", name(n), out.blind)
-	case n.Kind == incident.Call && out.adopted:
-		text = fmt.Sprintf("%s was paged before, and its alert %s is still open: nobody is paged again", n.Target, n.Key)
 	case n.Kind == incident.Call:
 		text = fmt.Sprintf("paged %s, round %d", n.Target, n.Round)
 	case n.Kind == incident.Message && first && out.adopted:

@@ -8,6 +8,7 @@ import (
 	"context"
 	"log/slog"
 	"slices"
+	"sync"
 	"time"
 
 	"tocsin/internal/incident"
@@ -65,10 +66,16 @@ const (
 // batch is how many due rows are looked at to find one that can go out.
 const batch = 32
 
-// Outbox sends what is due. It keeps nothing in memory: several may work on one store, each on targets of its own.
+// Outbox sends what is due. It keeps nothing in memory that matters: several may work on one store, each on targets of its own.
 type Outbox struct {
 	store *store.Store
 	o     Options
+
+	mu sync.Mutex
+	// asked are the incidents, with their targets, of which a pager was asked what an earlier life has left open, deaf until when one is
+	// not to be; of the first hour only.
+	asked map[string]bool
+	deaf  map[string]time.Time
 }
 
 // New makes an outbox for a store.
@@ -122,6 +129,9 @@ func (o *Outbox) step(ctx context.Context, now time.Time, target string) (time.T
 		if err != nil {
 			return time.Time{}, err
 		}
+		if answer.asked && marked {
+			o.isAsked(now, &a.row, answer.answered)
+		}
 		o.o.Failpoint("outbox.marked")
 		o.report(now, a, answer, marked)
 	}
@@ -135,7 +145,7 @@ func isCall(n *incident.Notification) bool {
 
 // report says what came of an attempt.
 func (o *Outbox) report(now time.Time, a *attempt, answer answer, marked bool) {
-	silent := answer.found || answer.untold || answer.adopted && a.row.Kind == incident.Call // nothing was said by this attempt
+	silent := answer.found || answer.untold || answer.asked // nothing was said by this attempt
 	switch {
 	case answer.err != nil:
 		o.o.Log.Warn("notification not accepted", "target", a.row.Target, "kind", string(a.row.Kind), "incident", a.row.Incident,

@@ -105,22 +105,35 @@ func (c *channel) Find(_ context.Context, n notifiers.Notice) (string, bool, err
 	return "", false, nil
 }
 
-func (c *channel) Adopt(context.Context, string) (string, string, bool, error) {
-	return "", c.past, c.past != "", c.blind
+func (c *channel) Adopt(context.Context, string) (notifiers.Earlier, error) {
+	return notifiers.Earlier{Receipt: c.past}, c.blind
 }
 
 // pager is a provider like PagerDuty: one key rings once, until it is resolved.
 type pager struct {
 	provider
-	// past is the key of an alert that an earlier life has left open.
-	past string
-	// asked are the hashes that were asked for.
-	asked []string
+	// past are the keys of alerts that an earlier life has left open, by hash; blind is what is answered in place of them.
+	past  map[string][]string
+	blind error
+	// asked are the hashes that were asked for; meanwhile, if set, is what happens while it is asked.
+	asked     []string
+	meanwhile func()
 }
 
-func (p *pager) Adopt(_ context.Context, hash string) (string, string, bool, error) {
+func (p *pager) Adopt(_ context.Context, hash string) (notifiers.Earlier, error) {
 	p.asked = append(p.asked, hash)
-	return p.past, p.past, p.past != "", nil
+	if p.meanwhile != nil {
+		p.meanwhile()
+	}
+	return notifiers.Earlier{Keys: p.past[hash]}, p.blind
+}
+
+// left lets an earlier life have left keys open, the newest first.
+func (p *pager) left(keys ...string) {
+	p.past = map[string][]string{}
+	for _, key := range keys {
+		p.past[incident.HashOf(key)] = append(p.past[incident.HashOf(key)], key)
+	}
 }
 
 // rang is how often each key made something ring.

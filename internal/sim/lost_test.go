@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"tocsin/internal/fakes"
+	"tocsin/internal/incident"
 )
 
 // TestLostStoreTellsNobodyTwice deletes the database in the middle of an incident: what had been told is found again at Slack and
@@ -27,13 +28,7 @@ func TestLostStoreTellsNobodyTwice(t *testing.T) {
 			s.append("broken", 3)
 			s.start()
 			until(t, "a page and a message", func() bool { return len(s.pager.Rings()) == 1 && s.topLevel() == 1 })
-			_ = s.serve.Process.Kill()
-			_ = s.serve.Wait()
-			for _, name := range []string{"tocsin.db", "tocsin.db-wal", "tocsin.db-shm"} {
-				if err := os.Remove(filepath.Join(s.dir, name)); err != nil && !os.IsNotExist(err) {
-					t.Fatal(err)
-				}
-			}
+			s.lose()
 			if c.forget {
 				s.write("log.jsonl", "")
 			}
@@ -53,6 +48,70 @@ func TestLostStoreTellsNobodyTwice(t *testing.T) {
 				t.Errorf("%d rings and %d messages, want 1 and 1", rings, s.topLevel())
 			}
 		})
+	}
+}
+
+// TestLostStoreAfterLaterRounds deletes the database once three rounds have rung: the next life knows of one, the same incident's. What
+// it must ring for next has a key that is not open, each rings once, and in the end all are resolved.
+func TestLostStoreAfterLaterRounds(t *testing.T) {
+	s := newFileStage(t, build(t))
+	text, err := os.ReadFile(filepath.Join(s.dir, "tocsin.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.write("tocsin.yaml", strings.Replace(string(text), "{notify: [oncall]}]", "{notify: [oncall]}, {after: 2s, notify: [oncall]}, {after: 4s, notify: [oncall]}]", 1))
+	s.append("broken", 1)
+	s.start()
+	until(t, "three pages", func() bool { return len(s.pager.Rings()) == 3 })
+	s.lose()
+	s.start()
+	until(t, "two more", func() bool { return len(s.pager.Rings()) == 5 })
+	s.append("fixed", 1)
+	until(t, "the resolves at PagerDuty", func() bool { return s.openPages() == 0 })
+	_ = s.serve.Process.Kill()
+	_ = s.serve.Wait()
+	for key, n := range s.pager.Rings() {
+		if n != 1 {
+			t.Errorf("%s rang %d times", key, n)
+		}
+	}
+}
+
+// TestLostStoreOfAcknowledged deletes the database when somebody has taken the page at PagerDuty: they have it still.
+func TestLostStoreOfAcknowledged(t *testing.T) {
+	s := newFileStage(t, build(t))
+	s.append("broken", 1)
+	s.start()
+	until(t, "a page and a message", func() bool { return len(s.pager.Rings()) == 1 && s.topLevel() == 1 })
+	for key := range s.pager.Rings() {
+		s.pager.Acknowledge(key, "alice")
+	}
+	s.lose()
+	s.start()
+	until(t, "the acknowledge in Slack", func() bool {
+		for _, m := range s.slack.Messages() {
+			if m.ThreadTS == "" && m.Metadata.Payload["state"] == string(incident.Acknowledged) {
+				return true
+			}
+		}
+		return false
+	})
+	if n := len(s.pager.Rings()); n != 1 {
+		t.Errorf("%d pages, want 1", n)
+	}
+	_ = s.serve.Process.Kill()
+	_ = s.serve.Wait()
+}
+
+// lose kills the service and deletes its database.
+func (s *stage) lose() {
+	s.t.Helper()
+	_ = s.serve.Process.Kill()
+	_ = s.serve.Wait()
+	for _, name := range []string{"tocsin.db", "tocsin.db-wal", "tocsin.db-shm"} {
+		if err := os.Remove(filepath.Join(s.dir, name)); err != nil && !os.IsNotExist(err) {
+			s.t.Fatal(err)
+		}
 	}
 }
 

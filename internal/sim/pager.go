@@ -67,18 +67,18 @@ func (p *provider) page(n *notifiers.Notice, sent time.Time) string {
 	return n.Key
 }
 
-// Adopt looks for an open key of a (rule, group), the newest first.
-func (p pager) Adopt(_ context.Context, hash string) (string, string, bool, error) {
+// Adopt looks for the open keys of a (rule, group), the newest first.
+func (p pager) Adopt(_ context.Context, hash string) (found notifiers.Earlier, err error) {
 	if err := p.ask(); err != nil {
-		return "", "", false, err
+		return found, err
 	}
 	for i := len(p.order) - 1; i >= 0; i-- {
 		key := p.order[i]
 		if k := p.keys[key]; (k.state == incident.Open || k.state == incident.Acknowledged) && incident.HashOf(key) == hash {
-			return key, key, true, nil
+			found.Keys = append(found.Keys, key)
 		}
 	}
-	return "", "", false, nil
+	return found, nil
 }
 
 // Poll returns what people said of the keys, as often as it is asked.

@@ -300,16 +300,18 @@ func (c channel) Find(_ context.Context, n notifiers.Notice) (string, bool, erro
 }
 
 // Adopt looks for the newest message of a (rule, group) that is not told as over.
-func (c channel) Adopt(_ context.Context, hash string) (string, string, bool, error) {
+func (c channel) Adopt(_ context.Context, hash string) (notifiers.Earlier, error) {
 	if err := c.ask(); err != nil {
-		return "", "", false, err
+		return notifiers.Earlier{}, err
 	}
 	for i := len(c.messages) - 1; i >= 0; i-- {
 		m := c.messages[i]
 		if m.kind == incident.Message && incident.HashOf(m.incident) == hash {
-			open := m.state != incident.Resolved && m.state != incident.Merged
-			return "", m.receipt, open, nil
+			if m.state == incident.Resolved || m.state == incident.Merged {
+				break
+			}
+			return notifiers.Earlier{Receipt: m.receipt}, nil
 		}
 	}
-	return "", "", false, nil
+	return notifiers.Earlier{}, nil
 }

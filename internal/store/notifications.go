@@ -298,11 +298,11 @@ func (tx *Tx) CallWaits(ctx context.Context, target string, until time.Time) (bo
 	return false, nil
 }
 
-// ToldElsewhere says whether another row than that of id has the pager's key, or the receipt: what a provider shows under it is
-// then this store's own and of no earlier life.
+// ToldElsewhere says whether another row than that of id, one that was tried, has the pager's key, or the receipt: what a provider shows
+// under it is then this store's own and of no earlier life.
 func (tx *Tx) ToldElsewhere(ctx context.Context, id int64, key, receipt string) (bool, error) {
 	_, found, err := first(ctx, tx, func(r row, id *int64) error { return r.Scan(id) },
-		"SELECT id FROM notifications WHERE id <> $1 AND (kind = 'call' AND key = $2 AND $2 <> '' OR receipt = $3 AND $3 <> '') LIMIT 1", id, key, receipt)
+		"SELECT id FROM notifications WHERE id <> $1 AND (attempts > 0 OR sent_at IS NOT NULL) AND (kind = 'call' AND key = $2 AND $2 <> '' OR receipt = $3 AND $3 <> '') LIMIT 1", id, key, receipt)
 	if err != nil {
 		return false, fmt.Errorf("read whose receipt %s is: %w", receipt, err)
 	}
