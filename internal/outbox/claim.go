@@ -266,14 +266,17 @@ func (c *claimer) wait(ctx context.Context, n *incident.Notification) (until tim
 func (c *claimer) waitUntil(n, other *incident.Notification) time.Time {
 	under := n.Kind == incident.Post && other.Kind == incident.Message && other.Receipt == ""
 	// What rings does not wait for what is not said, only for what would be said just before it.
-	behind := n.Kind == incident.Post && other.Kind == incident.Post && other.ID < n.ID && other.State == incident.Pending && other.Attempts == 0 &&
-		!other.Due.After(c.now)
+	sending := other.State == incident.InFlight && other.Deadline.After(c.now) && !other.Unclear // by another replica, or the loop before a reload
+	behind := n.Kind == incident.Post && other.Kind == incident.Post && other.ID < n.ID &&
+		(other.State == incident.Pending && other.Attempts == 0 && !other.Due.After(c.now) || sending && other.Attempts == 1)
 	after := (n.Kind == incident.CallAcknowledge || n.Kind == incident.CallResolve) && other.Kind == incident.Call && other.Key == n.Key
 	switch {
 	case !under && !after && !behind:
 		return time.Time{}
 	case other.State == incident.Pending:
 		return other.Due
+	case sending:
+		return earlier(other.Deadline, c.now.Add(lookEvery))
 	case other.State == incident.InFlight:
 		return other.Deadline
 	case after && other.Unclear:

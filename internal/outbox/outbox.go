@@ -59,6 +59,8 @@ const (
 	// longestLater bounds how long a provider may ask to be left alone, longestCallLater for what calls somebody.
 	longestLater     = time.Hour
 	longestCallLater = time.Minute
+	// lookEvery is how often it is looked whether what others are sending has been sent.
+	lookEvery = time.Second
 	// young is the age of a store up to which an earlier life's messages are looked for.
 	young = time.Hour
 )

@@ -73,6 +73,70 @@ func TestARowInFlightElsewhereIsLeft(t *testing.T) {
 	}
 }
 
+// TestAThreadKeepsItsOrderBetweenReplicas: what one replica is sending, the other's next post waits for, and for no longer than it takes.
+func TestAThreadKeepsItsOrderBetweenReplicas(t *testing.T) {
+	place := pgtest.Database(t)
+	replica := func() (*store.Store, *counting, *Outbox) {
+		s, err := store.Open(t.Context(), place, store.Options{Life: time.Hour})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { s.Close() })
+		n := &counting{}
+		return s, n, New(s, Options{Targets: map[string]Target{"ops": {Notifier: n, Traits: notifiers.Traits{Edits: true}}}})
+	}
+	first, one, a := replica()
+	_, two, b := replica()
+	now := day
+	err := first.Update(t.Context(), func(tx *store.Tx) error {
+		inc := incident.Incident{ID: "01D1VX0000AAAAAAAABBBBBBBB", State: incident.Open, Severity: incident.High, OpenedAt: now, FirstEntry: now, Revision: 1}
+		rows := []incident.Notification{message(inc.ID, "ops", 1)}
+		for _, text := range []string{"one", "two"} {
+			e := incident.Event{Incident: inc.ID, At: now, Kind: incident.EventAlertFired, Text: text}
+			if err := tx.AppendEvent(t.Context(), &e); err != nil {
+				return err
+			}
+			rows = append(rows, incident.Notification{Incident: inc.ID, Target: "ops", Kind: incident.Post, Key: text, Event: e.ID})
+		}
+		for i := range rows {
+			rows[i].CreatedAt, rows[i].Due = now, now
+			if _, err := tx.AddNotification(t.Context(), &rows[i]); err != nil {
+				return err
+			}
+		}
+		return tx.SaveIncident(t.Context(), &inc)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	step := func(o *Outbox, at time.Time) (next time.Time) {
+		next, err := o.Step(t.Context(), at)
+		if err != nil {
+			t.Error(err)
+		}
+		return next
+	}
+	one.during = func() { // the message, then the first post: the other has to leave what comes behind it
+		for range 3 {
+			next := step(b, now)
+			if two.sent != 0 {
+				t.Errorf("the other has sent what comes behind, at %s", now.Sub(day))
+			}
+			if next.After(now.Add(time.Second)) {
+				t.Errorf("at %s it looks again only %s later", now.Sub(day), next.Sub(now))
+			}
+		}
+	}
+	step(a, now) // the message
+	now = now.Add(time.Second)
+	step(a, now) // the first post
+	now = now.Add(time.Second)
+	step(b, now)
+	if one.sent != 2 || two.sent != 1 {
+		t.Errorf("sent %d and %d, want the message and a post by the one, then a post by the other", one.sent, two.sent)
+	}
+}
+
 // TestAPauseBehindTheClaimSendsNothing: when the attempt's time is over others may be at the row. A machine that was suspended tells it
 // by its wall clock alone.
 func TestAPauseBehindTheClaimSendsNothing(t *testing.T) {
