@@ -129,8 +129,8 @@ func (w *World) accounts(counts map[incident.Key]int64) {
 		}
 	}
 	for _, key := range sorted(counts) {
-		if w.tally.Reloads > 0 && !w.s.Calm {
-			break // other rules: nothing to compare
+		if w.tally.ClockSteps+w.tally.Reloads > 0 && !w.s.Calm {
+			break // other rules, or another time: nothing to compare
 		}
 		w.model.story[key.Rule+" "+key.Group] = fmt.Sprint(counts[key])
 	}
