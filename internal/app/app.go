@@ -98,6 +98,8 @@ type generation struct {
 	stop     context.CancelFunc
 	loops    *sync.WaitGroup // these and those of the generations before
 	loadedAt time.Time
+	// steps is what the escalation works by.
+	steps escalation.Program
 }
 
 // New makes a service. What can be wrong is found here: with an error nothing is left open. A configuration's mistakes are
@@ -145,10 +147,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 	if _, err = a.takeOver(ctx); err != nil {
 		return nil, err
 	}
-	if err := reroute(ctx, a.store, plan, time.Now()); err != nil {
-		return nil, err
-	}
-	a.escalation = escalation.New(a.store, func() escalation.Program { g := a.generationNow(); return g.plan.escalation(g.desk) }, o.Failpoint)
+	a.escalation = escalation.New(a.store, func() escalation.Program { return a.generationNow().steps }, o.Failpoint)
 	a.actions = actions.New(a.store, func() *store.Desk { return a.generationNow().desk })
 	a.server = a.pages()
 	a.warn(plan)
@@ -198,6 +197,7 @@ func (a *App) generation(plan *Plan) (generation, error) {
 	g := generation{plan: plan, desk: plan.desk(nil), targets: targets, wake: map[string]bell{}, loops: new(sync.WaitGroup), loadedAt: time.Now()}
 	g.outbox = outbox.New(a.store, outbox.Options{Targets: targets, People: plan.People, URL: plan.url, Fallback: plan.File.Fallback,
 		Strangers: func() bool { return a.leading() != nil }, Failpoint: a.o.Failpoint, Told: a.o.Told, Log: a.o.Log})
+	g.steps = plan.escalation(g.desk)
 	g.beat = a.newBeat(plan)
 	for name := range targets {
 		g.wake[name] = newBell()

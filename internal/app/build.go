@@ -372,7 +372,7 @@ func (p *Plan) program(desk *store.Desk) engine.Program {
 
 // escalation is what the escalation works by under this plan.
 func (p *Plan) escalation(desk *store.Desk) escalation.Program {
-	return escalation.Program{Plans: p.Policies, Rotas: p.Rotas, Fallback: p.File.Fallback, Desk: desk}
+	return escalation.Program{Plans: p.Policies, Rotas: p.Rotas, Fallback: p.File.Fallback, Desk: desk, Revision: p.revision()}
 }
 
 // targets makes the notifiers of the receivers.

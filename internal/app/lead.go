@@ -111,6 +111,7 @@ func (a *App) haveTurn(ctx context.Context, l *lead) {
 	a.o.Log.Info("this process reads the sources and runs the engine", "epoch", l.held.Epoch())
 	loops.Go(func() { a.offer(l) })
 	loops.Go(func() { a.engineLoop(l) })
+	loops.Go(func() { a.routeLoop(l) })
 	loops.Go(func() { a.pollLoop(l.ctx) })
 	loops.Go(func() { a.importLoop(l.ctx) })
 	loops.Go(func() { a.every(l.ctx, "forgetting", newBell(), a.prune(l)) })

@@ -78,8 +78,10 @@ func (a *App) tryReload(ctx context.Context) error {
 	// What is being sent is finished and marked; the new loops leave it alone meanwhile, as another replica's would. None waits for it: a
 	// provider that is slow to answer holds up no page to another.
 	next.loops.Go(before.loops.Wait)
-	if err := reroute(ctx, a.store, plan, time.Now()); err != nil {
-		a.o.Log.Error("open incidents keep their routes until something happens to them", "error", err)
+	if l := a.leading(); l != nil {
+		if err := reroute(ctx, l.held, next.steps.Revision, time.Now()); err != nil {
+			a.o.Log.Error("open incidents are not routed anew yet: trying again", "error", err)
+		}
 	}
 	a.wakeSteps.ring()
 	a.mu.Lock()

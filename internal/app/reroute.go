@@ -5,35 +5,42 @@ import (
 	"fmt"
 	"time"
 
-	"tocsin/internal/incident"
+	"tocsin/internal/escalation"
 	"tocsin/internal/store"
 )
 
-// routedBy is the fact that names the configuration by which all open incidents have been routed, or are about to be.
-const routedBy = "routed_by"
+// routeLook is how often whoever runs the engine looks whether what is open is routed by its configuration.
+const routeLook = 10 * time.Second
 
-// reroute has every open incident routed anew by the escalation's next steps, if the store has not seen this plan yet: who hears of it by
-// the new routes must not wait for its next entry.
-func reroute(ctx context.Context, s *store.Store, plan *Plan, now time.Time) error {
+// reroute puts the routes of a configuration in force, if another's are: every open incident is routed anew by the escalation's next steps, for who hears
+// of it by the new routes must not wait for its next entry. s is the store of the process that runs the engine: no other may.
+func reroute(ctx context.Context, s *store.Store, revision string, now time.Time) error {
+	seen := ""
+	look := func(tx *store.Tx) (err error) {
+		seen, err = tx.Fact(ctx, escalation.RoutedBy)
+		return err
+	}
+	if err := s.View(ctx, look); err != nil || seen == revision {
+		return err
+	}
 	err := s.Update(ctx, func(tx *store.Tx) error {
-		seen, err := tx.Fact(ctx, routedBy)
-		if err != nil || seen == plan.revision() {
+		if err := look(tx); err != nil || seen == revision {
 			return err
 		}
-		open, err := tx.Incidents(ctx, store.IncidentFilter{States: []incident.State{incident.Open, incident.Acknowledged}})
-		if err != nil {
+		if err := tx.RecheckOpen(ctx, now); err != nil {
 			return err
 		}
-		for i := range open {
-			open[i].Escalation.Recheck, open[i].Due = now, now
-			if err := tx.SaveIncident(ctx, &open[i]); err != nil {
-				return err
-			}
-		}
-		return tx.SetFact(ctx, routedBy, plan.revision())
+		return tx.SetFact(ctx, escalation.RoutedBy, revision)
 	})
 	if err != nil {
 		return fmt.Errorf("route open incidents anew: %w", err)
 	}
 	return nil
+}
+
+// routeLoop keeps the routes of this process in force while it runs the engine; a failure is tried again, for until then nobody is called.
+func (a *App) routeLoop(l *lead) {
+	a.every(l.ctx, "routing", newBell(), func(ctx context.Context, now time.Time) (time.Time, error) {
+		return now.Add(routeLook), reroute(ctx, l.held, a.generationNow().steps.Revision, now)
+	})
 }

@@ -13,8 +13,7 @@ import (
 
 // silence does what is due of a silence: at its beginning what it hides is held from then on, before its end the channel hears what
 // is about to be told. Its end needs nothing: each incident that it holds is due then itself.
-func (e *Escalation) silence(ctx context.Context, tx *store.Tx, s incident.Silence, now time.Time) error {
-	p := e.program()
+func (e *Escalation) silence(ctx context.Context, tx *store.Tx, p Program, s incident.Silence, now time.Time) error {
 	if err := p.Desk.Reconsider(ctx, tx, now, ""); err != nil {
 		return err
 	}

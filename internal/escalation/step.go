@@ -19,6 +19,22 @@ type Program struct {
 	// Fallback is the receiver that hears when nobody answered.
 	Fallback string
 	Desk     *store.Desk
+	// Revision names the configuration it is of; see RoutedBy.
+	Revision string
+}
+
+// RoutedBy is the fact that names the configuration in force: that of the process which runs the engine, who writes it. Of several processes
+// only those that have the same one step; another would route what the first has routed back again, and so the first, and neither would
+// come to call anybody. Whoever runs the engine always steps, so that somebody does. While it is not written all do.
+const RoutedBy = "routed_by"
+
+// inForce says whether a program is of the configuration in force.
+func (p Program) inForce(ctx context.Context, tx *store.Tx) (bool, error) {
+	if p.Revision == "" {
+		return true, nil
+	}
+	by, err := tx.Fact(ctx, RoutedBy)
+	return by == "" || by == p.Revision, err
 }
 
 // Escalation is the second of the three steps: what waits in incidents and is due becomes rows of the outbox.
@@ -37,37 +53,36 @@ func New(s *store.Store, program func() Program, failpoint func(name string)) *E
 	return &Escalation{store: s, program: program, failpoint: failpoint}
 }
 
-// Step does what is due first up to now, for one incident or one silence in one transaction. next says when there is more: now, if there is more
-// at once; zero if nothing waits.
+// Of what is only to be routed anew many are done in a transaction, after all that has a step to take: when something that holds thousands
+// ends, a page does not wait for them. What has a step is
+// mostly among those that fell due last: latest of them are looked at beside the first.
+const (
+	rechecks = 50
+	latest   = 10
+)
+
+// Step does what is due first up to now in one transaction: for one incident or one silence, or for many incidents that are only to be
+// routed anew. next says when there is more: now, if there is more at once; zero if nothing waits, or another process sees to it.
 func (e *Escalation) Step(ctx context.Context, now time.Time) (next time.Time, err error) {
+	p := e.program()
+	mine := false
 	err = e.store.View(ctx, func(tx *store.Tx) (err error) { // a look does not keep others from writing
+		if mine, err = p.inForce(ctx, tx); err != nil || !mine {
+			return err
+		}
 		next, err = tx.NextIncidentDue(ctx)
 		return err
 	})
-	if err != nil || next.IsZero() || next.After(now) {
+	if err != nil || !mine || next.IsZero() || next.After(now) {
 		return next, err
 	}
 	err = e.store.Update(ctx, func(tx *store.Tx) error {
-		due, err := tx.DueIncidents(ctx, now, 1)
-		if err != nil {
+		next = time.Time{}
+		if mine, err := p.inForce(ctx, tx); err != nil || !mine {
 			return err
 		}
-		silence, found, err := tx.DueSilence(ctx, now)
-		if err != nil {
+		if err := e.first(ctx, tx, p, now); err != nil {
 			return err
-		}
-		switch {
-		case found && (len(due) == 0 || !due[0].Due.Before(silence.Due)):
-			if err := e.silence(ctx, tx, silence, now); err != nil {
-				return fmt.Errorf("do what is due of silence %d: %w", silence.ID, err)
-			}
-		case len(due) > 0:
-			if err := e.wake(ctx, tx, due[0], now); err != nil {
-				return fmt.Errorf("escalate %s: %w", due[0].ID, err)
-			}
-		}
-		if found || len(due) > 0 {
-			e.failpoint("escalation.before_commit")
 		}
 		next, err = tx.NextIncidentDue(ctx)
 		return err
@@ -81,8 +96,47 @@ func (e *Escalation) Step(ctx context.Context, now time.Time) (next time.Time, e
 	return next, nil
 }
 
+// first does what has its turn.
+func (e *Escalation) first(ctx context.Context, tx *store.Tx, p Program, now time.Time) error {
+	due, err := tx.DueIncidents(ctx, now, rechecks)
+	if err != nil {
+		return err
+	}
+	silence, found, err := tx.DueSilence(ctx, now)
+	if err != nil {
+		return err
+	}
+	if found && (len(due) == 0 || !due[0].Due.Before(silence.Due)) {
+		if err := e.silence(ctx, tx, p, silence, now); err != nil {
+			return fmt.Errorf("do what is due of silence %d: %w", silence.ID, err)
+		}
+		e.failpoint("escalation.before_commit")
+		return nil
+	}
+	all := due
+	if len(due) == rechecks {
+		last, err := tx.LastDueIncidents(ctx, now, latest)
+		if err != nil {
+			return err
+		}
+		all = slices.Concat(due, last)
+	}
+	if i := slices.IndexFunc(all, func(inc incident.Incident) bool { return inc.Acts(now) }); i >= 0 {
+		due = all[i : i+1]
+	}
+	for i := range due {
+		if err := e.wake(ctx, tx, p, due[i], now); err != nil {
+			return fmt.Errorf("escalate %s: %w", due[i].ID, err)
+		}
+	}
+	if len(due) > 0 {
+		e.failpoint("escalation.before_commit")
+	}
+	return nil
+}
+
 // wake does what is due in one incident.
-func (e *Escalation) wake(ctx context.Context, tx *store.Tx, due incident.Incident, now time.Time) error {
+func (e *Escalation) wake(ctx context.Context, tx *store.Tx, p Program, due incident.Incident, now time.Time) error {
 	around := []incident.Incident{due}
 	if due.State == incident.Resolved { // if it opens again, it may be one with what has been opened since
 		related, err := tx.Related(ctx, due.Project, now.Add(-incident.ReopenWithin))
@@ -95,7 +149,6 @@ func (e *Escalation) wake(ctx context.Context, tx *store.Tx, due incident.Incide
 	}
 	book := incident.NewBook(now, around)
 	inc := book.Get(due.ID)
-	p := e.program()
 	if inc.IsStorm() {
 		members, err := tx.StormMembers(ctx, inc.ID)
 		if err != nil {
@@ -112,7 +165,11 @@ func (e *Escalation) wake(ctx context.Context, tx *store.Tx, due incident.Incide
 		book.Abate(inc, over)
 		return p.Desk.Settle(ctx, tx, now, book)
 	}
-	if !book.Wake(inc) && inc.State == incident.Open {
+	switch woken := book.Wake(inc); {
+	case woken:
+	case inc.State == incident.Acknowledged:
+		book.Progress(inc, inc.Escalation) // it is routed anew
+	case inc.State == incident.Open:
 		rows, err := tx.Notifications(ctx, inc.ID)
 		if err != nil {
 			return err

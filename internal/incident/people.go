@@ -124,18 +124,32 @@ func (inc *Incident) schedule() {
 // Waits are the times at which something of the incident is due: the next step of its policy while it is open and those that are
 // held, the end of an alert that flapped, the end of an acknowledge, the end of a hold.
 func (inc *Incident) Waits() []time.Time {
+	waits := inc.acts()
+	if inc.State == Open || inc.State == Acknowledged {
+		waits = append(waits, inc.Escalation.Recheck)
+	}
+	return waits
+}
+
+// Acts says whether something of it is due at now beyond that it is to be routed anew.
+func (inc *Incident) Acts(now time.Time) bool {
+	return slices.ContainsFunc(inc.acts(), func(t time.Time) bool { return !t.IsZero() && !t.After(now) })
+}
+
+// acts are the times at which it does something, and is not only routed anew.
+func (inc *Incident) acts() []time.Time {
 	if inc.IsStorm() && (inc.State == Open || inc.State == Acknowledged) {
-		return []time.Time{inc.Escalation.Recheck}
+		return nil
 	}
 	var waits []time.Time
 	switch inc.State {
 	case Open:
-		waits = []time.Time{inc.Escalation.Next, inc.Escalation.Recheck}
+		waits = []time.Time{inc.Escalation.Next}
 		for _, h := range inc.Escalation.Held {
 			waits = append(waits, h.Look)
 		}
 	case Acknowledged:
-		waits = []time.Time{inc.Acknowledgement.At.Add(Rearm), inc.Escalation.Recheck}
+		waits = []time.Time{inc.Acknowledgement.At.Add(Rearm)}
 	case Resolved:
 		return []time.Time{inc.HeldUntil}
 	default:

@@ -107,7 +107,11 @@ func (w *World) reload(to int) {
 	}
 	l.steps = steps
 	l.outbox = outbox.New(w.db, w.outboxOptions())
-	if err := w.stage.plans[to].Reroute(w.ctx, w.db, w.wall()); err != nil && !errors.Is(err, errDisk) {
+	err = errDisk
+	for errors.Is(err, errDisk) { // serve tries again each second
+		err = w.stage.plans[to].Reroute(w.ctx, w.db, w.wall())
+	}
+	if err != nil {
 		w.broken(err)
 	}
 	w.committed()

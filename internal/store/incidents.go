@@ -29,6 +29,7 @@ var (
 	selectNear = selectIncidents + " WHERE id IN (SELECT id FROM incidents WHERE project = $1 AND cluster IN ($3, '') AND " + lively +
 		" UNION SELECT incident FROM alerts WHERE rule = $4 AND grp = $5) ORDER BY first_entry, id"
 	selectDueIncidents    = selectIncidents + " WHERE due IS NOT NULL AND due <= $1 ORDER BY due, id LIMIT $2"
+	selectLastDue         = selectIncidents + " WHERE due IS NOT NULL AND due <= $1 ORDER BY due DESC, id LIMIT $2"
 	selectNextIncident    = "SELECT due FROM incidents WHERE due IS NOT NULL ORDER BY due LIMIT 1"
 	selectIncidentsNewest = selectIncidents + " ORDER BY opened_at DESC, id DESC LIMIT $1"
 	selectIncidentsAfter  = selectIncidents + " WHERE (opened_at, id) < ($2, $3) ORDER BY opened_at DESC, id DESC LIMIT $1"
@@ -208,6 +209,25 @@ func (tx *Tx) DueIncidents(ctx context.Context, until time.Time, limit int) ([]i
 		return nil, fmt.Errorf("read due incidents: %w", err)
 	}
 	return all, nil
+}
+
+// LastDueIncidents are at most limit incidents for which something is due at until, the latest first.
+func (tx *Tx) LastDueIncidents(ctx context.Context, until time.Time, limit int) ([]incident.Incident, error) {
+	all, err := tx.incidents(ctx, selectLastDue, stamp(until), limit)
+	if err != nil {
+		return nil, fmt.Errorf("read incidents due last: %w", err)
+	}
+	return all, nil
+}
+
+// RecheckOpen makes each incident that is open or acknowledged due at a time, if it is not before: it is then routed anew.
+func (tx *Tx) RecheckOpen(ctx context.Context, at time.Time) error {
+	_, err := tx.exec(ctx, "UPDATE incidents SET due = $1 WHERE state IN ('open', 'acknowledged') AND (due IS NULL OR due > $1)", stamp(at))
+	if err != nil {
+		return fmt.Errorf("make open incidents due: %w", err)
+	}
+	tx.left.Steps = true
+	return nil
 }
 
 // NextIncidentDue is when the next incident is due, or the next silence: what the escalation step has to do. Zero when none waits.

@@ -1,0 +1,118 @@
+package escalation
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"tocsin/internal/incident"
+	"tocsin/internal/setting"
+	"tocsin/internal/store"
+)
+
+// twin is a step of another process on the same store, whose configuration routes everything to a policy of its own.
+func (w *stepWorld) twin(revision, policy string) *Escalation {
+	w.t.Helper()
+	plan, errs := NewPlan(Policy{Steps: []Step{{Notify: []string{"oncall"}}, {After: setting.Duration(10 * time.Minute), Notify: []string{"oncall"}}}},
+		Known{Receivers: []string{"oncall"}})
+	if len(errs) > 0 {
+		w.t.Fatal(errs)
+	}
+	desk := &store.Desk{Traits: map[string]incident.Traits{"oncall": {Pages: true}},
+		Direct: func(*incident.Incident, time.Time) incident.Direction { return incident.Direction{Policy: policy} }}
+	return New(w.store, func() Program { return Program{Plans: map[string]*Plan{policy: plan}, Desk: desk, Revision: revision} }, nil)
+}
+
+// TestTwoConfigurationsDoNotRouteAgainstEachOther: of two processes, one of which has another configuration already, only that steps whose
+// configuration is in force, and it calls; when the other's comes into force that one does.
+func TestTwoConfigurationsDoNotRouteAgainstEachOther(t *testing.T) {
+	w := newStepWorld(t)
+	before, after := w.twin("before", "p"), w.twin("after", "q")
+	inForce := func(revision string, now time.Time) {
+		w.update(func(ctx context.Context, tx *store.Tx) error {
+			if err := tx.RecheckOpen(ctx, now); err != nil {
+				return err
+			}
+			return tx.SetFact(ctx, RoutedBy, revision)
+		})
+	}
+	turns := func(now time.Time) (busy int) {
+		for range 20 {
+			for _, e := range []*Escalation{after, before} {
+				next, err := e.Step(t.Context(), now)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !next.IsZero() && !next.After(now) {
+					busy++
+				}
+			}
+		}
+		return busy
+	}
+	policy := func() (policy string) {
+		w.update(func(ctx context.Context, tx *store.Tx) error {
+			inc, err := tx.Incident(ctx, w.id)
+			policy = inc.Policy
+			return err
+		})
+		return policy
+	}
+	inForce("before", noon)
+	if busy := turns(noon.Add(time.Second)); busy > 2 || policy() != "p" || len(w.calls()) != 1 {
+		t.Errorf("by the configuration before: policy %s, %d calls, busy in %d of 40 turns", policy(), len(w.calls()), busy)
+	}
+	inForce("after", noon.Add(time.Minute))
+	if busy := turns(noon.Add(time.Minute)); busy > 4 || policy() != "q" || len(w.calls()) != 2 {
+		t.Errorf("by the one after it: policy %s, %d calls, busy in %d of 40 turns", policy(), len(w.calls()), busy)
+	}
+}
+
+// TestAStepDoesNotWaitForWhatIsRoutedAnew: a hold of thousands has just ended, all of them are due, and what opens a second later is called
+// for by the next step.
+func TestAStepDoesNotWaitForWhatIsRoutedAnew(t *testing.T) {
+	w := newStepWorld(t)
+	w.run(noon)
+	desk := w.twin("", "").program().Desk
+	const many = 120
+	w.update(func(ctx context.Context, tx *store.Tx) error {
+		for i := range many {
+			book := incident.NewBook(noon, nil)
+			book.Fire(incident.Alert{Key: incident.Key{Rule: "r", Group: fmt.Sprintf(`{"n":"%d"}`, i)}, Labels: incident.Labels{"project": "p"},
+				Severity: incident.High, First: noon, Last: noon, Identity: fmt.Sprint(i)})
+			if err := desk.Settle(ctx, tx, noon, book); err != nil {
+				return err
+			}
+		}
+		return tx.RecheckOpen(ctx, noon)
+	})
+	later := noon.Add(time.Second)
+	var id string
+	w.update(func(ctx context.Context, tx *store.Tx) error {
+		book := incident.NewBook(later, nil)
+		id = book.Fire(incident.Alert{Key: incident.Key{Rule: "new", Group: "{}"}, Labels: incident.Labels{"project": "p"}, Severity: incident.Critical,
+			Mode: incident.Page, First: later, Last: later}).ID
+		return w.step.program().Desk.Settle(ctx, tx, later, book)
+	})
+	if _, err := w.step.Step(t.Context(), later); err != nil {
+		t.Fatal(err)
+	}
+	w.update(func(ctx context.Context, tx *store.Tx) error {
+		rows, err := tx.Notifications(ctx, id)
+		if len(rows) != 1 || rows[0].Kind != incident.Call {
+			t.Errorf("after one step what is new has %d rows, want its page", len(rows))
+		}
+		return err
+	})
+	steps := 0
+	for next := later; !next.IsZero() && !next.After(later) && steps < many; steps++ {
+		var err error
+		if next, err = w.twin("", "").Step(t.Context(), later); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if most := many/rechecks + 2; steps > most {
+		t.Errorf("%d transactions to route %d incidents anew, want at most %d", steps, many, most)
+	}
+}
