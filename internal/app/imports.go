@@ -29,14 +29,18 @@ const importLook = 15 * time.Second
 
 // importLoop reads the schedules that are kept elsewhere, each in its time, and keeps copies in the store.
 func (a *App) importLoop(ctx context.Context) {
+	const name = "reading schedules"
+	defer a.watch.ended(name)
 	client := importClient()
 	tick := time.NewTicker(importLook)
 	defer tick.Stop()
 	for {
+		a.watch.stepped(name)
 		plan := a.generationNow().plan
-		for name, rota := range plan.Rotas {
-			if err := a.importSchedule(ctx, client, plan, name, rota, time.Now()); err != nil && ctx.Err() == nil {
-				a.o.Log.Error("the copy of a schedule cannot be kept: trying again", "schedule", name, "error", err)
+		for schedule, rota := range plan.Rotas {
+			a.watch.stepped(name) // one alone may take its time, all together may not be taken for a standstill
+			if err := a.importSchedule(ctx, client, plan, schedule, rota, time.Now()); err != nil && ctx.Err() == nil {
+				a.o.Log.Error("the copy of a schedule cannot be kept: trying again", "schedule", schedule, "error", err)
 			}
 		}
 		select {

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -222,4 +223,31 @@ heartbeat: {url: "http://127.0.0.1:9/x"}
 	if diff := cmp.Diff(served, written); diff != "" {
 		t.Errorf("-served +written:\n%s", diff)
 	}
+}
+
+// TestTheImportsAreWatched: a loop that stands still is a trouble, also that of the schedules that are kept elsewhere.
+func TestTheImportsAreWatched(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := context.WithCancel(t.Context())
+		w := &watch{steps: map[string]time.Time{}}
+		a := &App{watch: w, current: generation{plan: &Plan{}}}
+		watched := func() int {
+			synctest.Wait()
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			return len(w.steps)
+		}
+		go a.importLoop(ctx)
+		if watched() != 1 {
+			t.Errorf("%d loops are watched, want that of the imports", watched())
+		}
+		time.Sleep(10 * time.Minute)
+		if all := w.stalled(); len(all) != 0 {
+			t.Errorf("it goes on, and is said to stand still: %v", all)
+		}
+		stop()
+		if watched() != 0 {
+			t.Error("a loop that has ended is watched")
+		}
+	})
 }

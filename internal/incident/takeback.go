@@ -70,6 +70,7 @@ func (s *settling) calls() {
 		if !came || n.Target == s.c.said.Receiver && n.Key == s.c.said.Key || !s.desk.Traits[n.Target].Pages {
 			continue
 		}
+		// An acknowledge has no reason of its own: to the pager both end the ringing, and its kind says which it is.
 		s.out.Add = append(s.out.Add, &Notification{Incident: s.inc.ID, Target: n.Target, Kind: kind, Round: n.Round, Key: n.Key, Reason: ReasonResolved,
 			State: Pending, CreatedAt: s.b.now, Due: s.b.now})
 	}
