@@ -137,12 +137,12 @@ func TestDoctorFinds(t *testing.T) {
 			s.config = func(text string) string { return strings.Replace(text, "resource_names", "calls_per_minute: 90, resource_names", 1) }
 		}, []string{"warn quota: the sources may make 90 lists a minute together, and the quota is 60 unless it was raised -> give each its part"}},
 		{"a filter is refused", func(s *surgery) {
-			s.logging.Refuse = func(filter string) error {
+			s.logging.SetRefuse(func(filter string) error {
 				if strings.Contains(filter, "httpRequest.status>=500") {
 					return errors.New("field httpRequest.status")
 				}
 				return nil
-			}
+			})
 		}, []string{"fail source logs: Cloud Logging refuses the filter of rule balancer: "}},
 		{"a type is not seen", func(s *surgery) {
 			s.rules = strings.Replace(examinedRules, `"k8s_container"`, `("k8s_pod" OR "k8s_node")`, 1)

@@ -28,8 +28,6 @@ import (
 type CloudLogging struct {
 	loggingpb.UnimplementedLoggingServiceV2Server
 
-	// Refuse, if set, says why a filter is refused that can be parsed. Set it before the first call.
-	Refuse func(filter string) error
 	// Tails is what is done to those who tail. Set it before the first call.
 	Tails Tails
 	// ListLate, if set, says how long after its coming an entry can be listed first. Set it before the first call.
@@ -47,6 +45,8 @@ type CloudLogging struct {
 	inMinute int // how many entries were given to tails in it
 	sent     Sent
 	failures []*status.Status
+	refuse   func(filter string) error
+	hang     chan struct{} // closed when it is over; nil while nothing hangs
 	requests []*loggingpb.ListLogEntriesRequest
 }
 
@@ -148,6 +148,42 @@ func (c *CloudLogging) Fail(n int, code codes.Code, message string) {
 	}
 }
 
+// SetRefuse sets what says why a filter is refused that can be parsed; nil refuses none.
+func (c *CloudLogging) SetRefuse(refuse func(filter string) error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.refuse = refuse
+}
+
+// Hang lets all that is asked for from now on wait until its caller gives up, or until it is called off.
+func (c *CloudLogging) Hang(yes bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.hang != nil {
+		close(c.hang)
+		c.hang = nil
+	}
+	if yes {
+		c.hang = make(chan struct{})
+	}
+}
+
+// hangs waits while the server hangs. It says false if the caller gave up.
+func (c *CloudLogging) hangs(ctx context.Context) bool {
+	c.mu.Lock()
+	hang := c.hang
+	c.mu.Unlock()
+	if hang == nil {
+		return true
+	}
+	select {
+	case <-hang:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
 // Recover forgets the failures that are yet to come.
 func (c *CloudLogging) Recover() {
 	c.mu.Lock()
@@ -166,7 +202,10 @@ func (c *CloudLogging) Requests() []*loggingpb.ListLogEntriesRequest {
 }
 
 // ListLogEntries answers as the service does.
-func (c *CloudLogging) ListLogEntries(_ context.Context, req *loggingpb.ListLogEntriesRequest) (*loggingpb.ListLogEntriesResponse, error) {
+func (c *CloudLogging) ListLogEntries(ctx context.Context, req *loggingpb.ListLogEntriesRequest) (*loggingpb.ListLogEntriesResponse, error) {
+	if !c.hangs(ctx) {
+		return nil, ctx.Err()
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.requests = append(c.requests, proto.CloneOf(req))
@@ -192,8 +231,8 @@ func (c *CloudLogging) ListLogEntries(_ context.Context, req *loggingpb.ListLogE
 
 // filtering parses a filter; an error refuses it, also where there is no entry.
 func (c *CloudLogging) filtering(resources []string, filter string) (*filtering, error) {
-	if c.Refuse != nil {
-		if err := c.Refuse(filter); err != nil {
+	if c.refuse != nil {
+		if err := c.refuse(filter); err != nil {
 			return nil, err
 		}
 	}

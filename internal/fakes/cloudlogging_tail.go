@@ -115,6 +115,9 @@ func (c *CloudLogging) TailLogEntries(stream loggingpb.LoggingServiceV2_TailLogE
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
+		if !c.hangs(stream.Context()) {
+			return stream.Context().Err()
+		}
 		answer, next := s.ready(time.Now())
 		if answer != nil {
 			if err := stream.Send(answer); err != nil {

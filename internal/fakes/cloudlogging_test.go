@@ -44,12 +44,12 @@ func TestCloudLoggingLists(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	server.Refuse = func(filter string) error {
+	server.SetRefuse(func(filter string) error {
 		if filter == "odd" {
 			return errors.New("no such thing")
 		}
 		return nil
-	}
+	})
 	tests := map[string]struct {
 		req  *loggingpb.ListLogEntriesRequest
 		want string

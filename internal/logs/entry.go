@@ -63,7 +63,7 @@ func projectOf(logName string) string {
 }
 
 // Message is the one line that a person would want to see of the entry: jsonPayload as JSON, textPayload as it is, else
-// what the request was, else the raw entry. It is not bounded and not escaped: that belongs to where it goes.
+// what the request was, else the entry as JSON. It is not bounded and not escaped: that belongs to where it goes.
 func (e *Entry) Message() string {
 	if t := e.Root.Get("textPayload"); t.Kind == String {
 		return t.Str
@@ -87,6 +87,9 @@ func (e *Entry) Message() string {
 			return p.Get("reason").Text() + " " + p.Get("involvedObject").Get("name").Text() + ": " + p.Get("message").Text()
 		}
 		return string(p.AppendJSON(nil))
+	}
+	if len(e.Raw) > 0 && e.Raw[0] != '{' { // wire bytes
+		return string(e.Root.AppendJSON(nil))
 	}
 	return string(e.Raw)
 }

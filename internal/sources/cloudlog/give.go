@@ -1,15 +1,12 @@
 package cloudlog
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"maps"
 	"slices"
 	"time"
-
-	"cloud.google.com/go/logging/apiv2/loggingpb"
 
 	"tocsin/internal/logs"
 )
@@ -86,7 +83,7 @@ func (r *reading) compare(l *listing, now time.Time) {
 	missed := 0
 	from := r.live.Add(r.established())
 	for _, e := range l.entries {
-		if _, ok := r.seen[identityOf(e)]; !ok && e.GetReceiveTimestamp().AsTime().After(from) && r.session.filter == l.rules {
+		if _, ok := r.seen[e.id]; !ok && e.received.After(from) && r.session.filter == l.rules {
 			missed++
 		}
 	}
@@ -120,46 +117,39 @@ func (r *reading) forget() {
 
 // send passes on the entries that were not before, by receive time, and, if they were listed, with the last batch the cursor. came is
 // how many came for it, caughtUp says that they go up to the present. It says false when ctx ended.
-func (r *reading) send(ctx context.Context, entries []*loggingpb.LogEntry, came int, caughtUp, listed bool) bool {
-	slices.SortStableFunc(entries, func(a, b *loggingpb.LogEntry) int {
-		return a.GetReceiveTimestamp().AsTime().Compare(b.GetReceiveTimestamp().AsTime())
-	})
-	var data bytes.Buffer
+func (r *reading) send(ctx context.Context, entries []piece, came int, caughtUp, listed bool) bool {
+	slices.SortStableFunc(entries, func(a, b piece) int { return a.received.Compare(b.received) })
+	var data []byte
 	old := false
 	flush := func() bool {
-		b := logs.Batch{Data: bytes.Clone(data.Bytes()), Backlog: old}
-		data.Reset()
+		b := logs.Batch{Data: data, Backlog: old}
+		data = nil
 		return len(b.Data) == 0 || r.hand(ctx, b)
 	}
 	for _, e := range entries {
-		id, received := identityOf(e), e.GetReceiveTimestamp().AsTime()
-		if _, ok := r.seen[id]; ok {
+		if _, ok := r.seen[e.id]; ok {
 			continue
 		}
 		came--
-		r.seen[id] = received
-		line := append(AppendJSON(nil, e), '\n')
-		if was := received.Before(r.watching); was != old || data.Len()+len(line) > batchBytes {
+		r.seen[e.id] = e.received
+		if was := e.received.Before(r.watching); was != old || len(data)+len(e.wire) > batchBytes {
 			if !flush() {
 				return false
 			}
 			old = was
 		}
-		data.Write(line)
+		data = e.append(data)
 	}
 	r.pass(came)
 	now := time.Now()
 	if !listed {
-		return data.Len() == 0 || r.hand(ctx, logs.Batch{Data: bytes.Clone(data.Bytes()), Backlog: old, CaughtUp: caughtUp})
+		return len(data) == 0 || r.hand(ctx, logs.Batch{Data: data, Backlog: old, CaughtUp: caughtUp})
 	}
 	r.forget()
-	if data.Len() == 0 && r.told == caughtUp && now.Sub(r.savedAt) < cursorEvery {
+	if len(data) == 0 && r.told == caughtUp && now.Sub(r.savedAt) < cursorEvery {
 		return true
 	}
-	last := logs.Batch{Backlog: old, CaughtUp: caughtUp}
-	if data.Len() > 0 {
-		last.Data = bytes.Clone(data.Bytes())
-	}
+	last := logs.Batch{Data: data, Backlog: old, CaughtUp: caughtUp}
 	cursor, err := json.Marshal(position{Kind: "cloud_logging", Received: r.reached.UTC()})
 	if err == nil { // it cannot fail; without it the batch would just not move the cursor
 		last.Cursor = logs.Cursor(cursor)
@@ -170,7 +160,7 @@ func (r *reading) send(ctx context.Context, entries []*loggingpb.LogEntry, came 
 
 // hand sends a batch.
 func (r *reading) hand(ctx context.Context, b logs.Batch) bool {
-	b.Source, b.Offset, b.Received = r.name, r.offset, time.Now()
+	b.Source, b.Form, b.Offset, b.Received = r.name, logs.Proto, r.offset, time.Now()
 	b.Passed, r.passed = r.passed, 0
 	select {
 	case r.out <- b:

@@ -94,7 +94,7 @@ type listing struct {
 
 	began   time.Time
 	came    int // how many entries came in all, of those that led to an error too
-	entries []*loggingpb.LogEntry
+	entries []piece
 	err     error
 	refused error // why the rules' filter was not taken, if everything was listed in its place
 }
@@ -169,7 +169,7 @@ func (s *Source) read(ctx context.Context, client *logging.Client, l *listing) {
 	}
 }
 
-func (s *Source) readWith(ctx context.Context, client *logging.Client, l *listing, rules string) ([]*loggingpb.LogEntry, error) {
+func (s *Source) readWith(ctx context.Context, client *logging.Client, l *listing, rules string) ([]piece, error) {
 	req := &loggingpb.ListLogEntriesRequest{ResourceNames: s.settings.ResourceNames, Filter: s.filterFor(l.since, l.until, rules),
 		OrderBy: "timestamp asc", PageSize: int32(s.settings.PageSize)}
 	end := l.until
@@ -188,7 +188,7 @@ func (s *Source) readWith(ctx context.Context, client *logging.Client, l *listin
 	for {
 		e, err := it.Next()
 		if errors.Is(err, iterator.Done) {
-			return entries, nil
+			return pieces(entries, l.began)
 		}
 		if err != nil {
 			return nil, err

@@ -21,7 +21,6 @@ package cloudlog
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -29,7 +28,6 @@ import (
 	"time"
 
 	logging "cloud.google.com/go/logging/apiv2"
-	"cloud.google.com/go/logging/apiv2/loggingpb"
 	"golang.org/x/time/rate"
 	"google.golang.org/api/option"
 
@@ -129,15 +127,6 @@ func (s *Source) Read(ctx context.Context, from logs.Cursor, out chan<- logs.Bat
 func (s *Source) plan() string {
 	return fmt.Sprintf("1 of the project's 10 tail sessions (2 while one takes over from another), which give 60000 entries a minute; "+
 		"at most %d list calls a minute, of %d entries, where the project has 60", s.settings.CallsPerMinute, s.settings.PageSize)
-}
-
-// identity is a hash of what makes an entry the same: its log's name, timestamp and insertId.
-type identity [16]byte
-
-func identityOf(e *loggingpb.LogEntry) identity {
-	t := e.GetTimestamp()
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%d.%d\x00%s", e.GetLogName(), t.GetSeconds(), t.GetNanos(), e.GetInsertId()))
-	return identity(sum[:16])
 }
 
 // begin sets out from the cursor, or, without one of this kind, from as far back as the settings say.

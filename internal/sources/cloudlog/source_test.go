@@ -21,19 +21,19 @@ import (
 func TestReads(t *testing.T) {
 	withoutTail(t, nil, func(w *world) {
 		w.filter.Store(`insertId!="unwanted" -- those`)
-		w.server.Refuse = func(filter string) error {
+		w.server.SetRefuse(func(filter string) error {
 			if !strings.HasSuffix(filter, " AND (insertId!=\"unwanted\" -- those\n)") {
 				return fmt.Errorf("filter %q", filter)
 			}
 			return nil
-		}
+		})
 		w.add("too old", 16*time.Minute)
 		w.add("old", 14*time.Minute)
 		w.add("now", 0)
 		w.add("unwanted", 0)
 		w.read("")
 		w.want("old", "now")
-		if !w.last().CaughtUp || w.last().Source != "prow" || w.last().Form != logs.Lines {
+		if !w.last().CaughtUp || w.last().Source != "prow" || w.last().Form != logs.Proto {
 			t.Errorf("last batch %+v", w.last())
 		}
 		w.add("next", 0)
@@ -94,12 +94,12 @@ func TestResumes(t *testing.T) {
 				t.Fatalf("cursor %q: %v", b.Cursor, err)
 			}
 			for _, x := range w.batches()[:i+1] {
-				for line := range strings.Lines(string(x.Data)) {
+				for line := range lines(x) {
 					before[line] = true
 				}
 			}
 			for _, x := range w.batches() {
-				for line := range strings.Lines(string(x.Data)) {
+				for line := range lines(x) {
 					var e struct{ ReceiveTimestamp time.Time }
 					if err := json.Unmarshal([]byte(line), &e); err != nil {
 						t.Fatal(err)
@@ -286,12 +286,12 @@ func TestRulesFilterRefused(t *testing.T) {
 			}
 			return slices.Concat(asked[1:300], asked[:1], asked[300:])
 		}
-		w.server.Refuse = func(filter string) error {
+		w.server.SetRefuse(func(filter string) error {
 			if strings.Contains(filter, "odd") {
 				return fmt.Errorf("what is odd?")
 			}
 			return nil
-		}
+		})
 		w.add("a", 0)
 		w.read("")
 		w.wait(time.Minute)
@@ -356,7 +356,7 @@ func TestOverLoopback(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
-	if !strings.Contains(string(b.Data), `"severity":"ERROR","insertId":"a"`) || b.Cursor == "" || !b.CaughtUp {
+	if !strings.Contains(strings.Join(slices.Collect(lines(b)), ""), `"insertId":"a"`) || b.Cursor == "" || !b.CaughtUp {
 		t.Errorf("batch %+v with %s", b, b.Data)
 	}
 }

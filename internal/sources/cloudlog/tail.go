@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"cloud.google.com/go/logging/apiv2/loggingpb"
+	"github.com/googleapis/gax-go/v2"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -97,7 +99,7 @@ func (r *reading) follow(ctx context.Context, s *session, req *loggingpb.TailLog
 			return false
 		}
 	}
-	stream, err := r.client.TailLogEntries(ctx)
+	stream, err := r.client.TailLogEntries(ctx, gax.WithGRPCOptions(grpc.ForceCodec(rawTail{})))
 	if err == nil {
 		err = stream.Send(req)
 	}
@@ -119,7 +121,10 @@ func (r *reading) follow(ctx context.Context, s *session, req *loggingpb.TailLog
 
 // heard takes what a session gave, or its end.
 func (r *reading) heard(ctx context.Context, t tailed, now time.Time) {
-	entries := t.answer.GetEntries()
+	var entries []piece
+	if t.err == nil {
+		entries = tailedPieces(t.answer, now)
+	}
 	r.count(func(f *Figures) { f.Tailed += int64(len(entries)) })
 	switch {
 	case t.session != r.session && t.session != r.next: // one that another has taken over from

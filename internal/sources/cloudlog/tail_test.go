@@ -170,7 +170,7 @@ func TestBacklogBeforeTail(t *testing.T) {
 			}
 		}
 		for _, b := range w.batches() {
-			for line := range strings.Lines(string(b.Data)) {
+			for line := range lines(b) {
 				before := slices.ContainsFunc([]string{"d\":\"0\"", "\"479\""}, func(id string) bool { return strings.Contains(line, id) })
 				if after := strings.Contains(line, "\"480\""); before && !b.Backlog || after && b.Backlog {
 					t.Errorf("backlog is %v for %s", b.Backlog, line)

@@ -29,6 +29,9 @@ func (r *reading) fail(ctx context.Context, err error, started time.Time) time.T
 	pause := min(most, least<<min(r.failures-1, 10))
 	pause -= rand.N(pause / 5)
 	long := now.Sub(r.failingAt) >= blindAfter
+	if left := r.failingAt.Add(blindAfter).Sub(now); !long {
+		pause = min(pause, left) // whether it is blind is known then
+	}
 	switch code {
 	case codes.PermissionDenied, codes.Unauthenticated:
 		r.speak(code.String(), fmt.Errorf("read entries of %s: access denied, grant roles/logging.viewer on it to the account that tocsin runs as "+

@@ -4,9 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"net"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -171,11 +171,18 @@ func (w *world) add(id string, ago time.Duration) {
 	w.server.AddEntries(&loggingpb.LogEntry{LogName: "projects/p/logs/stderr", InsertId: id, Timestamp: timestamppb.New(at.Add(-time.Second)), ReceiveTimestamp: timestamppb.New(at)})
 }
 
+// lines are the entries of a batch as the REST API would write them.
+func lines(b logs.Batch) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		b.Entries(time.Time{}, func(e *logs.Entry) bool { return yield(string(e.Root.AppendJSON(nil)) + "\n") })
+	}
+}
+
 // ids are the insertIds of what was read, in order.
 func (w *world) ids() []string {
 	ids := []string{}
 	for _, b := range w.batches() {
-		for line := range strings.Lines(string(b.Data)) {
+		for line := range lines(b) {
 			var e struct {
 				InsertID string `json:"insertId"`
 			}

@@ -20,11 +20,44 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"tocsin/internal/logs"
 )
 
-// testdata/entries.jsonl are entries as the REST API gives them, compact, with the names in AppendJSON's order: they must come back
-// byte for byte.
-func TestAppendJSONKeepsEntries(t *testing.T) {
+// handedOn is an entry as whoever reads the batches sees it.
+func handedOn(t testing.TB, e *loggingpb.LogEntry) string {
+	t.Helper()
+	all, err := pieces([]*loggingpb.LogEntry{e}, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	logs.Batch{Form: logs.Proto, Data: all[0].append(nil)}.Entries(time.Time{}, func(read *logs.Entry) bool {
+		out = append(out, string(read.Root.AppendJSON(nil)))
+		return true
+	})
+	if len(out) != 1 {
+		t.Fatalf("%d entries of one", len(out))
+	}
+	return out[0]
+}
+
+func same(t *testing.T, want, got string) {
+	t.Helper()
+	var a, b any
+	if err := json.Unmarshal([]byte(want), &a); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal([]byte(got), &b); err != nil {
+		t.Fatalf("%v in %s", err, got)
+	}
+	if diff := cmp.Diff(a, b); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// testdata/entries.jsonl are entries as the REST API gives them: they must read the same.
+func TestPiecesKeepEntries(t *testing.T) {
 	file, err := os.ReadFile(filepath.Join("testdata", "entries.jsonl"))
 	if err != nil {
 		t.Fatal(err)
@@ -36,10 +69,7 @@ func TestAppendJSONKeepsEntries(t *testing.T) {
 		if err := protojson.Unmarshal(line, &e); err != nil {
 			t.Fatalf("line %d: %v", n, err)
 		}
-		got := append(AppendJSON(nil, &e), '\n')
-		if diff := cmp.Diff(string(line), string(got)); diff != "" {
-			t.Errorf("line %d (-want +got):\n%s", n, diff)
-		}
+		same(t, string(line), handedOn(t, &e))
 	}
 	if n < 5 {
 		t.Errorf("only %d entries", n)
@@ -66,8 +96,8 @@ func everything(t testing.TB) *loggingpb.LogEntry {
 	}
 }
 
-// What is written reads back as the same message, every field of it.
-func TestAppendJSONIsWhole(t *testing.T) {
+// Every field of an entry is handed on.
+func TestPiecesAreWhole(t *testing.T) {
 	e := everything(t)
 	fields := e.ProtoReflect().Descriptor().Fields()
 	for i := range fields.Len() {
@@ -75,9 +105,9 @@ func TestAppendJSONIsWhole(t *testing.T) {
 			t.Errorf("the test sets no %s", f.FullName())
 		}
 	}
-	text := AppendJSON(nil, e)
+	text := handedOn(t, e)
 	var back loggingpb.LogEntry
-	if err := protojson.Unmarshal(text, &back); err != nil {
+	if err := protojson.Unmarshal([]byte(text), &back); err != nil {
 		t.Fatalf("%v in %s", err, text)
 	}
 	if !proto.Equal(e, &back) {
@@ -85,8 +115,8 @@ func TestAppendJSONIsWhole(t *testing.T) {
 	}
 }
 
-// What protojson cannot write is written all the same.
-func TestAppendJSONOddities(t *testing.T) {
+// What protojson cannot write is handed on all the same.
+func TestPiecesOddities(t *testing.T) {
 	known, err := anypb.New(wrapperspb.String("a \"text\""))
 	if err != nil {
 		t.Fatal(err)
@@ -110,36 +140,67 @@ func TestAppendJSONOddities(t *testing.T) {
 		"latencies":              {&loggingpb.LogEntry{HttpRequest: &logtype.HttpRequest{Latency: &durationpb.Duration{Seconds: 3, Nanos: 100_000_000}}}, `{"httpRequest":{"latency":"3.1s"}}`},
 		"a negative latency":     {&loggingpb.LogEntry{HttpRequest: &logtype.HttpRequest{Latency: &durationpb.Duration{Nanos: -1}}}, `{"httpRequest":{"latency":"-0.000000001s"}}`},
 		"a latency of nothing":   {&loggingpb.LogEntry{HttpRequest: &logtype.HttpRequest{Latency: &durationpb.Duration{}}}, `{"httpRequest":{"latency":"0s"}}`},
-		"text that is no text":   {&loggingpb.LogEntry{Payload: &loggingpb.LogEntry_TextPayload{TextPayload: "a\xff\x00\nb"}}, "{\"textPayload\":\"a\ufffd\\u0000\\nb\"}"},
 	}
 	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
-			got := string(AppendJSON(nil, tt.entry))
-			if diff := cmp.Diff(tt.want, got); diff != "" {
-				t.Errorf("(-want +got):\n%s", diff)
-			}
-			if !json.Valid([]byte(got)) {
-				t.Error("it is not JSON")
-			}
-		})
+		t.Run(name, func(t *testing.T) { same(t, tt.want, handedOn(t, tt.entry)) })
 	}
 }
 
-// Whatever the bytes of a message, one line of JSON comes out.
-func FuzzAppendJSON(f *testing.F) {
-	whole, err := proto.Marshal(everything(f))
+// A tail's response gives the same pieces as what is listed, and its other fields.
+func TestRawTail(t *testing.T) {
+	e, now := everything(t), time.Now()
+	other := proto.CloneOf(e)
+	other.InsertId, other.ReceiveTimestamp = "other", nil
+	wire, err := rawTail{}.Marshal(&loggingpb.TailLogEntriesResponse{Entries: []*loggingpb.LogEntry{e, other},
+		SuppressionInfo: []*loggingpb.TailLogEntriesResponse_SuppressionInfo{{Reason: 1, SuppressedCount: 7}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var m loggingpb.TailLogEntriesResponse
+	if err := (rawTail{}).Unmarshal(wire, &m); err != nil {
+		t.Fatal(err)
+	}
+	got := tailedPieces(&m, now)
+	want, err := pieces([]*loggingpb.LogEntry{e, other}, now)
+	if err != nil || len(got) != 2 || len(m.Entries) != 0 || m.SuppressionInfo[0].SuppressedCount != 7 {
+		t.Fatalf("%d pieces of %v, %v", len(got), &m, err)
+	}
+	for i := range want {
+		if got[i].id != want[i].id || !got[i].received.Equal(want[i].received) {
+			t.Errorf("piece %d: %v, want %v", i, got[i], want[i])
+		}
+	}
+	if want[0].id == want[1].id || !want[0].received.Equal(e.GetReceiveTimestamp().AsTime()) || !want[1].received.Equal(now) {
+		t.Errorf("%v, %v", want[0].received, want[1].received)
+	}
+	e.Timestamp = timestamppb.New(e.GetTimestamp().AsTime().Add(1))
+	if again, err := pieces([]*loggingpb.LogEntry{e}, now); err != nil || again[0].id == want[0].id {
+		t.Errorf("another timestamp is the same entry: %v", err)
+	}
+}
+
+// Whatever the bytes of a response, nothing panics, and each entry is one for those who read the batch.
+func FuzzRawTail(f *testing.F) {
+	whole, err := proto.Marshal(&loggingpb.TailLogEntriesResponse{Entries: []*loggingpb.LogEntry{everything(f), {}}})
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Add(whole)
+	f.Add([]byte("\x0a\x02\xff\xff"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		var e loggingpb.LogEntry
-		if proto.Unmarshal(b, &e) != nil {
+		var m loggingpb.TailLogEntriesResponse
+		if (rawTail{}).Unmarshal(b, &m) != nil {
 			return
 		}
-		got := AppendJSON(nil, &e)
-		if !json.Valid(got) || bytes.ContainsAny(got, "\n\r") {
-			t.Errorf("%q is not one line of JSON", got)
+		var data []byte
+		all := tailedPieces(&m, time.Now())
+		for i := range all {
+			data = all[i].append(data)
+		}
+		n := 0
+		logs.Batch{Form: logs.Proto, Data: data}.Entries(time.Time{}, func(*logs.Entry) bool { n++; return true })
+		if n != len(all) {
+			t.Errorf("%d pieces, %d entries", len(all), n)
 		}
 	})
 }
