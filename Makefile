@@ -17,14 +17,18 @@ GOLANGCI_VERSION := v2.15.0
 GOLANGCI         := $(BIN)/golangci-lint-$(GOLANGCI_VERSION)
 
 .DEFAULT_GOAL := build
-.PHONY: build test lint kill freeze sim sim-bugs latency flood tail bench fuzz-short compiler database amtool
+.PHONY: build image test lint kill freeze sim sim-bugs latency flood tail bench fuzz-short compiler database amtool
 
 build: ## the binary, static, in bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN)/tocsin ./cmd/tocsin
 
+image: ## the container image, with ko: into KO_DOCKER_REPO, or as a tarball: make image TO="--push=false --tarball=tocsin.tar"
+	$(GO) tool -modfile=deploy/image/go.mod ko build --base-import-paths --platform=linux/amd64 $(TO) ./cmd/tocsin
+
 test: compiler database amtool ## every test, under the race detector
 	$(GO) vet ./...
 	CGO_ENABLED=1 $(GO) test -race -timeout 20m ./...
+	cd deploy/image && $(GO) test -timeout 20m ./...
 
 lint: $(GOLANGCI) ## what the compiler and the tests do not say
 	$(GOLANGCI) run ./...

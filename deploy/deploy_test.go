@@ -194,7 +194,9 @@ func TestStores(t *testing.T) {
 		t.Errorf("sqlite: %s with %d replicas and %+v: want a StatefulSet of 1 on a ReadWriteOncePod volume", one.kind, one.replicas, one.claims)
 	}
 	c := one.template.Spec.Containers[0]
-	if !slices.Contains(c.Args, "--store=/var/lib/tocsin/tocsin.db") || !slices.ContainsFunc(c.VolumeMounts, func(m corev1.VolumeMount) bool { return m.MountPath == "/var/lib/tocsin" && m.Name == one.claims[0].Name }) {
+	if !slices.Contains(c.Args, "--store=/var/lib/tocsin/tocsin.db") || !slices.ContainsFunc(c.VolumeMounts, func(m corev1.VolumeMount) bool {
+		return m.MountPath == "/var/lib/tocsin" && m.Name == one.claims[0].Name
+	}) {
 		t.Errorf("sqlite: the database is not on the volume: %v, %+v", c.Args, c.VolumeMounts)
 	}
 	several := workloadOf(t, "postgres")
@@ -296,4 +298,3 @@ func TestCommandLines(t *testing.T) {
 		}
 	}
 }
-

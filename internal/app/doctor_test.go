@@ -134,7 +134,9 @@ func TestDoctorFinds(t *testing.T) {
 		{"quota cannot be seen", func(s *surgery) { s.cloud.Refuse("ListTimeSeries", codes.PermissionDenied, "no") },
 			[]string{"warn quota: what is left of the quotas of prow cannot be looked at: no -> grant roles/monitoring.viewer on projects/prow"}},
 		{"sources share the quota", func(s *surgery) {
-			s.config = func(text string) string { return strings.Replace(text, "resource_names", "calls_per_minute: 90, resource_names", 1) }
+			s.config = func(text string) string {
+				return strings.Replace(text, "resource_names", "calls_per_minute: 90, resource_names", 1)
+			}
 		}, []string{"warn quota: the sources may make 90 lists a minute together, and the quota is 60 unless it was raised -> give each its part"}},
 		{"a filter is refused", func(s *surgery) {
 			s.logging.SetRefuse(func(filter string) error {
