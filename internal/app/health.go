@@ -107,6 +107,16 @@ func (a *App) breakOff(ctx context.Context, cause error) {
 	_ = a.server.Close() // pages that are being read are cut
 }
 
+// awayTold calls the fallback for a database that is away while tocsin starts.
+func (a *App) awayTold(ctx context.Context, plan *Plan, cause error) *notifiers.Notice {
+	targets, err := plan.targets()
+	if err != nil {
+		a.o.Log.Error("tocsin cannot write, and cannot tell the fallback", "error", err)
+		return nil
+	}
+	return a.cannotWrite(ctx, generation{plan: plan, targets: targets}, time.Now().Truncate(time.Hour), cause)
+}
+
 // cannotWrite calls the fallback past all queues, and returns what it has taken; nil if it has not.
 func (a *App) cannotWrite(ctx context.Context, g generation, since time.Time, cause error) *notifiers.Notice {
 	t, ok := g.targets[g.plan.File.Fallback]

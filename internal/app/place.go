@@ -1,7 +1,6 @@
 package app
 
 import (
-	"context"
 	"fmt"
 	"net/url"
 	"slices"
@@ -81,13 +80,4 @@ func (l *loading) database() {
 	if len(errs) == 0 {
 		l.plan.database = database{path: spec.URL, passwordFile: l.file.Resolve(spec.PasswordFile)}
 	}
-}
-
-// open opens the store that the options name, else the configuration's.
-func (a *App) open(ctx context.Context, plan *Plan) (*store.Store, error) {
-	at := plan.database
-	if a.o.Store != "" {
-		at.path = a.o.Store
-	}
-	return store.Open(ctx, at.path, store.Options{PasswordFile: at.passwordFile, Life: a.o.Life, Reserve: reserve, Left: a.wakeFor})
 }

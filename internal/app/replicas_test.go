@@ -32,9 +32,11 @@ type wire struct {
 	isCut   bool
 }
 
-func newWire(t *testing.T, server string) *wire {
+func newWire(t *testing.T, server string) *wire { return newWireAt(t, "127.0.0.1:0", server) }
+
+func newWireAt(t *testing.T, address, server string) *wire {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}

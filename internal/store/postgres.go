@@ -228,3 +228,15 @@ func postgresCode(err error) string {
 	}
 	return e.Code
 }
+
+// Away says of an error of Open that a database server did not answer, or does not take anybody yet: to ask again may help. A wrong
+// password or name is none, nor is anything about a file.
+func Away(err error) bool {
+	var connect *pgconn.ConnectError
+	if !errors.As(err, &connect) {
+		return false
+	}
+	const connectionException, resources, operatorIntervention = "08", "53", "57P"
+	code := postgresCode(err)
+	return code == "" || strings.HasPrefix(code, connectionException) || strings.HasPrefix(code, resources) || strings.HasPrefix(code, operatorIntervention)
+}
