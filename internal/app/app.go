@@ -198,6 +198,7 @@ func (a *App) generation(plan *Plan) (generation, error) {
 	g.outbox = outbox.New(a.store, outbox.Options{Targets: targets, People: plan.People, URL: plan.url, Fallback: plan.File.Fallback,
 		Strangers: func() bool { return a.leading() != nil }, Failpoint: a.o.Failpoint, Told: a.o.Told, Log: a.o.Log})
 	g.steps = plan.escalation(g.desk)
+	g.steps.Unasked = a.unasked
 	g.beat = a.newBeat(plan)
 	for name := range targets {
 		g.wake[name] = newBell()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"tocsin/internal/engine"
@@ -27,6 +28,20 @@ type lead struct {
 	// ctx ends with the turn, reading already when the service is to stop.
 	ctx, reading context.Context
 	end          context.CancelFunc
+	// began is when the turn did; asked that all pagers have been asked in it what people said.
+	began time.Time
+	asked atomic.Bool
+}
+
+// askFor is how long, from the beginning of a turn, nobody is called again before the pagers have been asked.
+const askFor = 10 * time.Second
+
+// unasked is until when it is not known what people said at the pagers; zero if it is, or another process sees to it.
+func (a *App) unasked() time.Time {
+	if l := a.leading(); l != nil && !l.asked.Load() {
+		return l.began.Add(askFor)
+	}
+	return time.Time{}
 }
 
 // leading is this process's turn, nil while another has it.
@@ -48,7 +63,7 @@ func (a *App) takeOver(ctx context.Context) (*lead, error) {
 		return nil, err
 	}
 	g := a.generationNow()
-	l := &lead{held: held, batches: make(chan logs.Batch, 16)}
+	l := &lead{held: held, began: time.Now(), batches: make(chan logs.Batch, 16)}
 	l.engine, err = engine.New(ctx, held, engine.Options{Program: g.plan.program(g.desk), Failpoint: a.o.Failpoint, Log: a.o.Log})
 	if err != nil {
 		return nil, fmt.Errorf("load the engine: %w", err)
@@ -112,7 +127,7 @@ func (a *App) haveTurn(ctx context.Context, l *lead) {
 	loops.Go(func() { a.offer(l) })
 	loops.Go(func() { a.engineLoop(l) })
 	loops.Go(func() { a.routeLoop(l) })
-	loops.Go(func() { a.pollLoop(l.ctx) })
+	loops.Go(func() { a.pollLoop(l) })
 	loops.Go(func() { a.importLoop(l.ctx) })
 	loops.Go(func() { a.every(l.ctx, "forgetting", newBell(), a.prune(l)) })
 	<-l.ctx.Done()

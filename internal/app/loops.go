@@ -155,14 +155,18 @@ func (a *App) presentLoop(ctx context.Context) {
 
 // pollLoop asks the pagers through which people answer what they said: at once, because who took a page while nothing ran must not be
 // called again by the next step, then now and then.
-func (a *App) pollLoop(ctx context.Context) {
+func (a *App) pollLoop(l *lead) {
+	ctx := l.ctx
 	const name = "asking pagers"
 	defer a.watch.ended(name)
 	tick := time.NewTicker(a.o.PollEvery)
 	defer tick.Stop()
 	for {
 		a.watch.stepped(name)
-		if err := a.poll(ctx); err != nil && ctx.Err() == nil {
+		switch err := a.poll(ctx); {
+		case err == nil:
+			l.asked.Store(true)
+		case ctx.Err() == nil:
 			a.o.Log.Warn("cannot ask a pager for answers", "error", err)
 		}
 		select {

@@ -36,6 +36,10 @@ func (c *climbing) climb(d incident.Direction, rows []incident.Notification) err
 		return nil
 	}
 	inc.Receivers = d.Receivers // settling sees to that too, behind the step
+	if until := c.unasked(); now.Before(until) && rang(rows) {
+		c.book.Progress(inc, put(inc.Escalation, now, until))
+		return nil
+	}
 	esc, held := unheard(inc, rows, now)
 	if held {
 		c.book.Progress(inc, esc)

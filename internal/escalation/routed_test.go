@@ -116,3 +116,56 @@ func TestAStepDoesNotWaitForWhatIsRoutedAnew(t *testing.T) {
 		t.Errorf("%d transactions to route %d incidents anew, want at most %d", steps, many, most)
 	}
 }
+
+// TestNobodyIsCalledAgainBeforeThePagersAreAsked: after a start the next step of what has rung waits until it is known what was said at the
+// pagers meanwhile, or some seconds have passed; the first call of what has not rung does not.
+func TestNobodyIsCalledAgainBeforeThePagersAreAsked(t *testing.T) {
+	for name, wait := range map[string]time.Duration{"answered after three seconds": 3 * time.Second, "not answered": 10 * time.Second} {
+		t.Run(name, func(t *testing.T) {
+			w := newStepWorld(t)
+			start := noon.Add(10*time.Minute - time.Second)
+			now := noon
+			p := w.step.program()
+			p.Unasked = func() time.Time {
+				if now.Before(start) || !now.Before(start.Add(wait)) {
+					return time.Time{}
+				}
+				return start.Add(10 * time.Second)
+			}
+			w.step = New(w.store, func() Program { return p }, nil)
+			w.run(noon)
+			w.update(func(ctx context.Context, tx *store.Tx) error {
+				n := w.pending(ctx, tx)
+				n.State, n.SentAt = incident.Sent, noon
+				return tx.SaveNotification(ctx, &n)
+			})
+			var second time.Time
+			for now = start; second.IsZero() && now.Before(start.Add(time.Minute)); now = now.Add(500 * time.Millisecond) {
+				if _, err := w.step.Step(t.Context(), now); err != nil {
+					t.Fatal(err)
+				}
+				if len(w.calls()) > 1 {
+					second = now
+				}
+			}
+			if took := second.Sub(start); took < wait || took > wait+time.Second {
+				t.Errorf("called again %s after the start, want %s", took, wait)
+			}
+		})
+	}
+}
+
+// pending is the one page that waits.
+func (w *stepWorld) pending(ctx context.Context, tx *store.Tx) (n incident.Notification) {
+	w.t.Helper()
+	all, err := tx.Notifications(ctx, w.id)
+	for _, r := range all {
+		if r.Kind == incident.Call && r.State == incident.Pending {
+			n = r
+		}
+	}
+	if err != nil || n.ID == 0 {
+		w.t.Fatalf("no page waits: %v", err)
+	}
+	return n
+}

@@ -21,6 +21,9 @@ type Program struct {
 	Desk     *store.Desk
 	// Revision names the configuration it is of; see RoutedBy.
 	Revision string
+	// Unasked, if set, is until when it is not known what people have said at the pagers, as at a start; zero if it is. Until then nobody is
+	// called again for what somebody may have taken.
+	Unasked func() time.Time
 }
 
 // RoutedBy is the fact that names the configuration in force: that of the process which runs the engine, who writes it. Of several processes
@@ -232,6 +235,35 @@ func unheard(inc *incident.Incident, rows []incident.Notification, now time.Time
 		return esc, true
 	}
 	return esc, false
+}
+
+// unasked is until when it is not known what people have said at the pagers; zero if it is.
+func (c *climbing) unasked() time.Time {
+	if c.p.Unasked == nil {
+		return time.Time{}
+	}
+	return c.p.Unasked()
+}
+
+// rang says whether somebody may have been rung, and so may have it.
+func rang(rows []incident.Notification) bool {
+	return slices.ContainsFunc(rows, func(n incident.Notification) bool {
+		return n.Kind == incident.Call && (n.State == incident.Sent || n.Unclear || !n.SentAt.IsZero() || strings.HasPrefix(n.Cause, incident.StormCause("")))
+	})
+}
+
+// put is e with what is due put off by a second, or until a time before that.
+func put(e incident.Escalation, now, until time.Time) incident.Escalation {
+	if soon := now.Add(time.Second); soon.Before(until) {
+		until = soon
+	}
+	e.Next, e.Held = until, slices.Clone(e.Held)
+	for i := range e.Held {
+		if !e.Held[i].Look.After(now) {
+			e.Held[i].Look = until
+		}
+	}
+	return e
 }
 
 // shortly is a duration without the zeros at its end: 1h, 30m, 1h30m.
