@@ -76,7 +76,8 @@ type App struct {
 	reload   reloading
 	failing  trouble
 	stopping bool
-	pruned   store.Pruned // by this process
+	unread   map[string]time.Time // pagers that cannot be asked, since when
+	pruned   store.Pruned         // by this process
 	watch    *watch
 	// broken is why the process must end at once.
 	broken chan error

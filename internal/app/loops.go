@@ -203,6 +203,7 @@ func (a *App) poll(ctx context.Context) error {
 		if err != nil {
 			errs = append(errs, fmt.Errorf("poll %s: %w", name, err))
 		}
+		a.polled(ctx, name, err)
 		for _, answer := range answers {
 			if err := a.actions.Answered(ctx, name, answer.Key, answer.State, answer.By, answer.At, time.Now()); err != nil {
 				errs = append(errs, fmt.Errorf("take answer of %s: %w", name, err))
@@ -210,6 +211,37 @@ func (a *App) poll(ctx context.Context) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// unreadAfter is how long a pager may fail to say what people answered before that is a trouble; what it refuses for good is one at once.
+const unreadAfter = 2 * time.Minute
+
+// polled keeps whether a pager could be asked, and reports it where that goes on: without answers who has a page is called again.
+func (a *App) polled(ctx context.Context, receiver string, err error) {
+	now := time.Now()
+	a.mu.Lock()
+	if a.unread == nil {
+		a.unread = map[string]time.Time{}
+	}
+	since, failing := a.unread[receiver]
+	switch {
+	case err == nil:
+		delete(a.unread, receiver)
+	case !failing:
+		since = now
+		a.unread[receiver] = now
+	}
+	a.mu.Unlock()
+	t := store.Trouble{Kind: "pager_unread", At: now, Labels: map[string]string{"receiver": receiver}}
+	switch {
+	case ctx.Err() != nil:
+	case err == nil:
+		t.Text, t.Over = "it says again what people answered", true
+		a.report(ctx, t)
+	case notifiers.IsPermanent(err) || now.Sub(since) >= unreadAfter:
+		t.Text = "it does not say what people answered there: who has a page may be called again: " + err.Error()
+		a.report(ctx, t)
+	}
 }
 
 // reader is a source at work.
