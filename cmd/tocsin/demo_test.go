@@ -74,7 +74,12 @@ func nothingLeft(t *testing.T, dir string) {
 // The story that the README promises, with the real service: one incident, its message edited in place, one page, an acknowledge
 // that stops the escalation, and the recovery that resolves it.
 func TestDemoTellsItsStory(t *testing.T) {
-	out, code, files := startDemo(t.Context(), t, "--once", "--speed", "4")
+	t.Run("from a file", func(t *testing.T) { tellsItsStory(t) })
+	t.Run("from Cloud Logging", func(t *testing.T) { tellsItsStory(t, "--cloud") })
+}
+
+func tellsItsStory(t *testing.T, args ...string) {
+	out, code, files := startDemo(t.Context(), t, append(args, "--once", "--speed", "4")...)
 	out.wait(t, "acknowledged by the demo's oncall")
 	page := readPage(t, out.wait(t, `http://127\.0\.0\.1:\d+/incidents/[0-9A-Z]{26}`))
 	for _, want := range []string{"duplicated preset label", "prow-config-load-error", "prow-config-agent-fatal"} {

@@ -29,6 +29,8 @@ type DemoOptions struct {
 	Speed float64
 	// Once ends it when the story is over. Otherwise the pages stay up until the context ends.
 	Once bool
+	// Cloud has the logs come from a stand-in of Cloud Logging, whose tail breaks off now and then, in place of a file.
+	Cloud bool
 }
 
 // ErrStory is the error of a demo whose story did not come out as it should. What was different has been written to Out.
@@ -91,7 +93,8 @@ type stage struct {
 	dir   string
 	log   *os.File
 	hook  *fakes.Hook
-	tide  *fakes.Hook // another component, that only logs
+	tide  *fakes.Hook         // another component, that only logs
+	cloud *fakes.CloudLogging // nil if the logs are a file
 	slack *fakes.Slack
 	pager *fakes.PagerDuty
 	app   *App
@@ -119,7 +122,15 @@ func newStage(ctx context.Context, o DemoOptions) (_ *stage, err error) {
 		return nil, err
 	}
 	s.undo = append(s.undo, func() { s.log.Close() })
-	s.hook, s.tide = &fakes.Hook{Log: s.log}, &fakes.Hook{Log: renamed{s.log}}
+	var lines io.Writer = s.log
+	if o.Cloud {
+		if s.cloud, err = fakes.NewCloudLogging(); err != nil {
+			return nil, err
+		}
+		s.undo = append(s.undo, s.cloud.Close)
+		lines = toCloud{s.cloud}
+	}
+	s.hook, s.tide = &fakes.Hook{Log: lines}, &fakes.Hook{Log: renamed{lines}}
 	s.slack.Observe, s.pager.Observe = s.voice.slack, s.voice.pager
 	var at [3]string
 	for i, handler := range []http.Handler{s.hook, s.slack, s.pager} {
@@ -128,7 +139,11 @@ func newStage(ctx context.Context, o DemoOptions) (_ *stage, err error) {
 		}
 	}
 	s.hookURL = at[0] + "/hook"
-	config, err := s.pace.write(s.dir, demoPlaces{Log: s.log.Name(), Hook: s.hookURL, Slack: at[1] + "/api/", PagerDuty: at[2]})
+	places := demoPlaces{Log: s.log.Name(), Hook: s.hookURL, Slack: at[1] + "/api/", PagerDuty: at[2]}
+	if s.cloud != nil {
+		places.Cloud = s.cloud.Addr()
+	}
+	config, err := s.pace.write(s.dir, places)
 	if err != nil {
 		return nil, err
 	}

@@ -13,6 +13,9 @@ import (
 	"text/template"
 	"time"
 
+	"google.golang.org/grpc/codes"
+
+	"tocsin/internal/fakes"
 	"tocsin/rules"
 )
 
@@ -45,14 +48,14 @@ const (
 func (p pace) second() time.Duration { return max(p.short(10*time.Minute), leastSecond) }
 
 // demoPlaces are where the service finds what the demo has set up.
-type demoPlaces struct{ Log, Hook, Slack, PagerDuty string }
+type demoPlaces struct{ Log, Cloud, Hook, Slack, PagerDuty string }
 
 // demoConfig is Prow's configuration, with files of dummy tokens and shorter times.
 var demoConfig = template.Must(template.New("demo").Parse(`# The demo's configuration: Prow's own, shorter in time, and all that it speaks to is on this machine.
 project: k8s-infra-prow
 lateness: {{.Lateness}}
 sources:
-  prow-logs: {file: {paths: ['{{.Log}}']}}
+  prow-logs: {{if .Cloud}}{cloud_logging: {resource_names: [projects/k8s-infra-prow], endpoint: '{{.Cloud}}', every: 1s, buffer_window: 100ms}}{{else}}{file: {paths: ['{{.Log}}']}}{{end}}
   hook: {http_probe: {url: '{{.Hook}}', every: 1s, timeout: 1s, healthy: [200, 405]}}
 rules: ["rules/*.yaml"]
 receivers:
@@ -147,6 +150,19 @@ func (p pace) ruleTime(setting string) string {
 		d = p.short(d)
 	}
 	return name + ": " + d.Round(time.Millisecond).String()
+}
+
+// toCloud gives lines to a stand-in of Cloud Logging, whose tail breaks off at every hundredth.
+type toCloud struct{ *fakes.CloudLogging }
+
+func (c toCloud) Write(line []byte) (int, error) {
+	if err := c.Add(bytes.TrimSpace(line)); err != nil {
+		return 0, err
+	}
+	if c.Added()%100 == 0 {
+		c.Break(codes.Unavailable, "broken off, for the demo")
+	}
+	return len(line), nil
 }
 
 // renamed writes what hook logs as what another component logs.

@@ -53,11 +53,15 @@ func (v *voice) paint(colour, text string) string {
 func (v *voice) opening(s *stage) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	logs := s.log.Name()
+	if s.cloud != nil {
+		logs = "a stand-in of Cloud Logging at " + s.cloud.Addr() + ", tailed"
+	}
 	fmt.Fprintf(v.w, "%s\n\n", v.paint(bold, "tocsin demo: the whole service through one outage of Prow, with stand-ins on this machine. ^C ends it."))
 	for _, row := range [][2]string{
 		{"the page", v.paint(bold, s.app.URL())},
 		{"hook", s.hookURL + ", asked once a second"},
-		{"the logs", s.log.Name()},
+		{"the logs", logs},
 		{"the rules", fmt.Sprintf("Prow's own, shorter in time: half a minute is %s", words.Duration(s.pace.of(time.Second)))},
 		{"times", "UTC"},
 	} {

@@ -250,6 +250,7 @@ type reader struct {
 	stop     context.CancelFunc
 	done     chan struct{}
 	err      error // why it cannot be read at present
+	counter  sources.Counter
 	// since is since when, at when it was said last; down says that it ended with it: what is read after that shows that it is over.
 	since, at, began time.Time
 	down             bool
@@ -331,6 +332,11 @@ func (a *App) readOnce(ctx context.Context, l *lead, name string, spec sources.S
 	if err != nil {
 		return err
 	}
+	a.mu.Lock()
+	if r := a.readers[name]; r != nil {
+		r.counter, _ = src.(sources.Counter)
+	}
+	a.mu.Unlock()
 	return src.Read(ctx, from, l.batches)
 }
 

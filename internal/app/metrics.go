@@ -27,12 +27,13 @@ var (
 	descBlocked = describe("heartbeat_blocked", "How many things hold the heartbeat back.")
 	descPruned  = describe("pruned_total", "Rows that this process has deleted because they were over for long enough.", "table")
 	descBytes   = describe("store_bytes", "Size of the database file with its log; not there for a server.")
+	descEvents  = describe("source_events_total", "What this process did to read the source, by what it was.", "source", "event")
 	descStep    = describe("loop_last_step_seconds", "When the loop did its last step, as Unix time.", "loop")
 )
 
 // Describe tells all of them.
 func (ownMetrics) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descAudit, descFailed, descBeat, descBlocked, descPruned, descBytes, descStep} {
+	for _, d := range []*prometheus.Desc{descAudit, descFailed, descBeat, descBlocked, descPruned, descBytes, descEvents, descStep} {
 		to <- d
 	}
 }
@@ -65,6 +66,11 @@ func (m ownMetrics) Collect(to chan<- prometheus.Metric) {
 	if size, ok := m.a.store.Bytes(); ok {
 		gauge(descBytes, float64(size))
 	}
+	for source, counts := range m.a.counts() {
+		for event, n := range counts {
+			to <- prometheus.MustNewConstMetric(descEvents, prometheus.CounterValue, float64(n), source, event)
+		}
+	}
 	m.a.watch.mu.Lock()
 	steps := maps.Clone(m.a.watch.steps)
 	m.a.watch.mu.Unlock()
@@ -81,4 +87,17 @@ func (a *App) metricsServer() *http.Server {
 	}
 	return &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 5 * time.Second, WriteTimeout: 30 * time.Second,
 		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(a.o.Log.Handler(), slog.LevelWarn)}
+}
+
+// counts are what the sources count that are read here, by their names.
+func (a *App) counts() map[string]map[string]int64 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	out := map[string]map[string]int64{}
+	for name, r := range a.readers {
+		if r.counter != nil {
+			out[name] = r.counter.Counts()
+		}
+	}
+	return out
 }

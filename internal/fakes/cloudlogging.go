@@ -139,6 +139,13 @@ func (c *CloudLogging) AddEntries(entries ...*loggingpb.LogEntry) {
 	}
 }
 
+// Added is how many entries came so far.
+func (c *CloudLogging) Added() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.added
+}
+
 // Fail makes the next n calls fail with that code and message.
 func (c *CloudLogging) Fail(n int, code codes.Code, message string) {
 	c.mu.Lock()

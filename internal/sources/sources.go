@@ -36,6 +36,12 @@ type Speaker interface {
 	Speaks() time.Duration
 }
 
+// Counter is a Source that counts what it does to read: sessions, calls, what it found out.
+type Counter interface {
+	// Counts are its counts by name, one word in snake_case each, since it was made.
+	Counts() map[string]int64
+}
+
 // Asked is a filter that a rule asks of a source.
 type Asked = cloudlog.Asked
 

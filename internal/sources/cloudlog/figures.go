@@ -24,3 +24,10 @@ func (s *Source) count(change func(f *Figures)) {
 	defer s.mu.Unlock()
 	change(&s.figures)
 }
+
+// Counts are the figures by name, for the metrics.
+func (s *Source) Counts() map[string]int64 {
+	f := s.Figures()
+	return map[string]int64{"tailed": f.Tailed, "listed": f.Listed, "missed": f.Missed, "suppressed": f.Suppressed,
+		"tail_session": f.Sessions, "tail_break": f.Breaks, "list_call": f.Calls, "trusted_span": f.Trusted}
+}
