@@ -218,7 +218,7 @@ func (s *stepping) observe(h *Hit) error {
 		s.tryClear(r, st, at)
 		return nil
 	}
-	if t.Before(at.Add(-r.window()-Overlap)) || !t.After(st.Cleared) {
+	if t.Before(at.Add(-r.window()-Overlap)) || !r.detect.Traits().Silence && !t.After(st.Cleared) { // a sign of life is one, whenever the silence before it ended
 		st.Late++
 		s.out.Late[e.Source]++
 		return nil

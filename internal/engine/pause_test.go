@@ -93,6 +93,16 @@ func TestAWallClockThatIsAhead(t *testing.T) {
 			l.step(day.Add(hour + 6*time.Minute))
 			l.step(day.Add(2*hour + 20*time.Minute))
 		}, []string{"silent", "firing"}},
+		"what it made fire is over, and they go on": {func(l *life) {
+			l.crash()
+			l.offer(batch(hour, "2", true))
+			l.step(day.Add(hour + 22*time.Minute))
+			l.offer(batch(2*hour+time.Minute, "3", true, beat(hour+time.Minute)))
+			l.step(day.Add(2*hour + time.Minute))
+			l.offer(batch(2*hour+7*time.Minute, "4", true, beat(hour+7*time.Minute)))
+			l.step(day.Add(2*hour + 7*time.Minute))
+			l.step(day.Add(2*hour + 13*time.Minute))
+		}, []string{"silent", "resolved", "!firing"}},
 		"set right again": {func(l *life) {
 			l.e.ClockSet(day.Add(hour + time.Minute))
 			l.offer(batch(hour+6*time.Minute, "2", true, beat(6*time.Minute)))
