@@ -70,7 +70,9 @@ func (s *slackNotifier) scopeFindings(f *findings, scopes []string) (readsChanne
 	either := func(names ...string) bool {
 		return slices.ContainsFunc(names, func(n string) bool { return slices.Contains(scopes, n) })
 	}
-	missing := func(level setting.Level, names, why string) { f.add(level, install, "the scope %s is missing: %s", names, why) }
+	missing := func(level setting.Level, names, why string) {
+		f.add(level, install, "the scope %s is missing: %s", names, why)
+	}
 	if !either("chat:write") {
 		missing(setting.Broken, "chat:write", "nothing can be posted")
 	}

@@ -262,7 +262,7 @@ func (a *App) Run(ctx context.Context) error {
 	go func() { served <- a.server.Serve(a.listener) }()
 	if a.metrics != nil {
 		metrics := a.metricsServer()
-		defer metrics.Close() //nolint:errcheck // to the end of the drain: a kubelet asks
+		defer metrics.Close() // at the end of the drain: a kubelet asks
 		go func() { served <- metrics.Serve(a.metrics) }()
 	}
 	a.o.Log.Info("serving", "url", a.URL(), "config", a.o.Config, "rules", len(a.generationNow().plan.configured()), "epoch", a.store.Epoch())

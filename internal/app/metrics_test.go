@@ -56,7 +56,7 @@ func TestMetricsListener(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
-	if _, err := http.Get("http://" + a.metrics.Addr().String() + "/healthz"); err == nil { //nolint:noctx // it is to fail
+	if _, err := http.Get("http://" + a.metrics.Addr().String() + "/healthz"); err == nil {
 		t.Error("it is served after the end")
 	}
 }

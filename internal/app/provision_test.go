@@ -2,9 +2,12 @@ package app
 
 import (
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+
+	"tocsin/internal/config"
 )
 
 // The alert policy asks for metrics that there are.
@@ -21,5 +24,55 @@ func TestSilenceAsksForWhatThereIs(t *testing.T) {
 	}
 	if len(names) == 0 {
 		t.Error("it asks for nothing of tocsin's")
+	}
+}
+
+// TestSubscriptionsOfSources: a source over Pub/Sub has its subscription, a topic of the same name, and a sink in each parent with what
+// the rules want, also what is asked only while something fires.
+func TestSubscriptionsOfSources(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"rules.yaml": `
+rules:
+  - {name: quiet, filter: 'severity>=ERROR resource.labels.cluster_name="a"', detect: {threshold: {count: 1, window: 1m}}, severity: warning, resolves: {on_quiet: {after: 10m, alive: 'jsonPayload.beat="yes"'}}, annotations: {summary: a}}
+  - {name: elsewhere, filter: 'jsonPayload.other="no"', sources: [in], detect: {threshold: {count: 1, window: 1m}}, severity: warning, resolves: by_hand, annotations: {summary: a}}
+`,
+		"tocsin.yaml": "project: prow\nsources: {in: {stdin: {}}}\nrules: [rules.yaml]\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	plan, errs := Load(filepath.Join(dir, "tocsin.yaml"))
+	if len(errs) > 0 {
+		t.Fatal(errs)
+	}
+	source := func(text string) *Plan {
+		root, errs := config.Parse("tocsin.yaml", []byte(text))
+		if len(errs) > 0 {
+			t.Fatal(errs)
+		}
+		plan.Kinds["logs"], plan.File.Sources["logs"] = "pubsub", root
+		return plan
+	}
+	o := Provisioning{Name: "tocsin", Watch: []string{"projects/prow", "folders/1"}}
+	got, ok, err := source("pubsub: {subscription: projects/ops/subscriptions/s}").subscription("logs", o)
+	if err != nil || !ok || got.Name != "projects/ops/subscriptions/s" || got.Topic != "projects/ops/topics/s" || len(got.Sinks) != 2 {
+		t.Fatalf("%+v, %v, %v", got, ok, err)
+	}
+	for _, s := range got.Sinks {
+		if !strings.Contains(s.Filter, "cluster_name") || !strings.Contains(s.Filter, "beat") || strings.Contains(s.Filter, "other") || s.Name != "tocsin" {
+			t.Errorf("the sink of %s takes %s", s.Parent, s.Filter)
+		}
+	}
+	o.Topic = "projects/ops/topics/t"
+	if got, _, _ := source("pubsub: {subscription: projects/ops/subscriptions/s}").subscription("logs", o); got.Topic != o.Topic {
+		t.Errorf("topic %s, want %s", got.Topic, o.Topic)
+	}
+	if _, _, err := source("pubsub: {subscription: s}").subscription("logs", o); err == nil || !strings.Contains(err.Error(), `tocsin.yaml:1:24: "s" is no subscription`) {
+		t.Errorf("a short name: %v", err)
+	}
+	if _, ok, err := plan.subscription("in", o); ok || err != nil {
+		t.Errorf("standard input has a subscription: %v", err)
 	}
 }

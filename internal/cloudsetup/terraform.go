@@ -52,11 +52,11 @@ func (t *terraform) block(kind, name string, attributes ...string) {
 
 func (t *terraform) attributes(indent string, pairs []string) {
 	longest := 0
-	for i := 0; i < len(pairs); i += 2 {
-		longest = max(longest, len(pairs[i]))
+	for pair := range slices.Chunk(pairs, 2) {
+		longest = max(longest, len(pair[0]))
 	}
-	for i := 0; i < len(pairs); i += 2 {
-		t.line("%s%-*s = %s", indent, longest, pairs[i], pairs[i+1])
+	for pair := range slices.Chunk(pairs, 2) {
+		t.line("%s%-*s = %s", indent, longest, pair[0], pair[len(pair)-1])
 	}
 }
 
