@@ -191,7 +191,7 @@ func blindOf(b client.BlindSpan, now time.Time) string {
 	if b.Until.IsZero() {
 		return fmt.Sprintf("blind since %s: %s", exactly(b.Since, now).Ago, why)
 	}
-	return fmt.Sprintf("was blind for %s until %s: %s", b.Until.Sub(b.Since).Round(time.Second), exactly(b.Until, now).Ago, why)
+	return fmt.Sprintf("was blind for %s until %s: %s", span(b.Until.Sub(b.Since)), exactly(b.Until, now).Ago, why)
 }
 
 // sourceOf words a source's state: what is wrong first, then whether it is behind.

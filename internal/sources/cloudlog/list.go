@@ -183,18 +183,22 @@ func (s *Source) readWith(ctx context.Context, client *logging.Client, l *listin
 	}
 	defer func() { l.came += left.came }()
 	it := client.ListLogEntries(context.WithValue(ctx, budgetKey{}, left), req)
-	var entries []*loggingpb.LogEntry
+	var entries []piece
 	held := 0
 	for {
 		e, err := it.Next()
 		if errors.Is(err, iterator.Done) {
-			return pieces(entries, l.began)
+			return entries, nil
 		}
 		if err != nil {
 			return nil, err
 		}
-		entries = append(entries, e)
-		held += proto.Size(e)
+		wire, err := proto.Marshal(e)
+		if err != nil {
+			return nil, fmt.Errorf("write entry %s: %w", e.GetInsertId(), err)
+		}
+		entries = append(entries, newPiece(wire, l.began))
+		held += len(wire)
 		if !smallest && held > heldBytes {
 			return nil, errTooMany
 		}

@@ -108,19 +108,6 @@ func (p *piece) append(b []byte) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(p.wire))), p.wire...)
 }
 
-// pieces are the entries of a listing.
-func pieces(entries []*loggingpb.LogEntry, now time.Time) ([]piece, error) {
-	out := make([]piece, len(entries))
-	for i, e := range entries {
-		wire, err := proto.Marshal(e)
-		if err != nil {
-			return nil, fmt.Errorf("write entry %s: %w", e.GetInsertId(), err)
-		}
-		out[i] = newPiece(wire, now)
-	}
-	return out, nil
-}
-
 // rawTail is the codec of a tail: it leaves the entries of a response as they are, in its unknown fields.
 type rawTail struct{}
 

@@ -3,6 +3,7 @@ package cloudlog
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -23,6 +24,19 @@ import (
 
 	"tocsin/internal/logs"
 )
+
+// pieces are entries as a listing has them.
+func pieces(entries []*loggingpb.LogEntry, now time.Time) ([]piece, error) {
+	out := make([]piece, len(entries))
+	for i, e := range entries {
+		wire, err := proto.Marshal(e)
+		if err != nil {
+			return nil, fmt.Errorf("write entry %s: %w", e.GetInsertId(), err)
+		}
+		out[i] = newPiece(wire, now)
+	}
+	return out, nil
+}
 
 // handedOn is an entry as whoever reads the batches sees it.
 func handedOn(t testing.TB, e *loggingpb.LogEntry) string {
