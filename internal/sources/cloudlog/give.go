@@ -81,7 +81,7 @@ func (r *reading) advance(l *listing) {
 // compare looks for entries of a listing that the tail has not given though it should have.
 func (r *reading) compare(l *listing, now time.Time) {
 	missed := 0
-	from := r.live.Add(r.established())
+	from := r.covered()
 	for _, e := range l.entries {
 		if _, ok := r.seen[e.id]; !ok && e.received.After(from) && r.session.filter == l.rules {
 			missed++

@@ -132,7 +132,7 @@ func (r *reading) plan(now time.Time) (listing, bool) {
 	end := now
 	if l.over = r.steady(now); l.over {
 		end = now.Add(-r.lag())
-		covered := r.live.Add(r.established()) // from here on the tail has given everything
+		covered := r.covered()
 		switch {
 		case !end.After(l.since):
 			return l, false

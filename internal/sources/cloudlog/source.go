@@ -177,6 +177,8 @@ type reading struct {
 	known         time.Time // up to when everything was handed on, by listing or the tail
 	openAt        time.Time // when the next session may be opened
 	lookAt        time.Time // when it is looked whether the rules want something else
+	leftOut       int64     // how many entries the tail left out since that was said
+	leftOutSaid   time.Time // when it was
 	broken        int       // sessions that ended by an error, one after the other
 
 	offset    int64

@@ -24,6 +24,8 @@ const (
 	mostGap = 4 * time.Minute
 	// settles is how long after its opening, and the buffer window, a session is sure to give what is received.
 	settles = 5 * time.Second
+	// skew is how far this machine's clock may be from the API's.
+	skew = 15 * time.Second
 )
 
 // session is one tail session.
@@ -155,7 +157,11 @@ func (r *reading) follows() bool { return !r.live.IsZero() && r.live.Sub(r.known
 // suppressed notes that the API left entries out: they are to be listed.
 func (r *reading) suppressed(info *loggingpb.TailLogEntriesResponse_SuppressionInfo, now time.Time) {
 	r.count(func(f *Figures) { f.Suppressed += int64(max(1, info.GetSuppressedCount())) })
-	r.Log.Warn("the tail left entries out: they are listed", "source", r.name, "reason", info.GetReason().String(), "at_least", info.GetSuppressedCount())
+	r.leftOut += int64(info.GetSuppressedCount())
+	if now.Sub(r.leftOutSaid) >= time.Minute {
+		r.Log.Warn("the tail left entries out: they are listed", "source", r.name, "reason", info.GetReason().String(), "at_least", r.leftOut)
+		r.leftOut, r.leftOutSaid = 0, now
+	}
 	was := r.steady(now)
 	r.live = now
 	if was {
@@ -234,6 +240,9 @@ func (r *reading) listSoon(now time.Time) {
 func (r *reading) steady(now time.Time) bool {
 	return r.follows() && now.Sub(r.live) >= r.lag()+r.settings.Every.Std()
 }
+
+// covered is from when on the tail has given all that was received, though this machine's clock is somewhat off.
+func (r *reading) covered() time.Time { return r.live.Add(r.established() + skew) }
 
 // lag is how far behind the present a listing stays that goes over what the tail gave: by then it must have been given, and be listed.
 func (r *reading) lag() time.Duration {
