@@ -89,7 +89,7 @@ func (d *doctor) cloud(ctx context.Context) {
 	d.add("place", d.place(cloudsetup.Here(ctx), resources)...)
 	clients, err := cloudsetup.Dial(ctx, d.Endpoint)
 	if err != nil {
-		d.add("Google Cloud", setting.Finding{Level: setting.Broken, Text: err.Error(), Mend: "gcloud auth application-default login; in a cluster: Workload Identity, see deploy/README.md"})
+		d.add("Google Cloud", setting.Finding{Level: setting.Broken, Text: err.Error(), Mend: "gcloud auth application-default login"})
 		return
 	}
 	d.clients = clients

@@ -1,8 +1,8 @@
 package cloudsetup
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"strings"
@@ -41,7 +41,7 @@ type policyHolder interface {
 // credentials: it is taken for a stand-in on this machine.
 func Dial(ctx context.Context, endpoint string) (*Clients, error) {
 	c, o := &Clients{}, options(endpoint)
-	if err := errors.Join(
+	if err := cmp.Or( // what one cannot, none can: it is said once
 		open(ctx, c, &c.config, logging.NewConfigClient, o),
 		open(ctx, c, &c.topics, pubsub.NewTopicAdminClient, o),
 		open(ctx, c, &c.subscriptions, pubsub.NewSubscriptionAdminClient, o),
@@ -52,7 +52,7 @@ func Dial(ctx context.Context, endpoint string) (*Clients, error) {
 		open(ctx, c, &c.organizations, resourcemanager.NewOrganizationsClient, o),
 	); err != nil {
 		c.Close()
-		return nil, fmt.Errorf("open Google Cloud: %w", err)
+		return nil, fmt.Errorf("sign in at Google Cloud (gcloud auth application-default login; in a cluster Workload Identity, see deploy/README.md): %w", err)
 	}
 	return c, nil
 }

@@ -243,3 +243,12 @@ func TestTerraform(t *testing.T) {
 		}
 	}
 }
+
+// Whoever is not signed in hears it once, with the mend.
+func TestNobodyIsSignedIn(t *testing.T) {
+	t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", t.TempDir()+"/gone.json")
+	_, err := Dial(t.Context(), "")
+	if err == nil || !strings.Contains(err.Error(), "gcloud auth application-default login") || strings.Contains(err.Error(), "\n") {
+		t.Errorf("%v", err)
+	}
+}
