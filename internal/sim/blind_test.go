@@ -42,7 +42,7 @@ func TestBlindIsTold(t *testing.T) {
 			s.cloud.Fail(1000, codes.ResourceExhausted, "Quota exceeded for quota metric 'Read requests'")
 			s.cloud.Break(codes.ResourceExhausted, "Quota exceeded")
 		}, []string{"prow-logs", "the quota is used up", "calls_per_minute"}},
-		"no answer": {func(s *stage) { s.cloud.Hang(true) }, []string{"prow-logs", "DeadlineExceeded"}},
+		"no answer": {func(s *stage) { s.cloud.Hang(true) }, []string{"prow-logs", "no answer", "logging.googleapis.com:443", "DeadlineExceeded"}},
 	}
 	var all sync.WaitGroup
 	for name, c := range cases {

@@ -211,7 +211,7 @@ func TestOutage(t *testing.T) {
 		want    []string      // what it tells of
 		back    time.Duration // how soon it is back when the outage ends
 	}{
-		"unavailable":   {codes.Unavailable, "try again", 95 * time.Second, []string{"source prow: read entries of projects/p: ", "try again"}, 31 * time.Second},
+		"unavailable":   {codes.Unavailable, "try again", 95 * time.Second, []string{"source prow: read entries of projects/p: no answer", "logging.googleapis.com:443", "try again"}, 31 * time.Second},
 		"no permission": {codes.PermissionDenied, "caller lacks logging.logEntries.list", time.Second, []string{"roles/logging.viewer", "projects/p", "caller lacks"}, 31 * time.Second},
 		"no account":    {codes.Unauthenticated, "no token", time.Second, []string{"roles/logging.viewer", "no token"}, 31 * time.Second},
 		"quota":         {codes.ResourceExhausted, "Quota exceeded", 150 * time.Second, []string{"quota is used up", "calls_per_minute"}, 121 * time.Second},

@@ -45,6 +45,10 @@ func (r *reading) fail(ctx context.Context, err error, started time.Time) time.T
 			r.speak(code.String(), fmt.Errorf("read entries of %s: the quota is used up, which everybody who reads these logs shares; "+
 				"set calls_per_minute lower or have it raised: %w", r.resources(), err))
 		}
+	case codes.Unavailable, codes.DeadlineExceeded:
+		if long {
+			r.speak("away", fmt.Errorf("read entries of %s: no answer, look at the way out to logging.googleapis.com:443 and at status.cloud.google.com: %w", r.resources(), err))
+		}
 	default:
 		if long {
 			r.speak("other", fmt.Errorf("read entries of %s: %w", r.resources(), err))
