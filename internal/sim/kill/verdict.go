@@ -108,8 +108,8 @@ func (w *world) judge(ctx context.Context) (report, error) {
 	return r, errors.Join(err, s.Close())
 }
 
-// triedAgain are the errors after which it is tried again: by a loop, or by who asks.
-var triedAgain = []string{"step failed: trying again", "cannot take a batch: trying again", `msg="answer request"`}
+// triedAgain are the errors after which it is tried again: by a loop, by who asks, or with the next look at a pager.
+var triedAgain = []string{"step failed: trying again", "cannot take a batch: trying again", `msg="answer request"`, `cannot be kept" trouble=pager_unread`}
 
 // said looks for errors, panics and data races in what tocsin said in all its lives. That a step is tried again is none where other
 // processes take its lease away and the database is killed itself.
