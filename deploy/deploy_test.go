@@ -199,6 +199,9 @@ func TestStores(t *testing.T) {
 	}) {
 		t.Errorf("sqlite: the database is not on the volume: %v, %+v", c.Args, c.VolumeMounts)
 	}
+	if one.template.Annotations["cluster-autoscaler.kubernetes.io/safe-to-evict"] != "false" {
+		t.Errorf("sqlite: the autoscaler may move the only replica: %v", one.template.Annotations)
+	}
 	several := workloadOf(t, "postgres")
 	if several.kind != "Deployment" || several.replicas < 2 || len(several.template.Spec.TopologySpreadConstraints) == 0 {
 		t.Errorf("postgres: %s with %d replicas, spread by %+v", several.kind, several.replicas, several.template.Spec.TopologySpreadConstraints)
