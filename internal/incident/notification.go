@@ -60,7 +60,7 @@ type Notification struct {
 	// Key names it to the provider and is the same over all attempts: a pager's deduplication key, the nonce of a post.
 	Key    string `json:"key"`
 	Reason Reason `json:"reason"`
-	// Event is the timeline event that a Post tells; 0 otherwise.
+	// Event is the timeline event that a Post tells, or that a CallAcknowledge is of; 0 otherwise.
 	Event int64 `json:"event,omitempty"`
 	// Text is what a Call or a Post says beside the incident itself ("nobody acknowledged for 10m").
 	Text string `json:"text,omitempty"`

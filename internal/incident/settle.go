@@ -36,7 +36,7 @@ type Desk struct {
 	Have func(id string) ([]Notification, error)
 }
 
-// Changes are what a transaction has to write. Posts tell events, whose ids are known only once they are written.
+// Changes are what a transaction has to write. Posts are of events, whose ids are known only once they are written.
 type Changes struct {
 	Incidents []*Incident
 	Events    []*Event
@@ -45,7 +45,8 @@ type Changes struct {
 	Posts     []ThreadPost
 }
 
-// ThreadPost is a post in a thread that waits for its event's id, which completes its key.
+// ThreadPost is a post in a thread that waits for its event's id, which completes its key; or an acknowledge to a pager, whose key is the
+// page's, and of which there is one for each event that acknowledges.
 type ThreadPost struct {
 	Event        *Event
 	Notification *Notification

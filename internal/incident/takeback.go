@@ -1,5 +1,7 @@
 package incident
 
+import "slices"
+
 // unsaid says that a message has surely told nobody yet.
 func unsaid(row *Notification) bool {
 	return row.State == Pending && row.Receipt == "" && row.SentAt.IsZero() && !row.Unclear
@@ -71,9 +73,37 @@ func (s *settling) calls() {
 			continue
 		}
 		// An acknowledge has no reason of its own: to the pager both end the ringing, and its kind says which it is.
-		s.out.Add = append(s.out.Add, &Notification{Incident: s.inc.ID, Target: n.Target, Kind: kind, Round: n.Round, Key: n.Key, Reason: ReasonResolved,
-			State: Pending, CreatedAt: s.b.now, Due: s.b.now})
+		row := &Notification{Incident: s.inc.ID, Target: n.Target, Kind: kind, Round: n.Round, Key: n.Key, Reason: ReasonResolved,
+			State: Pending, CreatedAt: s.b.now, Due: s.b.now}
+		switch {
+		case kind == CallResolve:
+			s.out.Add = append(s.out.Add, row)
+		case s.tellsAcknowledge(row):
+		case len(s.c.events) == 0:
+			s.out.Add = append(s.out.Add, row)
+		default:
+			s.out.Posts = append(s.out.Posts, ThreadPost{Event: s.acknowledgedBy(), Notification: row})
+		}
 	}
+}
+
+// tellsAcknowledge says whether a row tells, or will, what another is to tell: that its key is acknowledged as it is now. What was told of an
+// acknowledge before does not: it was taken back, or the pager's own time for it may be over and the key ring again.
+func (s *settling) tellsAcknowledge(row *Notification) bool {
+	return slices.ContainsFunc(s.have, func(n Notification) bool {
+		return n.Kind == row.Kind && n.Target == row.Target && n.Key == row.Key &&
+			(n.State == Pending || n.State != Cancelled && !n.CreatedAt.Before(s.inc.Acknowledgement.At))
+	})
+}
+
+// acknowledgedBy is the event of this change by which the incident is acknowledged: the word of who has it, else what it was taken over with.
+func (s *settling) acknowledgedBy() *Event {
+	for _, e := range slices.Backward(s.c.events) {
+		if e.Kind == EventAcknowledged {
+			return e
+		}
+	}
+	return s.c.events[len(s.c.events)-1]
 }
 
 // holdCalls takes back what has not been sent: once nothing holds it any more, the policy begins anew.

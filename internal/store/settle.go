@@ -66,7 +66,9 @@ func (d *Desk) Settle(ctx context.Context, tx *Tx, at time.Time, book *incident.
 	}
 	for _, p := range changes.Posts {
 		p.Notification.Event = p.Event.ID
-		p.Notification.Key += strconv.FormatInt(p.Event.ID, 10)
+		if p.Notification.Kind == incident.Post {
+			p.Notification.Key += strconv.FormatInt(p.Event.ID, 10)
+		}
 		if _, err := tx.AddNotification(ctx, p.Notification); err != nil {
 			return err
 		}
