@@ -42,6 +42,7 @@ func (r *reading) listed(ctx context.Context, l listing, now time.Time) {
 		r.listAt = r.fail(ctx, l.err, l.began)
 		return
 	}
+	r.give(ctx, now) // what the tail gave before it goes on before it
 	r.recover()
 	r.advance(&l)
 	if l.over {

@@ -109,6 +109,7 @@ func (r *reading) list(ctx context.Context, now time.Time) {
 	if l.trusted {
 		r.count(func(f *Figures) { f.Trusted++ })
 		r.listAt = now.Add(goOverEvery)
+		r.give(ctx, now)
 		r.advance(&l)
 		r.send(ctx, nil, 0, true, true)
 		return

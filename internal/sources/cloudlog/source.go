@@ -177,6 +177,8 @@ type reading struct {
 	known         time.Time // up to when everything was handed on, by listing or the tail
 	openAt        time.Time // when the next session may be opened
 	lookAt        time.Time // when it is looked whether the rules want something else
+	gathered      []piece   // what the tail gave and was not handed on yet
+	giveAt        time.Time // when it is
 	leftOut       int64     // how many entries the tail left out since that was said
 	leftOutSaid   time.Time // when it was
 	broken        int       // sessions that ended by an error, one after the other
@@ -206,6 +208,9 @@ func (r *reading) run(ctx context.Context) {
 	defer timer.Stop()
 	for {
 		now := time.Now()
+		if !now.Before(r.giveAt) {
+			r.give(ctx, now)
+		}
 		r.tend(own, now)
 		if !r.busy && !now.Before(r.listAt) {
 			r.list(own, now)
@@ -213,6 +218,9 @@ func (r *reading) run(ctx context.Context) {
 		next := r.tailDue()
 		if !r.busy && r.listAt.Before(next) {
 			next = r.listAt
+		}
+		if len(r.gathered) > 0 && r.giveAt.Before(next) {
+			next = r.giveAt
 		}
 		timer.Reset(max(0, time.Until(next)))
 		select {

@@ -24,6 +24,8 @@ const (
 	mostGap = 4 * time.Minute
 	// settles is how long after its opening, and the buffer window, a session is sure to give what is received.
 	settles = 5 * time.Second
+	// gather is how long what follows soon after something else is gathered: each batch is a commit.
+	gather = 200 * time.Millisecond
 	// skew is how far this machine's clock may be from the API's.
 	skew = 15 * time.Second
 )
@@ -146,7 +148,18 @@ func (r *reading) heard(ctx context.Context, t tailed, now time.Time) {
 		return
 	}
 	r.known = later(r.known, now)
+	r.gathered = append(r.gathered, entries...)
+	if !now.Before(r.giveAt) {
+		r.give(ctx, now)
+	}
+}
+
+// give hands on what the tail gave since it was done last.
+func (r *reading) give(ctx context.Context, now time.Time) {
+	entries := r.gathered
+	r.gathered = nil
 	if len(entries) > 0 {
+		r.giveAt = now.Add(gather)
 		r.send(ctx, entries, len(entries), r.told, false)
 	}
 }
