@@ -27,7 +27,8 @@ func (e *Escalation) silence(ctx context.Context, tx *store.Tx, p Program, s inc
 	return tx.SaveSilence(ctx, &s)
 }
 
-// warnOf says in each channel that would hear it what still fires under a silence that is about to end: once, in the worst incident.
+// warnOf says in each channel that would hear it what still fires under a silence that is about to end: once, in the worst incident. Where an
+// incident has pagers alone the fallback hears it, if that is no pager itself: what still fires pages when the silence is over.
 func warnOf(ctx context.Context, tx *store.Tx, p Program, s *incident.Silence, now time.Time) error {
 	open, err := tx.Incidents(ctx, store.IncidentFilter{States: []incident.State{incident.Open, incident.Acknowledged}})
 	if err != nil {
@@ -47,10 +48,7 @@ func warnOf(ctx context.Context, tx *store.Tx, p Program, s *incident.Silence, n
 		if err != nil {
 			return err
 		}
-		for _, r := range inc.HeldBy(routing.SilenceName(s.ID)) {
-			if !slices.Contains(d.Receivers, r) {
-				continue // something else holds it longer
-			}
+		for _, r := range p.warned(inc, routing.SilenceName(s.ID), d) {
 			if worst[r] == nil {
 				order = append(order, r)
 			}
@@ -70,4 +68,29 @@ func warnOf(ctx context.Context, tx *store.Tx, p Program, s *incident.Silence, n
 		book.Warn(worst[r], []string{r}, []string{s.Owner}, text)
 	}
 	return p.Desk.Settle(ctx, tx, now, book)
+}
+
+// warned are who hears that what that name holds an incident by ends, where it is told as d says then.
+func (p Program) warned(inc *incident.Incident, name string, d incident.Direction) []string {
+	receivers, held := inc.HeldBy(name)
+	if !held {
+		return nil
+	}
+	var told []string
+	channel, pages := false, d.Policy != ""
+	for _, r := range receivers {
+		switch {
+		case !slices.Contains(d.Receivers, r): // something else holds it longer
+			channel = channel || !p.Desk.Traits[r].Pages
+		case p.Desk.Traits[r].Pages:
+			pages = true
+		default:
+			channel = true
+			told = append(told, r)
+		}
+	}
+	if !channel && pages && p.Fallback != "" {
+		told = append(told, p.Fallback)
+	}
+	return told
 }

@@ -134,14 +134,14 @@ func (s *Silence) Schedule(now time.Time) {
 	}
 }
 
-// HeldBy are the receivers that the holder of that name keeps from hearing.
-func (inc *Incident) HeldBy(name string) []string {
+// HeldBy are the receivers that the holder of that name keeps from hearing, and whether it holds the incident at all.
+func (inc *Incident) HeldBy(name string) (receivers []string, held bool) {
 	for _, h := range inc.Holds {
 		if h.By == name {
-			return h.Receivers
+			return h.Receivers, true
 		}
 	}
-	return nil
+	return nil, false
 }
 
 // RecheckAt asks for the incident to be routed again at a time, or before.

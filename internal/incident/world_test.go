@@ -35,7 +35,7 @@ type world struct {
 	actions *actions.Actions
 	now     time.Time
 	muted   time.Time // the channels and policies are mute until then
-	route   string    // if set, the receiver of critical incidents beside people
+	route   string    // if set, the receiver of critical incidents beside people; pagers: they alone
 	said    []string
 	told    []notifiers.Notice
 	names   map[string]string // incident ids → #1, #2
@@ -102,7 +102,9 @@ func (w *world) direct(inc *incident.Incident, at time.Time) incident.Direction 
 	switch inc.Severity {
 	case incident.Critical:
 		d = incident.Direction{Receivers: []string{"people"}, Policy: "urgent"}
-		if w.route != "" {
+		if w.route == "pagers" { // alone
+			d.Receivers = []string{"oncall"}
+		} else if w.route != "" {
 			d.Receivers = append(d.Receivers, w.route)
 		}
 	case incident.High:
