@@ -11,7 +11,7 @@ import (
 
 type silenceCommand struct {
 	Add    silenceAddCommand    `cmd:"" help:"Make a silence, or see what it would hide."`
-	List   silenceListCommand   `cmd:"" help:"List the silences."`
+	List   silenceListCommand   `cmd:"" help:"List the silences and the maintenance windows in force, with what each hides now."`
 	Expire silenceExpireCommand `cmd:"" help:"End a silence now: what it hid and still fires is told."`
 }
 
@@ -103,9 +103,11 @@ func (c *silenceListCommand) Run(ctx context.Context, s *streams) error {
 	}
 	if len(list.Silences) == 0 {
 		fmt.Fprintln(s.err, "nothing is silenced")
+	}
+	if len(list.Silences)+len(list.Maintenance) == 0 {
 		return nil
 	}
-	return app.PrintSilences(s.out, list.Silences...)
+	return app.PrintHolding(s.out, list)
 }
 
 type silenceExpireCommand struct {

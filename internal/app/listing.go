@@ -124,6 +124,50 @@ func PrintSilence(to io.Writer, made client.SilenceMade) error {
 	return w.Flush()
 }
 
+// PrintHolding writes the silences and the maintenance windows in force as tables, and below each what it hides now.
+func PrintHolding(to io.Writer, list client.SilenceList) error {
+	silences := make([]incident.Silence, len(list.Silences))
+	for i := range list.Silences {
+		silences[i] = list.Silences[i].Silence
+	}
+	if len(silences) > 0 {
+		if err := PrintSilences(to, silences...); err != nil {
+			return err
+		}
+	}
+	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
+	if len(list.Maintenance) > 0 {
+		fmt.Fprintln(w, "MAINTENANCE\tUNTIL\tREASON")
+		for i := range list.Maintenance {
+			m := &list.Maintenance[i]
+			fmt.Fprintf(w, "%s\t%s\t%s\n", plain(m.Name, 80), m.Until.UTC().Format("01-02 15:04:05Z"), plain(m.Reason, 200))
+		}
+		if err := w.Flush(); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintln(w, "HIDES NOW\tINCIDENT\tSEVERITY\tTITLE")
+	hides := func(name string, h client.Hidden) {
+		for i := range h.Incidents {
+			inc := &h.Incidents[i]
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", name, inc.ID, inc.Severity, plain(inc.Title, 120))
+		}
+		switch {
+		case len(h.Incidents) == 0:
+			fmt.Fprintf(w, "%s\tnothing\t\t\n", name)
+		case h.More > 0:
+			fmt.Fprintf(w, "%s\tand %d more\t\t\n", name, h.More)
+		}
+	}
+	for i := range list.Silences {
+		hides("silence "+strconv.FormatInt(list.Silences[i].ID, 10), list.Silences[i].Hides)
+	}
+	for i := range list.Maintenance {
+		hides("maintenance "+plain(list.Maintenance[i].Name, 80), list.Maintenance[i].Hides)
+	}
+	return w.Flush()
+}
+
 // PrintSilences writes a list of silences as a table.
 func PrintSilences(to io.Writer, list ...incident.Silence) error {
 	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)

@@ -98,3 +98,8 @@ func trial(target, by string, traits notifiers.Traits, now time.Time) notifiers.
 			Labels: incident.Labels{"service": "tocsin"}, Annotations: map[string]string{"summary": title}, FirstLine: line}}}
 	return n
 }
+
+// maintenance are the maintenance windows in force at a time.
+func (a *App) maintenance(at time.Time) []incident.Holder {
+	return a.generationNow().plan.Holding.InForce(at)
+}

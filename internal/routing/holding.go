@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"tocsin/internal/incident"
 	"tocsin/internal/setting"
@@ -36,6 +37,22 @@ func NewHolding(windows map[string]Window, inhibitions []*Inhibition, intervals 
 		h.inhibitions = append(h.inhibitions, compiled)
 	}
 	return h, errs
+}
+
+// InForce are the maintenance windows that are in force at a time, as they hold incidents.
+func (h *Holding) InForce(at time.Time) []incident.Holder {
+	var all []incident.Holder
+	for _, w := range h.windows {
+		if w.times.Contains(at) {
+			all = append(all, w.holder(at))
+		}
+	}
+	return all
+}
+
+// holder is the window as it holds incidents at a time.
+func (w window) holder(at time.Time) incident.Holder {
+	return incident.Holder{By: "maintenance " + w.name, Why: w.reason, Until: w.times.End(at)}
 }
 
 // Inhibits says whether an incident may be held by others.
@@ -102,7 +119,7 @@ func (j *judging) hidden(a *incident.Alert, held *incident.Held) bool {
 		switch {
 		case !w.matchers.Match(labels):
 		case w.times.Contains(j.around.At):
-			add(incident.Holder{By: "maintenance " + w.name, Why: w.reason, Until: w.times.End(j.around.At)})
+			add(w.holder(j.around.At))
 		default:
 			held.Recheck = earliest(held.Recheck, w.times.begins(j.around.At))
 		}

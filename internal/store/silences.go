@@ -78,6 +78,18 @@ func (tx *Tx) SilencesSince(ctx context.Context, at time.Time) ([]incident.Silen
 	return all, nil
 }
 
+// selectHeld reads without the alerts: whoever asks wants to name them.
+var selectHeld = selectIncidents + " WHERE state IN ('open', 'acknowledged') AND holds <> '' ORDER BY id"
+
+// HeldIncidents are the open incidents that something holds, without their alerts, by id.
+func (tx *Tx) HeldIncidents(ctx context.Context) ([]incident.Incident, error) {
+	all, err := list(ctx, tx, scanIncident, selectHeld)
+	if err != nil {
+		return nil, fmt.Errorf("read incidents that are held: %w", err)
+	}
+	return all, nil
+}
+
 // DueSilence is the first silence of which something is due at until; false if there is none.
 func (tx *Tx) DueSilence(ctx context.Context, until time.Time) (incident.Silence, bool, error) {
 	s, ok, err := first(ctx, tx, scanSilence, selectDueSilences, stamp(until))

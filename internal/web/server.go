@@ -43,8 +43,10 @@ type Options struct {
 	Store   *store.Store
 	Actions Actions
 	// Oncall says who is called; left out, the API knows no schedules.
-	Oncall  Oncall
-	Version string
+	Oncall Oncall
+	// Maintenance are the maintenance windows in force at a time, as holders. Left out, there are none.
+	Maintenance func(at time.Time) []incident.Holder
+	Version     string
 	// Ready is nil's answer when the service does its work; the error's text says what is missing. Healthy likewise says
 	// whether the process is worth keeping. Left out, both are always well.
 	Ready   func() error
@@ -89,6 +91,9 @@ func New(o Options) http.Handler {
 	}
 	if o.Status == nil {
 		o.Status = func() Status { return Status{} }
+	}
+	if o.Maintenance == nil {
+		o.Maintenance = func(time.Time) []incident.Holder { return nil }
 	}
 	if o.Oncall == nil {
 		o.Oncall = noOncall{}

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"tocsin/internal/actions"
 	"tocsin/internal/incident"
@@ -46,7 +47,7 @@ func affectedOf(list []actions.Affected) []client.Affected {
 	return out
 }
 
-// listSilences lists those that have not ended; ?all=true those of the last 30 days too.
+// listSilences lists those that have not ended; ?all=true those of the last 30 days too; and the maintenance windows in force.
 func (s *server) listSilences(w http.ResponseWriter, r *http.Request) error {
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
@@ -63,17 +64,44 @@ func (s *server) listSilences(w http.ResponseWriter, r *http.Request) error {
 			since = since.Add(-routing.MostHeld)
 		}
 	}
-	list := client.SilenceList{Silences: []incident.Silence{}}
-	err = s.Store.View(r.Context(), func(tx *store.Tx) error {
-		found, err := tx.SilencesSince(r.Context(), since)
-		list.Silences = append(list.Silences, found...)
+	var silences []incident.Silence
+	var held []incident.Incident
+	err = s.Store.View(r.Context(), func(tx *store.Tx) (err error) {
+		if silences, err = tx.SilencesSince(r.Context(), since); err == nil {
+			held, err = tx.HeldIncidents(r.Context())
+		}
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("list silences: %w", err)
 	}
+	list := client.SilenceList{Silences: []client.Silenced{}, Maintenance: []client.Maintained{}}
+	for i := range silences {
+		list.Silences = append(list.Silences, client.Silenced{Silence: silences[i], Hides: hiddenBy(held, routing.SilenceName(silences[i].ID))})
+	}
+	for _, window := range s.Maintenance(s.Now()) {
+		list.Maintenance = append(list.Maintenance, client.Maintained{Name: strings.TrimPrefix(window.By, "maintenance "), Until: window.Until,
+			Reason: window.Why, Hides: hiddenBy(held, window.By)})
+	}
 	writeJSON(w, http.StatusOK, list)
 	return nil
+}
+
+// hiddenBy are those of the incidents that the holder of that name holds.
+func hiddenBy(held []incident.Incident, name string) client.Hidden {
+	out := client.Hidden{Incidents: []client.HiddenIncident{}}
+	for i := range held {
+		inc := &held[i]
+		if _, holds := inc.HeldBy(name); !holds {
+			continue
+		}
+		if len(out.Incidents) == client.MostHidden {
+			out.More++
+			continue
+		}
+		out.Incidents = append(out.Incidents, client.HiddenIncident{ID: inc.ID, Severity: inc.Severity, Title: inc.Title})
+	}
+	return out
 }
 
 // expireSilence ends a silence now.

@@ -74,7 +74,39 @@ type Affected struct {
 // SilenceList is the answer of GET /api/v1/silences: those that have not ended, and with ?all=true those of the last 30 days; the last to
 // end first.
 type SilenceList struct {
-	Silences []incident.Silence `json:"silences"`
+	Silences []Silenced `json:"silences"`
+	// Maintenance are the maintenance windows in force.
+	Maintenance []Maintained `json:"maintenance"`
+}
+
+// Silenced is a silence with what it hides now.
+type Silenced struct {
+	incident.Silence
+	Hides Hidden `json:"hides"`
+}
+
+// Maintained is a maintenance window in force with what it hides now.
+type Maintained struct {
+	Name   string    `json:"name"`
+	Until  time.Time `json:"until"`
+	Reason string    `json:"reason"`
+	Hides  Hidden    `json:"hides"`
+}
+
+// Hidden are the open incidents that something hides now, by id: MostHidden of them, and how many there are beside.
+type Hidden struct {
+	Incidents []HiddenIncident `json:"incidents"`
+	More      int              `json:"more,omitempty"`
+}
+
+// MostHidden is how many incidents a Hidden names.
+const MostHidden = 10
+
+// HiddenIncident is an incident that is hidden now.
+type HiddenIncident struct {
+	ID       string            `json:"id"`
+	Severity incident.Severity `json:"severity"`
+	Title    string            `json:"title"`
 }
 
 // Failure is the body of every answer that is not a success.
