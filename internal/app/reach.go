@@ -47,7 +47,25 @@ func (l *loading) reach() {
 		}
 		l.pagerEscalates(plan, at)
 	}
+	l.unreached(mentioned)
 	l.fallback()
+}
+
+// unreached warns of people on schedules whom nothing can reach, each once: no receiver calls by a name at GitHub, an address or a topic.
+func (l *loading) unreached(told map[string]bool) {
+	for _, name := range slices.Sorted(maps.Keys(l.plan.Rotas)) {
+		rota := l.plan.Rotas[name]
+		if rota == nil || rota.Imports() || !l.slacks() {
+			continue
+		}
+		for _, person := range rota.Names() {
+			p := l.file.People[person]
+			if p != (config.Person{}) && p.Slack == "" && p.PagerDuty == "" && !told[person] {
+				told[person] = true
+				l.warnAt(l.file.Root.At("people."+person), "%s is on schedule %s and nothing can reach them: give them slack, their user's id (U...), or pagerduty (P...)", person, name)
+			}
+		}
+	}
 }
 
 // heard are the receivers, and targets of people, that a policy rings for the incidents of a receiver: those that the steps notify, and

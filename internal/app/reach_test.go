@@ -14,7 +14,7 @@ func TestReach(t *testing.T) {
 	good := map[string]string{
 		"receivers": `{oncall: {pagerduty: {routing_key_file: k, token_file: t}}, again: {pagerduty: {routing_key_file: k}}, ops: {slack: {channel: "#ops", token_file: s}}, few: {slack: {channel: "#few", token_file: s}}, hook: {webhook: {url: https://x/}}}`,
 		"fallback":  `ops`,
-		"people":    `{ana: {slack: U0000001, pagerduty: P000001}, bob: {slack: U0000002}, eve: {email: eve@example.com}}`,
+		"people":    `{ana: {slack: U0000001, pagerduty: P000001}, bob: {slack: U0000002}, eve: {pagerduty: P000003}}`,
 		"schedules": `{prow: {rotation: [ana, bob], every: 7d, starts: 2026-11-23T09:00:00Z}, mail: {rotation: [eve], every: 7d, starts: 2026-11-23T09:00:00Z}}`,
 		"route":     `{receiver: few, routes: [{matchers: ['severity="critical"'], receiver: ops, escalation: urgent}, {matchers: ['severity="high"'], receiver: ops, escalation: unheard}]}`,
 		"urgent":    `{steps: [{notify: [oncall]}, {after: 10m, mention: prow}]}`,
@@ -43,6 +43,8 @@ func TestReach(t *testing.T) {
 			"9:38: steps.0.notify.1: eve cannot be called: no receiver can tell one person by what people has for them; give eve slack"},
 		{"a schedule with a person who cannot be told directly", "urgent", `{steps: [{notify: [oncall, "schedule:mail", ops]}]}`,
 			"9:38: steps.0.notify.1: eve, of schedule mail, cannot be called"},
+		{"a person on a schedule whom nothing can reach", "people", `{ana: {slack: U0000001}, bob: {slack: U0000002}, eve: {github: eve}, joe: {github: joe}}`,
+			"warning 5:63: eve is on schedule mail and nothing can reach them: give them slack, their user's id (U...), or pagerduty"},
 		{"a person who cannot be reached at all", "people", `{ana: {slack: U0000001}, bob: {slack: U0000002}, eve: {}}`, "cannot be reached: write at least one of slack"},
 	} {
 		t.Run(test.what, func(t *testing.T) {
