@@ -89,8 +89,12 @@ func (d *Desk) release(ctx context.Context, tx *Tx, at time.Time, changes incide
 	return nil
 }
 
-// Reconsider routes those open incidents anew that are held by something else than what is stored of them. by is who changed that; empty
-// if nobody did.
+// atOnce is how many incidents one transaction routes anew because what holds them has changed.
+const atOnce = 50
+
+// Reconsider routes those open incidents anew that are held by something else than what is stored of them: the first fifty now, the others
+// by the steps that follow, behind what has one to take, so that a page does not wait for the thousands that a silence holds. by is who
+// changed that; empty if nobody did. The timelines of the first name them, those of the others what changed.
 func (d *Desk) Reconsider(ctx context.Context, tx *Tx, at time.Time, by string) error {
 	open, err := tx.Incidents(ctx, IncidentFilter{States: []incident.State{incident.Open, incident.Acknowledged}})
 	if err != nil {
@@ -108,6 +112,12 @@ func (d *Desk) Reconsider(ctx context.Context, tx *Tx, at time.Time, by string) 
 			return err
 		}
 		if sameHolders(now.Held, open[i].Holds) {
+			continue
+		}
+		if len(changed) == atOnce {
+			if err := tx.recheck(ctx, open[i].ID, at); err != nil {
+				return err
+			}
 			continue
 		}
 		inc, err := tx.Incident(ctx, open[i].ID)

@@ -230,6 +230,15 @@ func (tx *Tx) RecheckOpen(ctx context.Context, at time.Time) error {
 	return nil
 }
 
+// recheck makes an incident due at a time, if it is not before: it is then routed anew.
+func (tx *Tx) recheck(ctx context.Context, id string, at time.Time) error {
+	if _, err := tx.exec(ctx, "UPDATE incidents SET due = $1 WHERE id = $2 AND (due IS NULL OR due > $1)", stamp(at), id); err != nil {
+		return fmt.Errorf("make incident %s due: %w", id, err)
+	}
+	tx.left.Steps = true
+	return nil
+}
+
 // NextIncidentDue is when the next incident is due, or the next silence: what the escalation step has to do. Zero when none waits.
 func (tx *Tx) NextIncidentDue(ctx context.Context) (time.Time, error) {
 	at, err := tx.least(ctx, selectNextIncident)
