@@ -70,6 +70,7 @@ func (c *silenceAddCommand) Run(ctx context.Context, s *streams) error {
 	if err := app.PrintSilence(s.out, made); err != nil {
 		return err
 	}
+	app.PrintWarnings(s.err, made)
 	if !c.Yes {
 		fmt.Fprintln(s.err, "nothing is silenced yet: add --yes to make it")
 	}

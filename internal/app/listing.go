@@ -124,6 +124,13 @@ func PrintSilence(to io.Writer, made client.SilenceMade) error {
 	return w.Flush()
 }
 
+// PrintWarnings writes what is odd about a silence's matchers, a line each.
+func PrintWarnings(to io.Writer, made client.SilenceMade) {
+	for _, w := range made.Warnings {
+		fmt.Fprintln(to, "warning:", plain(w, 500))
+	}
+}
+
 // PrintHolding writes the silences and the maintenance windows in force as tables, and below each what it hides now.
 func PrintHolding(to io.Writer, list client.SilenceList) error {
 	silences := make([]incident.Silence, len(list.Silences))

@@ -91,6 +91,28 @@ func (l *loading) valued(n config.Node, m *labels.Matcher, list []*rules.Rule) {
 	l.warn(n, fmt.Sprintf("it never matches: %s is one of %s", m.Name, strings.Join(all, ", ")))
 }
 
+// unmatched says which of a silence's matchers name a rule or a label that no rule in force has.
+func (a *App) unmatched(matchers []string) []string {
+	known := slices.Clone(always)
+	var names, out []string
+	for _, r := range a.generationNow().plan.Rules.Rules {
+		names = append(names, r.Name)
+		known = append(known, r.LabelNames()...)
+	}
+	slices.Sort(known)
+	for _, text := range matchers {
+		m, err := labels.ParseMatcher(text)
+		switch {
+		case err != nil:
+		case m.Name == "rule" && !slices.ContainsFunc(names, m.Matches):
+			out = append(out, fmt.Sprintf("%s matches no rule that is loaded: %s", text, setting.Unknown("rule", m.Value, names)))
+		case m.Value != "" && !slices.Contains(known, m.Name):
+			out = append(out, fmt.Sprintf("%s: no rule gives the label: %s", text, setting.Unknown("label", m.Name, slices.Compact(known))))
+		}
+	}
+	return out
+}
+
 func (l *loading) warn(n config.Node, text string) {
 	l.plan.Warnings = append(l.plan.Warnings, config.Error{Position: n.Position(), Text: text})
 }

@@ -46,7 +46,9 @@ type Options struct {
 	Oncall Oncall
 	// Maintenance are the maintenance windows in force at a time, as holders. Left out, there are none.
 	Maintenance func(at time.Time) []incident.Holder
-	Version     string
+	// Unmatched says which of a silence's matchers name a rule or a label that no loaded rule has. Left out, none is looked at.
+	Unmatched func(matchers []string) []string
+	Version   string
 	// Ready is nil's answer when the service does its work; the error's text says what is missing. Healthy likewise says
 	// whether the process is worth keeping. Left out, both are always well.
 	Ready   func() error
@@ -94,6 +96,9 @@ func New(o Options) http.Handler {
 	}
 	if o.Maintenance == nil {
 		o.Maintenance = func(time.Time) []incident.Holder { return nil }
+	}
+	if o.Unmatched == nil {
+		o.Unmatched = func([]string) []string { return nil }
 	}
 	if o.Oncall == nil {
 		o.Oncall = noOncall{}

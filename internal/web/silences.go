@@ -33,7 +33,7 @@ func (s *server) makeSilence(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	writeJSON(w, http.StatusOK, client.SilenceMade{Silence: made, Affected: affectedOf(affected)})
+	writeJSON(w, http.StatusOK, client.SilenceMade{Silence: made, Affected: affectedOf(affected), Warnings: s.Unmatched(made.Matchers)})
 	return nil
 }
 

@@ -57,6 +57,8 @@ type SilenceWish struct {
 type SilenceMade struct {
 	Silence  incident.Silence `json:"silence"`
 	Affected []Affected       `json:"affected"`
+	// Warnings say which of the matchers name a rule or a label that no loaded rule has.
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 // Affected is an incident some alert of which a silence matches. Hidden says that it hides the incident, or would have; else Why says
