@@ -22,6 +22,13 @@ type climbing struct {
 	plan *Plan
 }
 
+// askFor is how long a step waits for the pagers to be asked what people have said there, however often the process is started again
+// meanwhile: who dies each few seconds has to call somebody all the same. askAnew is after what time it is another wait.
+const (
+	askFor  = 10 * time.Second
+	askAnew = time.Minute
+)
+
 // climb takes the next step of the policy, or one that was held, if it is due.
 func (c *climbing) climb(d incident.Direction, rows []incident.Notification) error {
 	inc, now := c.inc, c.now
@@ -36,10 +43,17 @@ func (c *climbing) climb(d incident.Direction, rows []incident.Notification) err
 		return nil
 	}
 	inc.Receivers = d.Receivers // settling sees to that too, behind the step
-	if until := c.unasked(); now.Before(until) && rang(rows) {
-		c.book.Progress(inc, put(inc.Escalation, now, until))
-		return nil
+	if until := c.unasked(); now.Before(until) && inc.Escalation.News == "" && rang(rows) {
+		esc := inc.Escalation
+		if esc.Asking.IsZero() || now.Sub(esc.Asking) > askAnew {
+			esc.Asking = now
+		}
+		if now.Before(esc.Asking.Add(askFor)) {
+			c.book.Progress(inc, put(esc, now, until))
+			return nil
+		}
 	}
+	inc.Escalation.Asking = time.Time{}
 	esc, held := unheard(inc, rows, now)
 	if held {
 		c.book.Progress(inc, esc)

@@ -2,6 +2,7 @@ package escalation
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -150,6 +151,47 @@ func TestNobodyIsCalledAgainBeforeThePagersAreAsked(t *testing.T) {
 			}
 			if took := second.Sub(start); took < wait || took > wait+time.Second {
 				t.Errorf("called again %s after the start, want %s", took, wait)
+			}
+		})
+	}
+}
+
+// TestWhoDiesEachFewSecondsCallsAllTheSame: the wait for the pagers does not begin anew with each start, and what is new does not wait.
+func TestWhoDiesEachFewSecondsCallsAllTheSame(t *testing.T) {
+	for name, c := range map[string]struct {
+		news string
+		most time.Duration
+	}{"nothing new": {"", 11 * time.Second}, "reopened": {"reopened", time.Second}} {
+		t.Run(name, func(t *testing.T) {
+			w := newStepWorld(t)
+			start := noon.Add(10 * time.Minute)
+			now := noon
+			p := w.step.program()
+			p.Unasked = func() time.Time {
+				if now.Before(start) {
+					return time.Time{}
+				}
+				return now.Truncate(3 * time.Second).Add(10 * time.Second) // a life of three seconds
+			}
+			w.step = New(w.store, func() Program { return p }, nil)
+			w.run(noon)
+			w.update(func(ctx context.Context, tx *store.Tx) error {
+				n := w.pending(ctx, tx)
+				n.State, n.SentAt = incident.Sent, noon
+				if err := tx.SaveNotification(ctx, &n); err != nil {
+					return err
+				}
+				inc, err := tx.Incident(ctx, w.id)
+				inc.Escalation.News = c.news
+				return errors.Join(err, tx.SaveIncident(ctx, &inc))
+			})
+			for now = start; len(w.calls()) < 2; now = now.Add(500 * time.Millisecond) {
+				if now.Sub(start) > c.most {
+					t.Fatalf("not called again %s after the start", now.Sub(start))
+				}
+				if _, err := w.step.Step(t.Context(), now); err != nil {
+					t.Fatal(err)
+				}
 			}
 		})
 	}

@@ -245,6 +245,8 @@ type Escalation struct {
 	Heard map[string]string `json:"heard,omitempty"`
 	// Counted is the newest round whose acceptance Start has been moved for.
 	Counted int `json:"counted,omitempty"`
+	// Asking is since when a step waits for the pagers to be asked, as after a start; zero if none does.
+	Asking time.Time `json:"asking,omitzero"`
 	// News names what is new where an acknowledge was taken back; said by the next step.
 	News string `json:"news,omitempty"`
 	// Held are steps that wait because there is nobody to call, and were told to.
