@@ -29,7 +29,12 @@ func (b BlindSpan) end(now time.Time) time.Time {
 }
 
 const (
-	readBlindSpans = "SELECT source, since_at, until_at, why FROM blind_spans"
+	readBlindSpans   = "SELECT source, since_at, until_at, why FROM blind_spans"
+	selectOpenBlind  = readBlindSpans + " WHERE until_at IS NULL ORDER BY source, since_at"
+	selectBlindSpans = readBlindSpans + " ORDER BY since_at DESC, source DESC LIMIT $1"
+	// sumBlind adds up by source, as end has it: $1 is now.
+	sumBlind = "SELECT source, CAST(SUM(CASE WHEN until_at IS NOT NULL THEN until_at WHEN since_at > $1 THEN since_at ELSE $1 END - since_at) AS BIGINT)" +
+		" FROM blind_spans GROUP BY source"
 	// insertBlindSpan adds one, unless one of that beginning is there.
 	insertBlindSpan = "INSERT INTO blind_spans (source, since_at, until_at, why) VALUES ($1, $2, NULL, $3) ON CONFLICT (source, since_at) DO NOTHING"
 )
@@ -40,7 +45,7 @@ func scanBlindSpan(r row, b *BlindSpan) error {
 
 // KeepBlind takes down which sources cannot see at now, by name, and since when; of all others what was open ends.
 func (tx *Tx) KeepBlind(ctx context.Context, now time.Time, blind map[string]BlindSpan) error {
-	open, err := list(ctx, tx, scanBlindSpan, readBlindSpans+" WHERE until_at IS NULL ORDER BY source, since_at")
+	open, err := list(ctx, tx, scanBlindSpan, selectOpenBlind)
 	if err != nil {
 		return fmt.Errorf("read blind spans: %w", err)
 	}
@@ -66,7 +71,7 @@ func (tx *Tx) KeepBlind(ctx context.Context, now time.Time, blind map[string]Bli
 
 // BlindSpans are the newest spans of all sources, newest first.
 func (tx *Tx) BlindSpans(ctx context.Context, most int) ([]BlindSpan, error) {
-	all, err := list(ctx, tx, scanBlindSpan, readBlindSpans+" ORDER BY since_at DESC, source LIMIT $1", most)
+	all, err := list(ctx, tx, scanBlindSpan, selectBlindSpans, most)
 	if err != nil {
 		return nil, fmt.Errorf("read blind spans: %w", err)
 	}
@@ -75,13 +80,16 @@ func (tx *Tx) BlindSpans(ctx context.Context, most int) ([]BlindSpan, error) {
 
 // Blindness is for how long each source could not see in all, up to now, as far as spans are kept.
 func (tx *Tx) Blindness(ctx context.Context, now time.Time) (map[string]time.Duration, error) {
-	all, err := list(ctx, tx, scanBlindSpan, readBlindSpans)
-	if err != nil {
-		return nil, fmt.Errorf("read blind spans: %w", err)
-	}
 	out := map[string]time.Duration{}
-	for _, b := range all {
-		out[b.Source] += b.end(now).Sub(b.Since)
+	_, err := list(ctx, tx, func(r row, _ *struct{}) error {
+		var source string
+		var sum int64
+		err := r.Scan(&source, &sum)
+		out[source] = time.Duration(sum)
+		return err
+	}, sumBlind, stamp(now))
+	if err != nil {
+		return nil, fmt.Errorf("add up blind spans: %w", err)
 	}
 	return out, nil
 }

@@ -23,12 +23,15 @@ func TestBlindSpans(t *testing.T) {
 		keep(7, map[string]BlindSpan{"b": {Since: at(4), Why: "still"}, "a": {Since: at(7), Why: "again"}})
 		keep(9, map[string]BlindSpan{"a": {Since: at(7), Why: "again"}})
 		var got []BlindSpan
-		var sum map[string]time.Duration
+		var sum, before map[string]time.Duration
 		if err := s.View(t.Context(), func(tx *Tx) (err error) {
 			if got, err = tx.BlindSpans(t.Context(), 10); err != nil {
 				return err
 			}
-			sum, err = tx.Blindness(t.Context(), at(12))
+			if sum, err = tx.Blindness(t.Context(), at(12)); err != nil {
+				return err
+			}
+			before, err = tx.Blindness(t.Context(), at(6)) // a clock that was set back
 			return err
 		}); err != nil {
 			t.Fatal(err)
@@ -38,6 +41,9 @@ func TestBlindSpans(t *testing.T) {
 			t.Errorf("-want +got:\n%s", diff)
 		}
 		if diff := cmp.Diff(map[string]time.Duration{"a": 10 * time.Minute, "b": 7 * time.Minute}, sum); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+		if diff := cmp.Diff(map[string]time.Duration{"a": 5 * time.Minute, "b": 7 * time.Minute}, before); diff != "" {
 			t.Errorf("-want +got:\n%s", diff)
 		}
 		done, _, err := s.Prune(t.Context(), at(60*24*40), Retention{Troubles: 30 * 24 * time.Hour}, func(string) bool { return true }, 100)

@@ -29,7 +29,7 @@ var (
 	selectNear = selectIncidents + " WHERE id IN (SELECT id FROM incidents WHERE project = $1 AND cluster IN ($3, '') AND " + lively +
 		" UNION SELECT incident FROM alerts WHERE rule = $4 AND grp = $5) ORDER BY first_entry, id"
 	selectDueIncidents    = selectIncidents + " WHERE due IS NOT NULL AND due <= $1 ORDER BY due, id LIMIT $2"
-	selectLastDue         = selectIncidents + " WHERE due IS NOT NULL AND due <= $1 ORDER BY due DESC, id LIMIT $2"
+	selectLastDue         = selectIncidents + " WHERE due IS NOT NULL AND due <= $1 ORDER BY due DESC, id DESC LIMIT $2"
 	selectNextIncident    = "SELECT due FROM incidents WHERE due IS NOT NULL ORDER BY due LIMIT 1"
 	selectIncidentsNewest = selectIncidents + " ORDER BY opened_at DESC, id DESC LIMIT $1"
 	selectIncidentsAfter  = selectIncidents + " WHERE (opened_at, id) < ($2, $3) ORDER BY opened_at DESC, id DESC LIMIT $1"
@@ -211,7 +211,7 @@ func (tx *Tx) DueIncidents(ctx context.Context, until time.Time, limit int) ([]i
 	return all, nil
 }
 
-// LastDueIncidents are at most limit incidents for which something is due at until, the latest first.
+// LastDueIncidents are at most limit incidents for which something is due at until, the latest first, then the latest id.
 func (tx *Tx) LastDueIncidents(ctx context.Context, until time.Time, limit int) ([]incident.Incident, error) {
 	all, err := tx.incidents(ctx, selectLastDue, stamp(until), limit)
 	if err != nil {

@@ -6,9 +6,14 @@ import (
 	"testing"
 )
 
-// TestHotQueriesUseTheirIndex: what every step asks must not read whole tables.
+// TestHotQueriesUseTheirIndex: what every step asks must not read whole tables, nor sort all to take a few.
 func TestHotQueriesUseTheirIndex(t *testing.T) {
 	s := opened(t)
+	// By these indexes, and by nothing else: they are in the order that is asked for.
+	alone := map[string]string{
+		"due incidents": "incidents_due", "last due incidents": "incidents_due",
+		"open blind spans": "blind_spans_open", "newest blind spans": "blind_spans_newest",
+	}
 	for name, q := range map[string]struct {
 		text string
 		args []any
@@ -16,6 +21,7 @@ func TestHotQueriesUseTheirIndex(t *testing.T) {
 		"due states":          {selectDueStates, []any{1, 1}},
 		"next state":          {selectNextState, nil},
 		"due incidents":       {selectDueIncidents, []any{1, 1}},
+		"last due incidents":  {selectLastDue, []any{1, 1}},
 		"next incident":       {selectNextIncident, nil},
 		"related":             {selectRelated, []any{"p", 1}},
 		"near":                {selectNear, []any{"p", 1, "c", "r", "g"}},
@@ -36,6 +42,9 @@ func TestHotQueriesUseTheirIndex(t *testing.T) {
 		"troubles to be read": {selectTroubles, []any{1, 10}},
 		"oldest call":         {selectOldestCall, nil},
 		"overrides":           {selectOverrides, []any{"s", 1}},
+		"open blind spans":    {selectOpenBlind, nil},
+		"newest blind spans":  {selectBlindSpans, []any{1}},
+		"blindness":           {sumBlind, []any{1}},
 		"timeline":            {selectEvents + " WHERE incident = $1 ORDER BY id", []any{"i"}},
 	} {
 		view(t, s, func(ctx context.Context, tx *Tx) error {
@@ -47,6 +56,9 @@ func TestHotQueriesUseTheirIndex(t *testing.T) {
 				if strings.HasPrefix(line, "SCAN") && !strings.Contains(line, "INDEX") {
 					t.Errorf("%s: %s", name, strings.Join(plan, "; "))
 				}
+			}
+			if index := alone[name]; index != "" && (len(plan) != 1 || !strings.Contains(plan[0], "INDEX "+index)) {
+				t.Errorf("%s: %s, want %s alone", name, strings.Join(plan, "; "), index)
 			}
 			return err
 		})
