@@ -9,9 +9,6 @@ import (
 	"tocsin/internal/store"
 )
 
-// routeLook is how often whoever runs the engine looks whether what is open is routed by its configuration.
-const routeLook = 10 * time.Second
-
 // reroute puts the routes of a configuration in force, if another's are: every open incident is routed anew by the escalation's next steps, for who hears
 // of it by the new routes must not wait for its next entry. s is the store of the process that runs the engine: no other may.
 func reroute(ctx context.Context, s *store.Store, revision string, now time.Time) error {
@@ -38,9 +35,10 @@ func reroute(ctx context.Context, s *store.Store, revision string, now time.Time
 	return nil
 }
 
-// routeLoop keeps the routes of this process in force while it runs the engine; a failure is tried again, for until then nobody is called.
+// routeLoop keeps the routes of this process in force while it runs the engine: it looks each second (backstop), as every loop does that
+// names no time; a failure is tried again, for until then nobody is called.
 func (a *App) routeLoop(l *lead) {
 	a.every(l.ctx, "routing", newBell(), func(ctx context.Context, now time.Time) (time.Time, error) {
-		return now.Add(routeLook), reroute(ctx, l.held, a.generationNow().steps.Revision, now)
+		return time.Time{}, reroute(ctx, l.held, a.generationNow().steps.Revision, now)
 	})
 }
