@@ -152,7 +152,7 @@ func (e *Evaluator) play(hits []Hit, r *Rule, from, until time.Time) ([]Change, 
 				due = append(due, Waiting{Key: k, At: at})
 			}
 		}
-		sortWaiting(due)
+		SortWaiting(due)
 		out, err := e.Step(Slice{Hits: hits, Until: until, Due: due, Watermark: until,
 			Load:  func(key incident.Key) (*State, error) { return reload(states[key]) },
 			Sight: func(string) (time.Time, bool) { return time.Time{}, true }})

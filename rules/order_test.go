@@ -76,7 +76,7 @@ func (p *player) run(hits []Hit) {
 				due = append(due, Waiting{Key: k, At: at})
 			}
 		}
-		sortWaiting(due)
+		SortWaiting(due)
 		out, err := p.ev.Step(Slice{Hits: hits, Due: due, Watermark: p.clock,
 			Load:  func(k incident.Key) (*State, error) { return reload(p.states[k]) },
 			Sight: func(string) (time.Time, bool) { return time.Time{}, true }, Gone: func(string) bool { return p.gone }})

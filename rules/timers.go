@@ -121,5 +121,5 @@ type Waiting struct {
 	At  time.Time
 }
 
-// sortWaiting brings timers into the order in which they are taken.
-func sortWaiting(list []Waiting) { slices.SortFunc(list, Waiting.compare) }
+// SortWaiting brings timers into the order in which they are taken.
+func SortWaiting(list []Waiting) { slices.SortFunc(list, Waiting.compare) }

@@ -56,7 +56,9 @@ type Engine struct {
 	aside   map[string]bool // rules that were put aside and reported
 	counts  Counts
 	pause   pause
-	room    chan struct{} // one token for each batch that may wait
+	// review is up to when what waits is looked at anew, because the clock by which it was put off was wrong; zero for nothing.
+	review time.Time
+	room   chan struct{} // one token for each batch that may wait
 }
 
 // offered is a batch on its way: complete once the hits up to end have been committed.
@@ -202,7 +204,7 @@ func (e *Engine) Step(ctx context.Context, now time.Time) (next time.Time, err e
 	if e.unclear = err != nil; e.unclear {
 		return now, fmt.Errorf("commit a slice: %w", err)
 	}
-	e.firing = firing
+	e.firing, e.review = firing, time.Time{}
 	e.o.Failpoint("engine.committed")
 	e.queue, e.owners = e.queue[done.used:], e.owners[done.used:]
 	for _, o := range e.offered {

@@ -103,6 +103,15 @@ func TestAWallClockThatIsAhead(t *testing.T) {
 			l.step(day.Add(2*hour + 7*time.Minute))
 			l.step(day.Add(2*hour + 13*time.Minute))
 		}, []string{"silent", "resolved", "!firing"}},
+		"set right again, and they have ceased": {func(l *life) {
+			l.e.ClockSet(day.Add(hour + time.Minute))
+			l.offer(batch(hour+6*time.Minute, "2", true, beat(6*time.Minute)))
+			l.step(day.Add(hour + 6*time.Minute))
+			l.step(day.Add(hour + 7*time.Minute))
+			l.e.ClockSet(day.Add(7 * time.Minute))
+			l.step(day.Add(7 * time.Minute))
+			l.step(day.Add(19 * time.Minute))
+		}, []string{"silent", "firing"}},
 		"set right again": {func(l *life) {
 			l.e.ClockSet(day.Add(hour + time.Minute))
 			l.offer(batch(hour+6*time.Minute, "2", true, beat(6*time.Minute)))

@@ -81,10 +81,13 @@ func (e *Engine) slice(ctx context.Context, tx *store.Tx, now time.Time) (slice,
 	return done, err
 }
 
-// due lists what waits up to the watermark. What belongs to a rule that is gone is ended here.
+// due lists what waits up to the watermark; after the clock was set right, what waited for the wrong one to pass too. What belongs to a rule that is gone is ended here.
 func (e *Engine) due(ctx context.Context, tx *store.Tx, mark, now time.Time, done *slice) ([]rules.Waiting, error) {
-	const most = 500
-	states, err := tx.DueStates(ctx, mark, most)
+	most := 500
+	if e.review.After(mark) {
+		most = 0
+	}
+	states, err := tx.DueStates(ctx, later(mark, e.review), most)
 	if err != nil {
 		return nil, err
 	}
@@ -98,13 +101,20 @@ func (e *Engine) due(ctx context.Context, tx *store.Tx, mark, now time.Time, don
 			continue
 		}
 		if e.o.Program.Evaluator.Set.Rule(s.Key.Rule) != nil {
+			if s.Due.After(mark) { // it is only looked at anew
+				s.Due = mark
+			}
 			list = append(list, rules.Waiting{Key: s.Key, At: s.Due})
+			continue
+		}
+		if s.Due.After(mark) {
 			continue
 		}
 		if err := e.endOrphan(ctx, tx, s.Key, now); err != nil {
 			return nil, err
 		}
 	}
+	rules.SortWaiting(list)
 	return list, nil
 }
 

@@ -121,11 +121,16 @@ func (e *Engine) Paused(from, now time.Time) {
 func (e *Engine) ClockSet(now time.Time) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	var wrong time.Duration
 	for _, s := range e.sources {
+		wrong = max(wrong, s.ahead)
 		s.ahead = 0
 		if !s.since.IsZero() {
 			s.since = now
 		}
+	}
+	if wrong >= wrongClock {
+		e.review = later(e.review, now.Add(2*wrong))
 	}
 	if e.pause.from.After(now) {
 		e.pause = pause{}
