@@ -113,7 +113,8 @@ func (w *World) audited(inc *incident.Incident, events []incident.Event) {
 	}
 }
 
-// accounts checks that each line was counted once, and keeps what was detected for the comparison with a calm world.
+// accounts checks that each line was counted once, and keeps what was detected for the comparison with a calm world. By a clock that is
+// some seconds ahead the lateness is as much shorter: "older entries are counted as late and change nothing".
 func (w *World) accounts(counts map[incident.Key]int64) {
 	written := map[incident.Key]int64{}
 	for _, l := range w.logs {
@@ -123,7 +124,24 @@ func (w *World) accounts(counts map[incident.Key]int64) {
 			}
 		}
 	}
+	var late int64
+	if w.tally.ClockSteps > 0 {
+		w.view(func(tx *store.Tx) error {
+			for _, l := range w.logs {
+				st, err := tx.Source(w.ctx, l.name)
+				if err != nil {
+					return err
+				}
+				late += st.Late
+			}
+			return nil
+		})
+	}
 	for _, key := range sorted(written) {
+		if short := written[key] - counts[key]; short > 0 && short <= late {
+			late -= short
+			continue
+		}
 		if counts[key] != written[key] {
 			w.fail("I1", "%s %s was logged %d times and counted %d times", key.Rule, key.Group, written[key], counts[key])
 		}
