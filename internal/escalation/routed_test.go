@@ -197,6 +197,41 @@ func TestWhoDiesEachFewSecondsCallsAllTheSame(t *testing.T) {
 	}
 }
 
+// TestRoutedAnewAtAStartCallsNobodyEarly: a process starts with another configuration, so that all that is open is routed anew, between
+// two of the hourly calls, and the pagers are still to be asked. The next call keeps its hour.
+func TestRoutedAnewAtAStartCallsNobodyEarly(t *testing.T) {
+	w := newStepWorld(t)
+	w.run(noon.Add(100 * time.Minute))
+	calls := w.calls()
+	for _, n := range calls {
+		w.accept(n, n.CreatedAt)
+	}
+	last := calls[len(calls)-1].CreatedAt
+	start := last.Add(10 * time.Minute)
+	now := start
+	p := w.step.program()
+	p.Unasked = func() time.Time {
+		if until := start.Add(10 * time.Second); now.Before(until) {
+			return until
+		}
+		return time.Time{}
+	}
+	w.step = New(w.store, func() Program { return p }, nil)
+	w.update(func(ctx context.Context, tx *store.Tx) error { return tx.RecheckOpen(ctx, start) })
+	for ; now.Before(start.Add(time.Minute)); now = now.Add(500 * time.Millisecond) {
+		if _, err := w.step.Step(t.Context(), now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := len(w.calls()); n != len(calls) {
+		t.Errorf("%d calls %s after the one before, want none for an hour", n-len(calls), w.calls()[n-1].CreatedAt.Sub(last))
+	}
+	w.run(last.Add(time.Hour))
+	if got := w.calls(); len(got) != len(calls)+1 || !got[len(calls)].CreatedAt.Equal(last.Add(time.Hour)) {
+		t.Errorf("an hour after the call before there are %d calls more, want one at that minute", len(got)-len(calls))
+	}
+}
+
 // pending is the one page that waits.
 func (w *stepWorld) pending(ctx context.Context, tx *store.Tx) (n incident.Notification) {
 	w.t.Helper()

@@ -257,7 +257,10 @@ func put(e incident.Escalation, now, until time.Time) incident.Escalation {
 	if soon := now.Add(time.Second); soon.Before(until) {
 		until = soon
 	}
-	e.Next, e.Held = until, slices.Clone(e.Held)
+	if !e.Next.IsZero() && !e.Next.After(now) { // what is not due keeps its time: once nobody has answered, Next is the hour itself
+		e.Next = until
+	}
+	e.Held = slices.Clone(e.Held)
 	for i := range e.Held {
 		if !e.Held[i].Look.After(now) {
 			e.Held[i].Look = until
