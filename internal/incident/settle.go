@@ -96,7 +96,7 @@ type settling struct {
 	desk Desk
 	have []Notification
 	out  *Changes
-	// told are the targets that have or get the incident's message, fresh those of them that get it now.
+	// told are the targets that have or get the incident's message, fresh those of them that get it now: it rings there.
 	told, fresh []string
 	// released says that something held it until now.
 	released bool
@@ -243,8 +243,9 @@ func (s *settling) revised(row *Notification) {
 		row.State, row.Due = Pending, s.b.now.Add(EditDelay)
 		row.Attempts, row.Unclear = 0, false
 	case row.State == Cancelled && !s.over() && !s.inc.held(row.Target): // what was given up, or told in a digest, has something new to say
-		if row.Cause == "held" {
+		if row.Cause == "held" { // it was not said before: it rings itself
 			row.Reason = ReasonOpened
+			s.fresh = append(s.fresh, row.Target)
 		}
 		row.State, row.Cause, row.Due, row.Attempts = Pending, "", s.b.now, 0
 	}
