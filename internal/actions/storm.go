@@ -2,6 +2,7 @@ package actions
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"tocsin/internal/incident"
@@ -40,22 +41,47 @@ func (a *Actions) storm(ctx context.Context, tx *store.Tx, now time.Time, storm 
 	return nil
 }
 
-// release lets the newest page of a storm's incident go out by itself, if the storm's stands for it. What rang or rings by itself since
-// needs none.
+// release lets the newest of what called for a storm's incident go out by itself, if the storm's page stands for it: a page, or what a
+// person is told directly, a message with what was to be said under it. What rang or rings by itself since needs none.
 func release(ctx context.Context, tx *store.Tx, now time.Time, storm, inc *incident.Incident) error {
 	rows, err := tx.Notifications(ctx, inc.ID)
 	if err != nil {
 		return err
 	}
-	var newest *incident.Notification
+	rows = slices.DeleteFunc(rows, func(n incident.Notification) bool { return n.Target != storm.Labels["receiver"] })
+	rolled := func(n *incident.Notification) bool {
+		return n.State == incident.Cancelled && n.Cause == incident.StormCause(storm.ID)
+	}
+	var newest, message *incident.Notification
 	for i := range rows {
-		if n := &rows[i]; n.Kind == incident.Call && n.Target == storm.Labels["receiver"] && (newest == nil || n.Round > newest.Round) {
+		n := &rows[i]
+		if n.Kind == incident.Message && rolled(n) {
+			message = n
+		}
+		calls := n.Kind == incident.Call || n.Kind == incident.Message || n.Kind == incident.Post && n.Rings
+		// They are oldest first, but a message that calls again keeps its place.
+		if calls && (newest == nil || newest.Kind != incident.Message || !n.CreatedAt.Before(newest.CreatedAt)) {
 			newest = n
 		}
 	}
-	if newest == nil || newest.State != incident.Cancelled || newest.Cause != incident.StormCause(storm.ID) {
+	if newest == nil || !rolled(newest) {
 		return nil
 	}
-	newest.State, newest.Cause, newest.Due = incident.Pending, "", now
-	return tx.SaveNotification(ctx, newest)
+	if newest.Kind == incident.Post && message != nil {
+		newest = message // it is said first
+	}
+	for i := range rows {
+		n := &rows[i]
+		if under := newest.Kind == incident.Message && n.Kind == incident.Post && rolled(n); n != newest && !under {
+			continue
+		}
+		n.State, n.Cause, n.Due = incident.Pending, "", now
+		if n.Kind == incident.Message {
+			n.Wanted = inc.Revision
+		}
+		if err := tx.SaveNotification(ctx, n); err != nil {
+			return err
+		}
+	}
+	return nil
 }

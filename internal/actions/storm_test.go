@@ -1,6 +1,7 @@
 package actions
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -41,7 +42,7 @@ func TestAnAcknowledgeOfAStormIsOfWhatItHadNamed(t *testing.T) {
 				return err
 			}
 			rows[inc.ID] = &n
-			if err := tx.AddStormMember(ctx, storm.ID, store.StormMember{Incident: inc.ID, Notification: n.ID, Round: round}); err != nil {
+			if err := tx.AddStormMember(ctx, storm.ID, store.StormMember{Incident: inc.ID, Round: round}); err != nil {
 				return err
 			}
 		}
@@ -63,6 +64,62 @@ func TestAnAcknowledgeOfAStormIsOfWhatItHadNamed(t *testing.T) {
 		}
 		return nil
 	}))
+}
+
+// TestWhatGoesOutByItselfAfterAll: of what called for an incident that the storm's page had not named, the newest does if it was rolled in, a
+// message with what waited under it. One that rings by itself since stands for it.
+func TestWhatGoesOutByItselfAfterAll(t *testing.T) {
+	const message, call, post = incident.Message, incident.Call, incident.Post
+	type row struct {
+		kind   incident.NotificationKind
+		minute int
+		rings  bool
+		rolled bool
+		want   incident.NotificationState
+	}
+	for name, rows := range map[string][]row{
+		"page":                           {{call, 0, true, true, incident.Cancelled}, {call, 1, true, true, incident.Pending}},
+		"page, rung since":               {{call, 0, true, true, incident.Cancelled}, {call, 1, true, false, incident.Sent}},
+		"message":                        {{message, 0, true, true, incident.Pending}, {post, 0, false, true, incident.Pending}},
+		"message, rung for under it":     {{message, 0, true, true, incident.Pending}, {post, 1, true, true, incident.Pending}},
+		"message that called again":      {{message, 2, true, true, incident.Pending}, {post, 1, true, false, incident.Sent}},
+		"post under what was told":       {{message, 0, true, false, incident.Sent}, {post, 1, true, true, incident.Pending}, {post, 1, false, false, incident.Sent}},
+		"posts, of which the newer rang": {{message, 0, true, false, incident.Sent}, {post, 1, true, true, incident.Cancelled}, {post, 2, true, false, incident.Sent}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPaged(t, time.Time{})
+			storm := incident.NewStorm(at(0), "ana", p.inc.ID, incident.Critical)
+			ids := make([]int64, len(rows))
+			p.must(p.s.Update(t.Context(), func(tx *store.Tx) error {
+				ctx := t.Context()
+				if err := tx.SaveIncident(ctx, &storm); err != nil {
+					return err
+				}
+				for i, r := range rows {
+					at := at(time.Duration(r.minute) * time.Minute)
+					n := incident.Notification{Incident: p.inc.ID, Target: "ana", Kind: r.kind, Round: i, Key: fmt.Sprint("row", i), Rings: r.rings, CreatedAt: at,
+						State: incident.Sent, SentAt: at}
+					if r.rolled {
+						n.State, n.SentAt, n.Cause = incident.Cancelled, time.Time{}, incident.StormCause(storm.ID)
+					}
+					if _, err := tx.AddNotification(ctx, &n); err != nil {
+						return err
+					}
+					ids[i] = n.ID
+				}
+				return tx.AddStormMember(ctx, storm.ID, store.StormMember{Incident: p.inc.ID, Round: 1})
+			}))
+			p.must(p.a.Acknowledge(t.Context(), storm.ID, "ben", at(5*time.Minute)))
+			p.must(p.s.View(t.Context(), func(tx *store.Tx) error {
+				for i, r := range rows {
+					if n, err := tx.Notification(t.Context(), ids[i]); err != nil || n.State != r.want {
+						t.Errorf("row %d is %s, want %s (%v)", i, n.State, r.want, err)
+					}
+				}
+				return nil
+			}))
+		})
+	}
 }
 
 // TestAnAnswerToAStormOfAnEarlierLife: nobody knows any more which incidents that storm's page had named.

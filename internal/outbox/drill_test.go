@@ -333,35 +333,40 @@ func TestAStormIsOnePage(t *testing.T) {
 	})
 }
 
-// TestWhoIsNotNamedIsPaged: who joins a storm after its page went out is not covered by the acknowledge of that page.
+// TestWhoIsNotNamedIsPaged: who joins a storm after its page went out is not covered by the acknowledge of that page, whether pages or
+// direct messages are rolled into it.
 func TestWhoIsNotNamedIsPaged(t *testing.T) {
-	play(t, func(d *drill) {
-		for i := range 20 {
-			d.opens(fmt.Sprint("i", i))
-		}
-		d.until(30 * time.Second)
-		for i := range 20 { // two or three go out by themselves
-			d.opens(fmt.Sprint("later", i))
-		}
-		d.until(40 * time.Second)
-		i := slices.IndexFunc(d.oncall.calls(), func(c taken) bool { return c.n.Incident.IsStorm() })
-		if i < 0 {
-			t.Fatal("no page of a storm")
-		}
-		storm := d.oncall.calls()[i].n
-		if err := d.people.Acknowledge(d.ctx, storm.Incident.ID, "Ada", time.Now()); err != nil {
-			t.Fatal(err)
-		}
-		d.ring(d.bells)
-		d.until(90 * time.Second)
-		i = slices.IndexFunc(d.oncall.calls(), func(c taken) bool { return c.n.Incident.IsStorm() && c.n.Incident.ID != storm.Incident.ID })
-		if i < 0 {
-			t.Fatalf("who came later is in no page: %v", d.names(d.oncall.calls()))
-		}
-		if title := d.oncall.calls()[i].n.Incident.Title; !strings.Contains(title, "later") || strings.Contains(title, "i1") {
-			t.Errorf("the second storm is %q", title)
-		}
-	})
+	for name, traits := range map[string]notifiers.Traits{"pager": {Pages: true}, "direct": {Edits: true, Direct: true}} {
+		t.Run(name, func(t *testing.T) { playAt(t, traits, whoIsNotNamed) })
+	}
+}
+
+func whoIsNotNamed(d *drill) {
+	for i := range 20 {
+		d.opens(fmt.Sprint("i", i))
+	}
+	d.until(30 * time.Second)
+	for i := range 20 { // two or three go out by themselves
+		d.opens(fmt.Sprint("later", i))
+	}
+	d.until(40 * time.Second)
+	i := slices.IndexFunc(d.oncall.calls(), func(c taken) bool { return c.n.Incident.IsStorm() })
+	if i < 0 {
+		d.t.Fatal("no page of a storm")
+	}
+	storm := d.oncall.calls()[i].n
+	if err := d.people.Acknowledge(d.ctx, storm.Incident.ID, "Ada", time.Now()); err != nil {
+		d.t.Fatal(err)
+	}
+	d.ring(d.bells)
+	d.until(90 * time.Second)
+	i = slices.IndexFunc(d.oncall.calls(), func(c taken) bool { return c.n.Incident.IsStorm() && c.n.Incident.ID != storm.Incident.ID })
+	if i < 0 {
+		d.t.Fatalf("who came later is in no page: %v", d.names(d.oncall.calls()))
+	}
+	if title := d.oncall.calls()[i].n.Incident.Title; !strings.Contains(title, "later") || strings.Contains(title, "i1") {
+		d.t.Errorf("the second storm is %q", title)
+	}
 }
 
 // TestAStormOfDirectMessages: who is called directly is called for a storm once, and by nothing that it stands for once it is acknowledged.

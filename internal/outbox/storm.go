@@ -59,7 +59,7 @@ func (c *claimer) join(ctx context.Context, n *incident.Notification, h *store.H
 	if err != nil {
 		return err
 	}
-	if err := c.tx.AddStormMember(ctx, storm.ID, store.StormMember{Incident: inc.ID, Notification: n.ID, Round: round}); err != nil {
+	if err := c.tx.AddStormMember(ctx, storm.ID, store.StormMember{Incident: inc.ID, Round: round}); err != nil {
 		return err
 	}
 	if inc.Severity > storm.Severity {
