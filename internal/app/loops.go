@@ -3,18 +3,15 @@ package app
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
 
-	"tocsin/internal/incident"
 	"tocsin/internal/logs"
 	"tocsin/internal/lql"
 	"tocsin/internal/sources"
 	"tocsin/internal/store"
-	"tocsin/notifiers"
 )
 
 // bell wakes a loop; rung twice before it is heard, it wakes once.
@@ -151,97 +148,6 @@ func (a *App) presentLoop(ctx context.Context) {
 	a.every(ctx, "database", newBell(), func(_ context.Context, now time.Time) (time.Time, error) {
 		return now.Add(presentEvery), a.store.Present()
 	})
-}
-
-// pollLoop asks the pagers through which people answer what they said: at once, because who took a page while nothing ran must not be
-// called again by the next step, then now and then.
-func (a *App) pollLoop(l *lead) {
-	ctx := l.ctx
-	const name = "asking pagers"
-	defer a.watch.ended(name)
-	tick := time.NewTicker(a.o.PollEvery)
-	defer tick.Stop()
-	for {
-		a.watch.stepped(name)
-		switch err := a.poll(ctx); {
-		case err == nil:
-			l.asked.Store(true)
-		case ctx.Err() == nil:
-			a.o.Log.Warn("cannot ask a pager for answers", "error", err)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
-}
-
-// poll asks each pager once about the pages that are out. What fails at one holds up no other, and not what it has answered before.
-func (a *App) poll(ctx context.Context) error {
-	var calls []incident.Notification
-	err := a.store.View(ctx, func(tx *store.Tx) (err error) {
-		calls, err = tx.UnsettledCalls(ctx)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	keys := map[string][]string{}
-	for _, n := range calls {
-		keys[n.Target] = append(keys[n.Target], n.Key)
-	}
-	var errs []error
-	for name, t := range a.generationNow().targets {
-		p, ok := t.Notifier.(notifiers.Poller)
-		if !ok || len(keys[name]) == 0 {
-			continue
-		}
-		limited, cancel := context.WithTimeout(ctx, 10*time.Second)
-		answers, err := p.Poll(limited, keys[name])
-		cancel()
-		if err != nil {
-			errs = append(errs, fmt.Errorf("poll %s: %w", name, err))
-		}
-		a.polled(ctx, name, err)
-		for _, answer := range answers {
-			if err := a.actions.Answered(ctx, name, answer.Key, answer.State, answer.By, answer.At, time.Now()); err != nil {
-				errs = append(errs, fmt.Errorf("take answer of %s: %w", name, err))
-			}
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// unreadAfter is how long a pager may fail to say what people answered before that is a trouble; what it refuses for good is one at once.
-const unreadAfter = 2 * time.Minute
-
-// polled keeps whether a pager could be asked, and reports it where that goes on: without answers who has a page is called again.
-func (a *App) polled(ctx context.Context, receiver string, err error) {
-	now := time.Now()
-	a.mu.Lock()
-	if a.unread == nil {
-		a.unread = map[string]time.Time{}
-	}
-	since, failing := a.unread[receiver]
-	switch {
-	case err == nil:
-		delete(a.unread, receiver)
-	case !failing:
-		since = now
-		a.unread[receiver] = now
-	}
-	a.mu.Unlock()
-	t := store.Trouble{Kind: "pager_unread", At: now, Labels: map[string]string{"receiver": receiver}}
-	switch {
-	case ctx.Err() != nil:
-	case err == nil:
-		t.Text, t.Over = "it says again what people answered", true
-		a.report(ctx, t)
-	case notifiers.IsPermanent(err) || now.Sub(since) >= unreadAfter:
-		t.Text = "it does not say what people answered there: who has a page may be called again: " + err.Error()
-		a.report(ctx, t)
-	}
 }
 
 // reader is a source at work.
