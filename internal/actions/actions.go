@@ -97,13 +97,13 @@ func (a *Actions) Answered(ctx context.Context, receiver, key string, state inci
 
 // givenAt is when an answer to a page was given, by our clock; zero for now. The pager's may differ. Nobody answers what has not rung: at
 // the earliest it was when the page was made, so that an answer that seems older covers too little rather than too much, and what it
-// does not cover rings once more. One from a time to come is taken as given now: by how much the clocks differ nobody knows, and
-// the page was made before.
+// does not cover rings once more. So it is with one from a time that is well to come: by how much the clocks differ nobody knows.
 func givenAt(rang *incident.Notification, at, now time.Time) time.Time {
+	const skew = 5 * time.Second // of clocks that are kept
 	switch {
-	case at.IsZero() || !at.Before(now):
+	case at.IsZero() || !at.Before(now) && !at.After(now.Add(skew)):
 		return time.Time{}
-	case at.Before(rang.CreatedAt):
+	case at.Before(rang.CreatedAt), at.After(now):
 		return rang.CreatedAt
 	}
 	return at

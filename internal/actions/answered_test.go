@@ -124,14 +124,14 @@ func TestWhatWasSaidBeforeItWasTakenBackIsOver(t *testing.T) {
 	}
 }
 
-// TestAnAnswerOfAnOtherClock: nobody answers before it has rung, and nobody tomorrow. By a pager's clock that is behind ours an
-// acknowledge covers what was open when the page was made, by one that is ahead what is open now.
+// TestAnAnswerOfAnOtherClock: nobody answers before it has rung, and nobody tomorrow. By a pager's clock that is not ours an
+// acknowledge covers what was open when the page was made: what it leaves out rings once more, what it took in wrongly would never ring.
 func TestAnAnswerOfAnOtherClock(t *testing.T) {
 	for _, c := range []struct {
 		what  string
 		said  time.Duration
 		state incident.State
-	}{{"an hour behind", -time.Hour, incident.Open}, {"right", 5 * time.Second, incident.Open}, {"an hour ahead", time.Hour, incident.Acknowledged}} {
+	}{{"an hour behind", -time.Hour, incident.Open}, {"right", 5 * time.Second, incident.Open}, {"an hour ahead", time.Hour, incident.Open}} {
 		p := newPaged(t, time.Time{}, call(1, at(0)))
 		later := p.inc.Alerts[0]
 		later.Key.Rule, later.FiredAt = "later", at(10*time.Second)

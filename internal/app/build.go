@@ -362,6 +362,9 @@ func (p *Plan) direct(inc *incident.Incident, at time.Time) incident.Direction {
 	if own && out.Policy == "" && p.File.Fallback != "" && !slices.ContainsFunc(out.Receivers, func(r string) bool { return r != config.None }) {
 		out.Receivers = []string{p.File.Fallback}
 	}
+	if plan := p.Policies[out.Policy]; plan != nil {
+		out.Steps = plan.Shape()
+	}
 	return out
 }
 

@@ -32,7 +32,7 @@ const (
 // climb takes the next step of the policy, or one that was held, if it is due.
 func (c *climbing) climb(d incident.Direction, rows []incident.Notification) error {
 	inc, now := c.inc, c.now
-	if d.Policy != inc.Policy { // something holds it now, or the route has changed: settling sees to it
+	if d.Policy != inc.Policy || inc.Escalation.Steps != "" && d.Steps != inc.Escalation.Steps { // something holds it now, or the route has changed: settling sees to it
 		c.book.Progress(inc, inc.Escalation)
 		return nil
 	}

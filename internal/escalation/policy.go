@@ -2,8 +2,10 @@ package escalation
 
 import (
 	"fmt"
+	"hash/fnv"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -223,6 +225,15 @@ type Due struct {
 // Begin starts the policy.
 func (p *Plan) Begin(at time.Time) incident.Escalation {
 	return p.Aim(incident.Escalation{Start: at, Next: at})
+}
+
+// Shape tells the plan's steps from others: whom each calls. A plan that calls the same people at other times has the same.
+func (p *Plan) Shape() string {
+	h := fnv.New64a()
+	for _, s := range p.policy.Steps {
+		fmt.Fprintf(h, "%q %q\n", s.Notify, s.Mention)
+	}
+	return strconv.FormatUint(h.Sum64(), 36)
 }
 
 // Aim is e with the Step, the Pass and the Next of what comes next in it: what to store where that is not due yet, for an

@@ -224,6 +224,8 @@ type Acknowledgement struct {
 type Escalation struct {
 	// Start is when the policy began: `after` counts from it.
 	Start time.Time `json:"start,omitzero"`
+	// Steps tells the steps that Step counts from others under the policy's name; "" if nobody has said.
+	Steps string `json:"steps,omitempty"`
 	// Step is the next step to take, Pass how often all steps have been run, Exhausted that nobody answered.
 	Step      int  `json:"step"`
 	Pass      int  `json:"pass"`

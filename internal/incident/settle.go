@@ -20,6 +20,8 @@ type Traits struct {
 type Direction struct {
 	Receivers []string
 	Policy    string
+	// Steps tells the steps of the policy from others under its name.
+	Steps string
 	// Held are what holds it, each with the receivers and the policy that it keeps out of the above.
 	Held []Holder
 	// Recheck is when it is to be asked again, because something that holds it ends; zero for never.
@@ -122,9 +124,13 @@ func (s *settling) route() error {
 	inc.Receivers = d.Receivers
 	was := inc.Muzzled()
 	s.released = s.hold(d.Held)
-	switch changed := d.Policy != inc.Policy; {
+	other := d.Policy == inc.Policy && inc.Escalation.Steps != "" && d.Steps != inc.Escalation.Steps
+	switch changed := d.Policy != inc.Policy || other; {
 	case changed || s.c.ring:
-		if changed && inc.Policy != "" && !heldPolicy(d.Held) {
+		if other {
+			s.c.events = append(s.c.events, &Event{Incident: inc.ID, At: s.b.now, Kind: EventRerouted,
+				Text: fmt.Sprintf("policy %q has other steps now and begins anew", d.Policy)})
+		} else if changed && inc.Policy != "" && !heldPolicy(d.Held) {
 			s.c.events = append(s.c.events, &Event{Incident: inc.ID, At: s.b.now, Kind: EventRerouted,
 				Text: fmt.Sprintf("policy %q takes over from %q", d.Policy, inc.Policy)})
 		}
@@ -138,6 +144,7 @@ func (s *settling) route() error {
 		inc.Escalation = Escalation{Start: s.b.now, Next: s.b.now, News: s.news(), Fell: fell, Left: left,
 			Retaken: inc.Escalation.Retaken, Rang: inc.Escalation.Rang, Heard: inc.Escalation.Heard, Counted: inc.Round}
 	}
+	inc.Escalation.Steps = d.Steps
 	inc.Escalation.Recheck = d.Recheck
 	if inc.Policy == "" || inc.State == Acknowledged {
 		inc.Escalation.Next, inc.Escalation.Held = time.Time{}, nil
