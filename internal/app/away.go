@@ -33,7 +33,7 @@ func (a *App) open(ctx context.Context, plan *Plan) (*store.Store, error) {
 		a.o.Log.Warn("the database is away: trying again", "in", again, "error", err)
 		if time.Since(since) >= unwritable && a.failing.call == nil && time.Since(a.failing.asked) >= unwritable {
 			a.failing.asked = time.Now()
-			a.failing.call = a.awayTold(ctx, plan, err)
+			a.failing.call = a.awayTold(ctx, plan, since, err)
 		}
 		select {
 		case <-ctx.Done():

@@ -57,7 +57,7 @@ func (a *App) stepFailed(ctx context.Context, name string, err error) {
 	if !tell {
 		return
 	}
-	if call := a.cannotWrite(ctx, g, since, err); call != nil {
+	if call := a.cannotWrite(ctx, g, since, since, err); call != nil {
 		a.mu.Lock()
 		a.failing.call = call
 		a.mu.Unlock()
@@ -100,7 +100,7 @@ func (a *App) stepDone(ctx context.Context, name string) {
 // hears of it, under one key an hour however often the process is started again.
 func (a *App) breakOff(ctx context.Context, cause error) {
 	a.o.Log.Error("the disk of the store failed: ending", "error", cause)
-	a.cannotWrite(ctx, a.generationNow(), time.Now().Truncate(time.Hour), cause)
+	a.cannotWrite(ctx, a.generationNow(), time.Now(), time.Now().Truncate(time.Hour), cause)
 	a.mu.Lock()
 	a.stopping = true
 	a.mu.Unlock()
@@ -108,17 +108,17 @@ func (a *App) breakOff(ctx context.Context, cause error) {
 }
 
 // awayTold calls the fallback for a database that is away while tocsin starts.
-func (a *App) awayTold(ctx context.Context, plan *Plan, cause error) *notifiers.Notice {
+func (a *App) awayTold(ctx context.Context, plan *Plan, since time.Time, cause error) *notifiers.Notice {
 	targets, err := plan.targets()
 	if err != nil {
 		a.o.Log.Error("tocsin cannot write, and cannot tell the fallback", "error", err)
 		return nil
 	}
-	return a.cannotWrite(ctx, generation{plan: plan, targets: targets}, time.Now().Truncate(time.Hour), cause)
+	return a.cannotWrite(ctx, generation{plan: plan, targets: targets}, since, since.Truncate(time.Hour), cause)
 }
 
-// cannotWrite calls the fallback past all queues, and returns what it has taken; nil if it has not.
-func (a *App) cannotWrite(ctx context.Context, g generation, since time.Time, cause error) *notifiers.Notice {
+// cannotWrite calls the fallback past all queues, under a key made of the time keyed, and returns what it has taken; nil if it has not.
+func (a *App) cannotWrite(ctx context.Context, g generation, since, keyed time.Time, cause error) *notifiers.Notice {
 	t, ok := g.targets[g.plan.File.Fallback]
 	if !ok {
 		a.o.Log.Error("tocsin cannot write, and there is no fallback to tell")
@@ -126,7 +126,7 @@ func (a *App) cannotWrite(ctx context.Context, g generation, since time.Time, ca
 	}
 	key := incident.Key{Rule: "tocsin-cannot-write", Group: "{}"}
 	title := fmt.Sprintf("tocsin cannot write since %s: %v", since.UTC().Format(time.TimeOnly), cause)
-	id := incident.NewID(since, key, "")
+	id := incident.NewID(keyed, key, "")
 	inc := incident.Incident{ID: id, State: incident.Open, Severity: incident.Critical, Title: title, Headline: key, FirstEntry: since, OpenedAt: since,
 		Labels: incident.Labels{"service": "tocsin", "severity": "critical", "rule": key.Rule},
 		Alerts: []incident.Alert{{Key: key, Incident: id, State: incident.Firing, Severity: incident.Critical, First: since, Last: since, FiredAt: since,
