@@ -35,7 +35,7 @@ func (a *App) pollLoop(l *lead) {
 	}
 }
 
-// poll asks each pager once about the pages that are out. What fails at one holds up no other, and not what it has answered before.
+// poll asks each pager once about the pages that are out, all at once, and takes each answer as it comes. What fails at one holds up no other, and not what it has answered before.
 func (a *App) poll(ctx context.Context) error {
 	var calls []incident.Notification
 	var standing []store.Trouble
@@ -60,18 +60,30 @@ func (a *App) poll(ctx context.Context) error {
 		}
 	}
 	a.unpolled(ctx, pagers, standing)
-	var errs []error
+	type reply struct {
+		pager   string
+		answers []notifiers.Answer
+		err     error
+	}
+	replies := make(chan reply, len(pagers))
 	for name, p := range pagers {
-		limited, cancel := context.WithTimeout(ctx, 10*time.Second)
-		answers, err := p.Poll(limited, keys[name])
-		cancel()
-		if err != nil {
-			errs = append(errs, fmt.Errorf("poll %s: %w", name, err))
+		go func() {
+			limited, cancel := context.WithTimeout(ctx, 10*time.Second)
+			defer cancel()
+			answers, err := p.Poll(limited, keys[name])
+			replies <- reply{name, answers, err}
+		}()
+	}
+	var errs []error
+	for range pagers {
+		r := <-replies
+		if r.err != nil {
+			errs = append(errs, fmt.Errorf("poll %s: %w", r.pager, r.err))
 		}
-		a.polled(ctx, name, err)
-		for _, answer := range answers {
-			if err := a.actions.Answered(ctx, name, answer.Key, answer.State, answer.By, answer.At, time.Now()); err != nil {
-				errs = append(errs, fmt.Errorf("take answer of %s: %w", name, err))
+		a.polled(ctx, r.pager, r.err)
+		for _, answer := range r.answers {
+			if err := a.actions.Answered(ctx, r.pager, answer.Key, answer.State, answer.By, answer.At, time.Now()); err != nil {
+				errs = append(errs, fmt.Errorf("take answer of %s: %w", r.pager, err))
 			}
 		}
 	}

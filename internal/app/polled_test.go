@@ -15,13 +15,22 @@ import (
 	"tocsin/notifiers"
 )
 
-// asked is a pager that fails as it is told to.
+// asked is a pager that fails as it is told to, or hangs.
 type asked struct {
 	notifiers.Notifier
-	err error
+	err   error
+	hangs bool
+	at    []time.Time
 }
 
-func (p *asked) Poll(context.Context, []string) ([]notifiers.Answer, error) { return nil, p.err }
+func (p *asked) Poll(ctx context.Context, _ []string) ([]notifiers.Answer, error) {
+	p.at = append(p.at, time.Now())
+	if p.hangs {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	return nil, p.err
+}
 
 // polling is a service whose pagers are asked.
 type polling struct {
@@ -144,5 +153,24 @@ func TestAPagerThatIsAskedNoMore(t *testing.T) {
 		p.want("it fails once, days later", "")
 		time.Sleep(unreadAfter)
 		p.want("it goes on", "pager_unread duty")
+	})
+}
+
+// TestAPagerThatHangsHoldsUpNoOther: all are asked at once, for each has to be asked before anybody is called again.
+func TestAPagerThatHangsHoldsUpNoOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		pagers := map[string]*asked{"aaaa": {hangs: true}, "bbbb": {hangs: true}, "cccc": {}}
+		p := newPolling(t, pagers)
+		defer p.store.Close()
+		for name := range pagers {
+			p.incident(incident.Open, name)
+		}
+		began := time.Now()
+		p.want("two hang", "")
+		for name, pager := range pagers {
+			if len(pager.at) != 1 || !pager.at[0].Equal(began) {
+				t.Errorf("%s was asked at %v, want %v", name, pager.at, began)
+			}
+		}
 	})
 }
