@@ -178,6 +178,9 @@ func (o *Outbox) failed(ctx context.Context, tx *store.Tx, now time.Time, n *inc
 		n.State = incident.Cancelled
 		return nil
 	}
+	if n.Kind == incident.Call && notifiers.IsPermanent(out.err) {
+		return o.refusedCall(ctx, tx, now, n)
+	}
 	if n.Due.After(n.CreatedAt.Add(unheardAfter)) && n.SentAt.IsZero() {
 		return o.instead(ctx, tx, now, n)
 	}

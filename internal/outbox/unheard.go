@@ -97,6 +97,31 @@ func (o *Outbox) secondCall(ctx context.Context, tx *store.Tx, now time.Time, c 
 	return err
 }
 
+// refusedCall calls the fallback for a page that its provider refuses for good, of an open incident at high or above: once a round, and
+// without the minute of one that may be taken yet. The refusal is a trouble of its own.
+func (o *Outbox) refusedCall(ctx context.Context, tx *store.Tx, now time.Time, n *incident.Notification) error {
+	fallback, known := o.o.Targets[o.o.Fallback]
+	if !known || n.Target == o.o.Fallback || !n.SentAt.IsZero() {
+		return nil
+	}
+	inc, err := tx.Incident(ctx, n.Incident)
+	if err != nil || inc.State != incident.Open || inc.Severity < incident.High || fallback.Traits.Pages && !inc.MayPage() {
+		return err
+	}
+	rows, err := tx.Notifications(ctx, n.Incident)
+	if err != nil || slices.ContainsFunc(rows, func(r incident.Notification) bool {
+		return r.Kind == incident.Call && r.Target == o.o.Fallback && r.Round == n.Round
+	}) {
+		return err
+	}
+	_, err = tx.AddNotification(ctx, &incident.Notification{
+		Incident: n.Incident, Target: o.o.Fallback, Kind: incident.Call, Round: n.Round, Key: n.Key, Reason: incident.ReasonEscalated, Rings: true,
+		Text:  fmt.Sprintf("the page to %s was refused: %s", n.Target, n.LastError),
+		State: incident.Pending, CreatedAt: now, Due: now,
+	})
+	return err
+}
+
 // ringing makes a post a call with a round of its own, where there are no threads: the key of another may be open.
 func ringing(ctx context.Context, tx *store.Tx, n *incident.Notification) error {
 	inc, err := tx.Incident(ctx, n.Incident)

@@ -2,6 +2,8 @@ package outbox
 
 import (
 	"context"
+	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -123,4 +125,67 @@ func TestAMentionThatItsChannelDoesNotTakeIsSaidAtTheFallback(t *testing.T) {
 			w.equal("troubles", w.standing(), "")
 		})
 	}
+}
+
+// TestAPageThatIsRefusedIsSaidAtTheFallbackAtOnce: to wait has no use where the answer is for good; once a round, and only what is worth it.
+func TestAPageThatIsRefusedIsSaidAtTheFallbackAtOnce(t *testing.T) {
+	const said = "the page to oncall was refused: invalid routing key"
+	refused := notifiers.Permanent{Err: errors.New("invalid routing key")}
+	for name, fallback := range map[string]string{"a channel": "ops", "something without threads": "hook"} {
+		t.Run(name, func(t *testing.T) {
+			second := &pager{provider: provider{name: "second"}}
+			w := newWorld(t, func(w *world) {
+				w.o.Targets["second"] = Target{second, notifiers.Traits{Pages: true}}
+				w.o.Fallback = fallback
+			})
+			heard := func() []notifiers.Notice { return append(w.ops.taken, w.hook.taken...) }
+			w.oncall.before = func(notifiers.Notice) error { return refused }
+			second.before = w.oncall.before
+			w.severe("a", incident.Critical)
+			w.severe("b", incident.Warning)
+			w.add(page("a", "oncall", 1), page("a", "second", 1), page("b", "oncall", 1))
+			w.run(0)
+			if all := heard(); len(all) != 1 || all[0].Key != "a.1" || all[0].Text != said || all[0].Kind != incident.Call || !all[0].Rings ||
+				all[0].Reason != incident.ReasonEscalated || all[0].Round != 1 {
+				t.Fatalf("the fallback heard %+v, want %q once", all, said)
+			}
+			w.equal("troubles", w.standing(), "delivery_refused oncall, delivery_refused second")
+			w.run(59)
+			w.over("a") // what is over within the minute was said all the same
+			w.run(1000)
+			if got := strings.Join(keysOf(heard()), " "); got != "a.1 b.1" {
+				t.Errorf("the fallback heard %s, want a's page once and b's when it waited a minute", got)
+			}
+			w.severe("c", incident.High)
+			w.add(page("c", "oncall", 1))
+			w.run(1001)
+			w.add(page("c", "oncall", 2)) // each round is said
+			w.run(1002)
+			w.severe("d", incident.High)
+			w.add(page("d", fallback, 1))
+			w.ops.before, w.hook.before = w.oncall.before, w.oncall.before
+			w.run(1100)
+			if got := strings.Join(keysOf(heard()), " "); got != "a.1 b.1 c.1 c.2" {
+				t.Errorf("the fallback heard %s, want both rounds of c", got)
+			}
+			w.equal("the fallback itself has nobody in its place", w.rows("d"), "call "+fallback+" pending")
+		})
+	}
+}
+
+// TestARefusedPageThatSomebodyHasIsNotSaidAtTheFallback: it was acknowledged while the attempt was on its way.
+func TestARefusedPageThatSomebodyHasIsNotSaidAtTheFallback(t *testing.T) {
+	w := newWorld(t, func(w *world) { w.o.Fallback = "ops" })
+	w.severe("a", incident.Critical)
+	w.oncall.before = func(notifiers.Notice) error {
+		w.update(func(ctx context.Context, tx *store.Tx) error {
+			inc, err := tx.Incident(ctx, "a")
+			inc.State, inc.Acknowledgement = incident.Acknowledged, &incident.Acknowledgement{By: "first", At: w.now}
+			return errors.Join(err, tx.SaveIncident(ctx, &inc))
+		})
+		return errRefused
+	}
+	w.add(page("a", "oncall", 1))
+	w.run(300)
+	w.equal("fallback", w.ops.said(), "")
 }
