@@ -62,7 +62,7 @@ func distinct(ids []string) []int {
 }
 
 func stateOf(inc *incident.Incident) string {
-	if inc.Acknowledgement != nil {
+	if inc.State == incident.Acknowledged && inc.Acknowledgement != nil { // it is kept when the incident is over
 		return "acknowledged by " + plain(inc.Acknowledgement.By, 40)
 	}
 	return string(inc.State)

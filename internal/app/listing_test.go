@@ -34,3 +34,26 @@ func TestPrintIncidents(t *testing.T) {
 		t.Errorf("%q, %v", b.String(), err)
 	}
 }
+
+// TestWhatIsOverSaysSo: who had it is in the timeline, but nobody has it any more.
+func TestWhatIsOverSaysSo(t *testing.T) {
+	for _, test := range []struct {
+		state incident.State
+		want  string
+	}{{incident.Acknowledged, "acknowledged by ann"}, {incident.Resolved, "resolved"}, {incident.Merged, "merged"}} {
+		inc := incident.Incident{ID: "01D1VX0000AAAA", State: test.state, Severity: incident.High, Title: "hook is down", Acknowledgement: &incident.Acknowledgement{By: "ann"}}
+		var list, one strings.Builder
+		if err := PrintIncidents(&list, client.IncidentList{Incidents: []incident.Incident{inc}}, false); err != nil {
+			t.Fatal(err)
+		}
+		if row := strings.Split(list.String(), "\n")[1]; !strings.HasPrefix(row, inc.ID+"  "+test.want+"  high ") {
+			t.Errorf("the row is %q, want the state %q", row, test.want)
+		}
+		if err := PrintIncident(&one, client.Detail{Incident: inc}); err != nil {
+			t.Fatal(err)
+		}
+		if first, _, _ := strings.Cut(one.String(), "\n"); first != inc.ID+"  high  "+test.want {
+			t.Errorf("the first line is %q, want the state %q", first, test.want)
+		}
+	}
+}
