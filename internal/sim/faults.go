@@ -60,6 +60,7 @@ func (w *World) jump() {
 	}
 	w.offset += by
 	w.jumped += by
+	w.setBack += max(0, -by)
 	w.say("the clock steps by %s", by)
 	if w.life != nil && by < 0 { // app looks at the clock every few seconds
 		w.guarded("setting back what waits", func() error { return w.life.escalation.SetBack(w.ctx, w.wall(), -by) })

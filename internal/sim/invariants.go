@@ -110,6 +110,12 @@ func (w *World) transition(k *known, inc *incident.Incident, rows []incident.Not
 // quiet is after what time without a beat the stage's rule "silent" fires.
 const quiet = 12 * time.Minute
 
+// lateness is the stage's, eps by how much a timer may be early where the clock was set.
+const (
+	lateness = 30 * time.Second
+	eps      = 10 * time.Second
+)
+
 // absences checks that what is missing was missing, also while a source had still to be read.
 func (w *World) absences(k *known, inc *incident.Incident) {
 	for i := range inc.Alerts {
@@ -118,9 +124,10 @@ func (w *World) absences(k *known, inc *incident.Incident) {
 			continue
 		}
 		fired := a.FiredAt.Add(-w.offset)
+		judged := fired.Add(-lateness) // what came since may not have been read: the rule is asked of the time before
 		for _, l := range w.logs {
 			for j := range l.lines {
-				if b := &l.lines[j]; b.what == "beat" && b.cluster == a.Labels["cluster"] && !b.received.After(fired) && fired.Sub(b.at) < quiet {
+				if b := &l.lines[j]; b.what == "beat" && b.cluster == a.Labels["cluster"] && !b.received.After(fired) && !b.at.After(judged) && judged.Sub(b.at) < quiet-eps {
 					w.fail("I21", "nothing beats in %s, it says at %s, and there was a beat at %s", b.cluster, fired.Sub(w.began), b.at.Sub(w.began))
 				}
 			}
@@ -308,7 +315,7 @@ func (w *World) paged(inc *incident.Incident, rows []incident.Notification, now 
 	if inc.Policy != "now" || !inc.MayPage() || len(inc.Holds) > 0 {
 		return
 	}
-	since := later(inc.OpenedAt, inc.Escalation.Retaken)
+	since := later(inc.OpenedAt.Add(-w.setBack), inc.Escalation.Retaken) // the times of its rows are set back with the clock
 	if now.Sub(later(since, inc.Escalation.Start)) < overdueAfter || inc.Escalation.Fell {
 		return
 	}

@@ -47,6 +47,7 @@ type World struct {
 	ctx         context.Context
 	began, now  time.Time
 	offset      time.Duration // how far the service's clock is ahead
+	setBack     time.Duration // by how much it was set back in all
 	frozen      time.Time     // until when the process is stopped
 	ranUntil    time.Time     // since when it was stopped, by its clock; zero once the engine knows
 	jumped      time.Duration // by how much it was set since the engine knows
