@@ -1,7 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -159,17 +162,19 @@ func (g *group) state() incident.State {
 // ringing. Of one that was well in between, the newest rounds ring, of each step one, and those before are over.
 func (g *group) wrong() []string {
 	want := map[incident.State]string{incident.Acknowledged: "acknowledged", incident.Resolved: "resolved", incident.Open: "triggered"}[g.state()]
+	rang := slices.Clone(g.rang) // one of before may arrive late, from a process that was frozen
+	slices.SortStableFunc(rang, func(a, b string) int { return cmp.Compare(roundOf(a), roundOf(b)) })
 	rings := 0 // how many of the newest ring
 	if g.plan == relapses {
-		for rings < len(g.rang) && rings < steps && g.status[g.rang[len(g.rang)-1-rings]] == want {
+		for rings < len(rang) && rings < steps && g.status[rang[len(rang)-1-rings]] == want {
 			rings++
 		}
 		rings = max(rings, 1)
 	}
 	var out []string
-	for i, key := range g.rang {
+	for i, key := range rang {
 		want := want
-		if g.plan == relapses && (i < g.before || i < len(g.rang)-rings) {
+		if g.plan == relapses && (i < g.before || i < len(rang)-rings) {
 			want = "resolved"
 		}
 		if g.status[key] != want {
@@ -177,4 +182,14 @@ func (g *group) wrong() []string {
 		}
 	}
 	return out
+}
+
+// roundOf is the round of which a key is: the first has none.
+func roundOf(key string) int {
+	_, text, _ := strings.Cut(key, ".")
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		return 1
+	}
+	return n
 }

@@ -70,3 +70,17 @@ func TestTheVerdictFinds(t *testing.T) {
 		t.Errorf("all well: %+v", r)
 	}
 }
+
+// TestALatePageOfBeforeIsNoFault: a process that was frozen rings for what was well again, after what has rung since; what is of before is
+// over, and what is of now rings, in whatever order they came.
+func TestALatePageOfBeforeIsNoFault(t *testing.T) {
+	g := &group{plan: relapses, before: 2, rang: []string{"i", "i.3", "i.2", "i.4"},
+		status: map[string]string{"i": "resolved", "i.2": "resolved", "i.3": "triggered", "i.4": "triggered"}}
+	if wrong := g.wrong(); len(wrong) > 0 {
+		t.Errorf("it is said that %q", wrong)
+	}
+	g.status["i.2"] = "triggered"
+	if len(g.wrong()) == 0 {
+		t.Error("a page of before that still rings is no fault")
+	}
+}
