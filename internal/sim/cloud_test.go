@@ -186,7 +186,12 @@ func (s *stage) incidents() []string {
 		s.t.Error(err)
 		return nil
 	}
-	_, url, _ := strings.Cut(string(log[bytes.LastIndex(log, []byte("tocsin serves at ")):]), "serves at ")
+	at := bytes.LastIndex(log, []byte("tocsin serves at "))
+	if at < 0 {
+		s.t.Errorf("it never served: %s", log)
+		return nil
+	}
+	_, url, _ := strings.Cut(string(log[at:]), "serves at ")
 	url, _, _ = strings.Cut(url, "\n")
 	b, err := exec.Command(s.binary, "incidents", "--all", "--format", "json", "--url", url).Output()
 	if err != nil {
