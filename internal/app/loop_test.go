@@ -123,7 +123,7 @@ escalation: {call: {steps: [{notify: [oncall]}]}}
 		if len(incidents) != 1 || rows > 3*62 {
 			t.Errorf("after an hour there are the incidents %q and %d rows of troubles", incidents, rows)
 		}
-		want := []string{"delivery_refused channel", "delivery_refused oncall", "page_unheard oncall", "source_blind prow"}
+		want := []string{"delivery_refused channel", "delivery_refused oncall", "source_blind prow"} // what is refused is told at once, and is not unheard beside it
 		if diff := cmp.Diff(want, standing); diff != "" {
 			t.Errorf("-want +got:\n%s", diff)
 		}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -81,7 +82,12 @@ type drill struct {
 	// severity is that of what opens, critical if not said.
 	severity incident.Severity
 	bells    []chan struct{} // of the loops: the escalation's first
+	// held and direct are what the desk says, set while the loops ask.
+	held   atomic.Pointer[func(*incident.Incident, incident.Around) incident.Held]
+	direct atomic.Pointer[incident.Direction]
 }
+
+func (d *drill) hold(by func(*incident.Incident, incident.Around) incident.Held) { d.held.Store(&by) }
 
 // play runs a drill in a bubble of virtual time. Every incident pages oncall once by its policy.
 func play(t *testing.T, do func(d *drill)) {
@@ -100,7 +106,14 @@ func playAt(t *testing.T, traits notifiers.Traits, do func(d *drill)) {
 		}
 		d := &drill{t: t, ctx: ctx, store: s, began: time.Now(), oncall: &provider{}, ops: &provider{}, ids: map[string]string{}}
 		d.desk = &store.Desk{Traits: map[string]incident.Traits{"oncall": incident.Traits(traits), "ops": {Edits: true}},
-			Direct: func(*incident.Incident, time.Time) incident.Direction { return incident.Direction{Policy: "page"} }}
+			Direct: func(*incident.Incident, time.Time) incident.Direction { return *d.direct.Load() },
+			Held: func(inc *incident.Incident, now incident.Around) incident.Held {
+				if by := d.held.Load(); by != nil {
+					return (*by)(inc, now)
+				}
+				return incident.Held{}
+			}}
+		d.direct.Store(&incident.Direction{Policy: "page"})
 		plan, errs := escalation.NewPlan(escalation.Policy{Steps: []escalation.Step{{Notify: []string{"oncall"}}}}, escalation.Known{Receivers: []string{"oncall"}})
 		if len(errs) > 0 {
 			t.Fatal(errs)

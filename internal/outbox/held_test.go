@@ -25,7 +25,7 @@ func until(ends time.Time) func(*incident.Incident, incident.Around) incident.He
 // silenced lets a silence hold everything from now until a time after the beginning.
 func (d *drill) silenced(after time.Duration) {
 	d.t.Helper()
-	d.desk.Held = until(d.began.Add(after))
+	d.hold(until(d.began.Add(after)))
 	d.reconsiders()
 }
 
@@ -87,9 +87,7 @@ func TestAPageWithoutAnswerDoesNotRingUnderASilence(t *testing.T) {
 // TestAMessageThatWasNotSentIsHeldToo: what a channel that was down has not been told is not told under a silence, and is after it.
 func TestAMessageThatWasNotSentIsHeldToo(t *testing.T) {
 	play(t, func(d *drill) {
-		d.desk.Direct = func(*incident.Incident, time.Time) incident.Direction {
-			return incident.Direction{Receivers: []string{"ops"}}
-		}
+		d.direct.Store(&incident.Direction{Receivers: []string{"ops"}})
 		ends := d.began.Add(2 * time.Hour)
 		err := d.store.Update(d.ctx, func(tx *store.Tx) error { // it is silenced before its message could go out
 			book := incident.NewBook(time.Now(), nil)
@@ -98,7 +96,7 @@ func TestAMessageThatWasNotSentIsHeldToo(t *testing.T) {
 			if err := d.desk.Settle(d.ctx, tx, time.Now(), book); err != nil {
 				return err
 			}
-			d.desk.Held = until(ends)
+			d.hold(until(ends))
 			return d.desk.Reconsider(d.ctx, tx, time.Now(), "ana")
 		})
 		if err != nil {
@@ -122,12 +120,12 @@ func TestAStormDoesNotNameWhatIsSilenced(t *testing.T) {
 		for i := range 20 {
 			d.opens(fmt.Sprintf("i%02d", i))
 		}
-		d.desk.Held = func(inc *incident.Incident, now incident.Around) incident.Held {
+		d.hold(func(inc *incident.Incident, now incident.Around) incident.Held {
 			if inc.Title != "i10" {
 				return incident.Held{}
 			}
 			return incident.Held{By: []incident.Holder{{By: "silence 1", Until: d.began.Add(time.Hour)}}}
-		}
+		})
 		d.until(5 * time.Second) // all have been rolled in, and the storm's page waits for the others
 		d.reconsiders()
 		d.until(time.Minute)
