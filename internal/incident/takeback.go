@@ -2,10 +2,8 @@ package incident
 
 import "slices"
 
-// unsaid says that a message has surely told nobody yet.
-func unsaid(row *Notification) bool {
-	return row.State == Pending && row.Receipt == "" && row.SentAt.IsZero() && !row.Unclear
-}
+// unsaid says that a message waits and has surely told nobody yet.
+func unsaid(row *Notification) bool { return row.State == Pending && untold(row) }
 
 // unsay cancels a message that was not sent yet, and what waits to be said under it.
 func (s *settling) unsay(row *Notification, cause string) {
@@ -29,7 +27,7 @@ func (s *settling) uncall(row *Notification) bool {
 		return silent && row.State == Cancelled
 	}
 	cause := string(s.inc.State)
-	if silent && row.State == Pending {
+	if unsaid(row) {
 		s.unsay(row, cause)
 	}
 	s.cancelRings(row.Target, cause)
@@ -114,7 +112,7 @@ func (s *settling) holdCalls() {
 		case n.Kind == Call && n.State == Pending && !arrived(n):
 			s.cancel(n, "held")
 		case n.Kind == Message && s.desk.Traits[n.Target].Direct:
-			if untold(n) && n.State == Pending {
+			if unsaid(n) {
 				s.unsay(n, "held")
 			}
 			s.cancelRings(n.Target, "held")

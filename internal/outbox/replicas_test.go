@@ -30,20 +30,23 @@ func (c *counting) Send(context.Context, notifiers.Notice) (string, error) {
 
 func (c *counting) Preview(n notifiers.Notice) string { return n.Text }
 
+// replica is a process of its own on a database, with one target.
+func replica(t *testing.T, place, target string, traits notifiers.Traits) (*store.Store, *counting, *Outbox) {
+	t.Helper()
+	s, err := store.Open(t.Context(), place, store.Options{Life: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	n := &counting{}
+	return s, n, New(s, Options{Targets: map[string]Target{target: {Notifier: n, Traits: traits}}})
+}
+
 // TestARowInFlightElsewhereIsLeft: of two replicas the one leaves to the other what that is sending, until its deadline.
 func TestARowInFlightElsewhereIsLeft(t *testing.T) {
 	place := pgtest.Database(t)
-	replica := func() (*store.Store, *counting, *Outbox) {
-		s, err := store.Open(t.Context(), place, store.Options{Life: time.Hour})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { s.Close() })
-		n := &counting{}
-		return s, n, New(s, Options{Targets: map[string]Target{"oncall": {Notifier: n, Traits: notifiers.Traits{Pages: true}}}})
-	}
-	first, one, a := replica()
-	_, two, b := replica()
+	first, one, a := replica(t, place, "oncall", notifiers.Traits{Pages: true})
+	_, two, b := replica(t, place, "oncall", notifiers.Traits{Pages: true})
 	now := day
 	err := first.Update(t.Context(), func(tx *store.Tx) error {
 		inc := incident.Incident{ID: "01D1VX0000AAAAAAAABBBBBBBB", State: incident.Open, Severity: incident.High, OpenedAt: now, FirstEntry: now, Round: 1}
@@ -76,17 +79,8 @@ func TestARowInFlightElsewhereIsLeft(t *testing.T) {
 // TestAThreadKeepsItsOrderBetweenReplicas: what one replica is sending, the other's next post waits for, and for no longer than it takes.
 func TestAThreadKeepsItsOrderBetweenReplicas(t *testing.T) {
 	place := pgtest.Database(t)
-	replica := func() (*store.Store, *counting, *Outbox) {
-		s, err := store.Open(t.Context(), place, store.Options{Life: time.Hour})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { s.Close() })
-		n := &counting{}
-		return s, n, New(s, Options{Targets: map[string]Target{"ops": {Notifier: n, Traits: notifiers.Traits{Edits: true}}}})
-	}
-	first, one, a := replica()
-	_, two, b := replica()
+	first, one, a := replica(t, place, "ops", notifiers.Traits{Edits: true})
+	_, two, b := replica(t, place, "ops", notifiers.Traits{Edits: true})
 	now := day
 	err := first.Update(t.Context(), func(tx *store.Tx) error {
 		inc := incident.Incident{ID: "01D1VX0000AAAAAAAABBBBBBBB", State: incident.Open, Severity: incident.High, OpenedAt: now, FirstEntry: now, Revision: 1}
