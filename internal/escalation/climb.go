@@ -100,18 +100,26 @@ func (c *climbing) take(due Due) error {
 		return nil
 	}
 	r := incident.Ringing{Reason: incident.ReasonEscalated, Kind: incident.EventEscalated}
-	if due.Pass > 0 || due.Again {
-		r.Reason = incident.ReasonRepeated
-	}
 	why := c.why()
 	if inc.Escalation.News != "" {
 		why = inc.Escalation.News
 	}
-	calls, err := c.calls(due.Index, all)
-	if err != nil {
-		return err
+	var calls called
+	for at := c.plan.Due(delayed(inc.Escalation, due, c.now)).At; ; { // steps of one time are one call: none has to wait for an answer to another
+		if due.Pass > 0 || due.Again {
+			r.Reason = incident.ReasonRepeated
+		}
+		step, err := c.calls(due.Index, all)
+		if err != nil {
+			return err
+		}
+		next.Held = c.hold(next.Held, due.Index, due.Pass, step.gaps)
+		calls.join(step)
+		if due = c.plan.Due(next); due.Fallback || due.Again || !due.At.Equal(at) {
+			break
+		}
+		next = c.plan.Advance(next, c.now)
 	}
-	next.Held = c.hold(next.Held, due.Index, due.Pass, calls.gaps)
 	c.ring(r, why, calls)
 	c.book.Progress(inc, next)
 	return nil

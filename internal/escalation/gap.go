@@ -33,6 +33,19 @@ func (c *called) add(target string) {
 	}
 }
 
+// join adds those of another step.
+func (c *called) join(other called) {
+	for _, t := range other.targets {
+		c.add(t)
+	}
+	for _, m := range other.mention {
+		if !slices.Contains(c.mention, m) {
+			c.mention = append(c.mention, m)
+		}
+	}
+	c.gaps = append(c.gaps, other.gaps...)
+}
+
 // gap is somebody missing.
 type gap struct {
 	// schedule is that on which nobody is on call; empty where it is the step's own times that are not now.

@@ -2,9 +2,12 @@ package escalation
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"tocsin/internal/incident"
 	"tocsin/internal/store"
@@ -28,11 +31,11 @@ func newStepWorld(t *testing.T, more ...Step) *stepWorld {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	plan, errs := NewPlan(Policy{Steps: append([]Step{{Notify: []string{"oncall"}}, {After: minutes(10), Notify: []string{"oncall"}}}, more...)}, Known{Receivers: []string{"oncall"}})
+	plan, errs := NewPlan(Policy{Steps: append([]Step{{Notify: []string{"oncall"}}, {After: minutes(10), Notify: []string{"oncall"}}}, more...)}, Known{Receivers: []string{"oncall", "second"}})
 	if len(errs) > 0 {
 		t.Fatal(errs)
 	}
-	desk := &store.Desk{Traits: map[string]incident.Traits{"oncall": {Pages: true}},
+	desk := &store.Desk{Traits: map[string]incident.Traits{"oncall": {Pages: true}, "second": {Pages: true}},
 		Direct: func(*incident.Incident, time.Time) incident.Direction { return incident.Direction{Policy: "p"} }}
 	w := &stepWorld{t: t, store: db, step: New(db, func() Program { return Program{Plans: map[string]*Plan{"p": plan}, Desk: desk} }, nil)}
 	w.update(func(ctx context.Context, tx *store.Tx) error {
@@ -178,5 +181,25 @@ func TestAcceptedAtOnceMovesNothing(t *testing.T) {
 	calls := w.calls()
 	if len(calls) < 2 || !calls[1].CreatedAt.Equal(noon.Add(10*time.Minute)) {
 		t.Errorf("%+v, want the second call at ten past noon", calls)
+	}
+}
+
+// TestStepsOfOneTimeAreOneCall: the second waits for no answer to the first, and there is nobody yet who has not acknowledged.
+func TestStepsOfOneTimeAreOneCall(t *testing.T) {
+	w := newStepWorld(t, Step{After: minutes(10), Notify: []string{"second"}})
+	w.run(noon)
+	w.accept(w.calls()[0], noon)
+	w.run(noon.Add(10 * time.Minute))
+	var got []string
+	for _, n := range w.calls() {
+		got = append(got, fmt.Sprintf("%s round %d after %s: %s", n.Target, n.Round, n.CreatedAt.Sub(noon), n.Text))
+	}
+	want := []string{"oncall round 1 after 0s: ", "oncall round 2 after 10m0s: nobody has acknowledged for 10m", "second round 2 after 10m0s: nobody has acknowledged for 10m"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	w.run(noon.Add(39 * time.Minute))
+	if n := len(w.calls()); n != 3 {
+		t.Errorf("before the fallback hears there are %d calls, want 3", n)
 	}
 }

@@ -56,6 +56,13 @@ func (p *provider) set(down bool) {
 	p.down = down
 }
 
+// took is all that it took so far.
+func (p *provider) took() []taken {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.all)
+}
+
 // calls are the pages it took.
 func (p *provider) calls() (calls []taken) {
 	p.mu.Lock()
@@ -339,7 +346,7 @@ func TestAStormIsOnePage(t *testing.T) {
 		if n := len(d.oncall.calls()); n != len(calls)+1 {
 			t.Errorf("%d pages, want %d: nobody is called for what somebody has", n, len(calls)+1)
 		}
-		last := d.oncall.all[len(d.oncall.all)-1].n
+		last := d.oncall.took()[len(d.oncall.took())-1].n
 		if last.Kind != incident.CallResolve || last.Key != storm.Key || !last.Incident.IsStorm() || last.Incident.State != incident.Resolved {
 			t.Errorf("the last word to the pager is %s of %s, want that the storm is over", last.Kind, last.Key)
 		}
@@ -391,7 +398,7 @@ func TestAStormOfDirectMessages(t *testing.T) {
 		}
 		d.until(2 * time.Minute)
 		rang := func() (n int, storms []taken) {
-			for _, c := range d.oncall.all {
+			for _, c := range d.oncall.took() {
 				if c.n.Incident.IsStorm() && c.n.Kind == incident.Call {
 					storms = append(storms, c)
 				}

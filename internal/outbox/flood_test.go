@@ -102,7 +102,7 @@ func TestAFloodIsOnePage(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
-	if n := len(ops.all); n > 60 {
+	if n := len(ops.took()); n > 60 {
 		t.Errorf("%d messages and edits", n)
 	}
 }

@@ -67,7 +67,7 @@ func TestAPageWithoutAnswerDoesNotRingUnderASilence(t *testing.T) {
 		if calls := d.oncall.calls(); len(calls) != 0 {
 			t.Errorf("it rang for %v under the silence", d.names(calls))
 		}
-		ends := slices.DeleteFunc(slices.Clone(d.oncall.all), func(c taken) bool { return c.n.Kind != incident.CallResolve })
+		ends := slices.DeleteFunc(d.oncall.took(), func(c taken) bool { return c.n.Kind != incident.CallResolve })
 		if len(ends) != 2 {
 			t.Errorf("it was told the end of %d pages that may have arrived, want 2", len(ends))
 		}
@@ -104,12 +104,12 @@ func TestAMessageThatWasNotSentIsHeldToo(t *testing.T) {
 		}
 		d.ring(d.bells)
 		d.until(time.Hour)
-		if n := len(d.ops.all); n != 0 {
+		if n := len(d.ops.took()); n != 0 {
 			t.Errorf("the channel heard %d times under the silence", n)
 		}
 		d.until(3 * time.Hour)
-		if len(d.ops.all) == 0 || d.ops.all[0].n.Kind != incident.Message || d.ops.all[0].n.Reason != incident.ReasonOpened {
-			t.Errorf("after the silence the channel heard %v", d.ops.all)
+		if len(d.ops.took()) == 0 || d.ops.took()[0].n.Kind != incident.Message || d.ops.took()[0].n.Reason != incident.ReasonOpened {
+			t.Errorf("after the silence the channel heard %v", d.ops.took())
 		}
 	})
 }
