@@ -1,7 +1,9 @@
 package notifiers
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -65,6 +67,113 @@ func exchange(ctx context.Context, client *http.Client, method, address string, 
 		return nil, nil, fmt.Errorf("read answer: %w", err)
 	}
 	return resp, answer, nil
+}
+
+// posting is one request that tells something.
+type posting struct {
+	// to names the provider and the receiver, for errors.
+	to      string
+	method  string
+	address setting.Secret
+	header  http.Header
+	// body is written as JSON.
+	body any
+	// sent are the secrets that the request holds beside its address: they are taken out of what is said of the answer.
+	sent []setting.Secret
+}
+
+// post makes a request and sorts its answer: 429, and 503 where it says for how long, are Later, any other refusal (4xx) is Permanent,
+// all else an error after which it may or may not have arrived.
+func post(ctx context.Context, client *http.Client, now time.Time, p posting) ([]byte, error) {
+	var body bytes.Buffer
+	e := json.NewEncoder(&body)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(p.body); err != nil {
+		return nil, fmt.Errorf("write message to %s: %w", p.to, err)
+	}
+	header := p.header.Clone()
+	if header == nil {
+		header = http.Header{}
+	}
+	header.Set("Content-Type", "application/json")
+	header.Set("User-Agent", "tocsin")
+	resp, answer, err := exchange(ctx, client, p.method, p.address.Reveal(), header, &body)
+	if err != nil {
+		return nil, fmt.Errorf("send to %s: %w", p.to, err)
+	}
+	secrets := append([]setting.Secret{p.address}, p.sent...)
+	switch code := resp.StatusCode; {
+	case code/100 == 2:
+		return answer, nil
+	case code == http.StatusTooManyRequests:
+		return nil, Later{fmt.Errorf("send to %s: it is asked too often", p.to), retryAfter(resp.Header, now, 30*time.Second)}
+	case code == http.StatusServiceUnavailable && resp.Header.Get("Retry-After") != "":
+		return nil, Later{fmt.Errorf("send to %s: it asks to wait: %s", p.to, excerpt(answer, secrets...)), retryAfter(resp.Header, now, 30*time.Second)}
+	case code/100 == 4 && code != http.StatusRequestTimeout:
+		return nil, Permanent{refusedWith{code, fmt.Errorf("send to %s: it refuses with %d: %s", p.to, code, excerpt(answer, secrets...))}}
+	default:
+		return nil, fmt.Errorf("send to %s: it answers %d: %s", p.to, code, excerpt(answer, secrets...))
+	}
+}
+
+// refusedWith is a refusal with its status.
+type refusedWith struct {
+	status int
+	error
+}
+
+// checkAddress says what is wrong with an address that is given as url, or in the file url_file.
+func checkAddress(address, file string) []setting.FieldError {
+	switch {
+	case address == "" && file == "":
+		return []setting.FieldError{{Path: "url", Text: "is missing: write where to post to, or name a file that holds it as url_file"}}
+	case address != "" && file != "":
+		return []setting.FieldError{{Path: "url_file", Text: "stands beside url: write one of the two"}}
+	case address != "":
+		if text := checkURL(address); text != "" {
+			return []setting.FieldError{{Path: "url", Text: text}}
+		}
+	}
+	return nil
+}
+
+// checkAddressFile says what is wrong with an address that is a secret, and so only ever stands in a file.
+func checkAddressFile(file, what string) []setting.FieldError {
+	switch {
+	case file == "":
+		return []setting.FieldError{{Path: "url_file", Text: "is missing: write the path of the file that holds " + what}}
+	case strings.HasPrefix(file, "http://") || strings.HasPrefix(file, "https://"):
+		return []setting.FieldError{{Path: "url_file", Text: "holds the address itself, which is a secret: write it into a file and name the file here"}}
+	}
+	return nil
+}
+
+// addressOf is where a receiver posts to: what its settings say, or what the file holds at this moment.
+func addressOf(receiver, address, file string) (setting.Secret, error) {
+	if file == "" {
+		return setting.Secret(address), nil
+	}
+	secret, err := setting.ReadSecret(file)
+	if err != nil {
+		return "", fmt.Errorf("open url_file of receiver %s: %w", receiver, err)
+	}
+	if text := checkURL(secret.Reveal()); text != "" {
+		return "", Permanent{fmt.Errorf("open url_file of receiver %s: it holds no absolute http or https URL", receiver)}
+	}
+	return secret, nil
+}
+
+// authorized adds the token that a file holds to a header, as "Authorization: Bearer", if there is a file.
+func authorized(receiver, file string, header http.Header) (setting.Secret, error) {
+	if file == "" {
+		return "", nil
+	}
+	token, err := setting.ReadSecret(file)
+	if err != nil {
+		return "", fmt.Errorf("open token of receiver %s: %w", receiver, err)
+	}
+	header.Set("Authorization", "Bearer "+token.Reveal())
+	return token, nil
 }
 
 // retryAfter is how long an answer asks to wait: its Retry-After in seconds or as a date, within a second and an hour; else

@@ -14,10 +14,14 @@ import (
 // Kinds are the kinds of notifiers by the word that the operator types, each with a maker of its settings at their defaults.
 // A new kind is one file and one line here.
 var Kinds = map[string]func() Spec{
-	"console":   func() Spec { return &Console{} },
-	"pagerduty": func() Spec { return &PagerDuty{} },
-	"slack":     func() Spec { return &Slack{} },
-	"webhook":   func() Spec { return &Webhook{} },
+	"console":     func() Spec { return &Console{} },
+	"discord":     func() Spec { return &Discord{} },
+	"google_chat": func() Spec { return &GoogleChat{} },
+	"ntfy":        func() Spec { return &Ntfy{} },
+	"pagerduty":   func() Spec { return &PagerDuty{} },
+	"slack":       func() Spec { return &Slack{} },
+	"teams":       func() Spec { return &Teams{} },
+	"webhook":     func() Spec { return &Webhook{} },
 }
 
 // Spec is the settings of one kind of notifier, decoded from a receiver.
@@ -63,6 +67,8 @@ type Person struct {
 	Name      string
 	Slack     string
 	PagerDuty string
+	Email     string
+	Ntfy      string
 }
 
 // Notifier tells. Send makes one attempt, within ctx's deadline. Its receipt is kept and handed back as Parent. An error means

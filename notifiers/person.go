@@ -23,6 +23,16 @@ func (s *Slack) To(p Person) (Spec, bool) {
 	return &direct, true
 }
 
+// direct is a Spec whose receiver is one person's own.
+type direct struct{ Spec }
+
+// Traits are those of the kind, with that.
+func (d direct) Traits() Traits {
+	t := d.Spec.Traits()
+	t.Direct = true
+	return t
+}
+
 // direct is the id of the conversation with a user.
 func (s *slackNotifier) direct(ctx context.Context, client *slack.Client, user string) (string, error) {
 	channel, _, _, err := client.OpenConversationContext(ctx, &slack.OpenConversationParameters{Users: []string{user}, ReturnIM: true})

@@ -29,6 +29,16 @@ func TestValidate(t *testing.T) {
 		{"webhook, both", &notifiers.Webhook{URL: "https://x", URLFile: "f"}, []string{"url_file: stands beside url"}},
 		{"webhook, no URL", &notifiers.Webhook{URL: "x"}, []string{"url: is no absolute URL"}},
 		{"console", &notifiers.Console{}, nil},
+		{"discord, nothing", &notifiers.Discord{}, []string{"url_file: is missing"}},
+		{"discord, the address itself", &notifiers.Discord{URLFile: "https://discord.com/api/webhooks/1/hunter2"}, []string{"url_file: holds the address itself"}},
+		{"discord, well", &notifiers.Discord{URLFile: "f"}, nil},
+		{"google_chat, nothing", &notifiers.GoogleChat{}, []string{"url_file: is missing"}},
+		{"google_chat, the address itself", &notifiers.GoogleChat{URLFile: "https://chat.googleapis.com/v1/spaces/A/messages?token=hunter2"}, []string{"url_file: holds the address itself"}},
+		{"teams, nothing", &notifiers.Teams{}, []string{"url_file: is missing"}},
+		{"teams, the address itself", &notifiers.Teams{URLFile: "https://prod-1.westus.logic.azure.com/workflows/1?sig=hunter2"}, []string{"url_file: holds the address itself"}},
+		{"ntfy, nothing", &notifiers.Ntfy{}, []string{"topic: is no topic"}},
+		{"ntfy, all wrong", &notifiers.Ntfy{URL: "ntfy.sh", Topic: "a/b", TokenFile: "tk_hunter2"}, []string{"topic: is no topic", "token_file: holds the token itself", "url: is no absolute URL"}},
+		{"ntfy, well", &notifiers.Ntfy{Topic: "prow-oncall"}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			errs := c.spec.Validate()
@@ -54,7 +64,8 @@ func TestValidate(t *testing.T) {
 }
 
 func TestTraits(t *testing.T) {
-	for kind, want := range map[string]notifiers.Traits{"slack": {Edits: true}, "pagerduty": {Pages: true}, "webhook": {}, "console": {}} {
+	for kind, want := range map[string]notifiers.Traits{"slack": {Edits: true}, "pagerduty": {Pages: true}, "webhook": {}, "console": {},
+		"discord": {Edits: true}, "google_chat": {}, "teams": {}, "ntfy": {}} {
 		if got := notifiers.Kinds[kind]().Traits(); got != want {
 			t.Errorf("%s: %+v, want %+v", kind, got, want)
 		}
