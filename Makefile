@@ -25,9 +25,10 @@ build: ## the binary, static, in bin/
 image: ## the container image, with ko: into KO_DOCKER_REPO, or as a tarball: make image TO="--push=false --tarball=tocsin.tar"
 	$(GO) tool -modfile=deploy/image/go.mod ko build --base-import-paths --platform=linux/amd64 $(TO) ./cmd/tocsin
 
-test: compiler database amtool ## every test, under the race detector
+test: compiler database amtool ## every test, under the race detector, and the scenarios of Prow
 	$(GO) vet ./...
 	CGO_ENABLED=1 $(GO) test -race -timeout 20m ./...
+	$(GO) run ./cmd/tocsin test deploy/prow/tocsin.yaml deploy/prow/scenarios.yaml
 	cd deploy/image && $(GO) test -timeout 20m ./...
 
 lint: $(GOLANGCI) ## what the compiler and the tests do not say

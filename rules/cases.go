@@ -78,7 +78,8 @@ func readCase(n config.Node) (Case, config.Errors) {
 // caseClock is when a case's entries come that have no time at all.
 var caseClock = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// Prove runs a case of a rule and returns how what came of it differs from what is wanted, a line each; none if it holds. Time goes
+// Prove runs a case of a rule and returns how what came of it differs from what is wanted, as lines of a diff, "-" for what is wanted
+// and did not come, "+" for what came and is not wanted; none if it holds. Time goes
 // by the entries alone, and nothing is late.
 func (r *Rule) Prove(c Case) ([]string, error) {
 	set := NewSet([]*Rule{r})
@@ -182,16 +183,18 @@ func reload(st *State) (*State, error) {
 	return DecodeState(b)
 }
 
+// differ compares alerts one by one, as lines of a diff.
 func differ(what string, want, got []Wanted) []string {
 	var diff []string
 	for i := range max(len(want), len(got)) {
-		switch {
-		case i >= len(got):
-			diff = append(diff, fmt.Sprintf("%s: wanted %s, nothing came", what, want[i]))
-		case i >= len(want):
-			diff = append(diff, fmt.Sprintf("%s: %s came, nothing is wanted", what, got[i]))
-		case want[i].At != got[i].At || !subset(want[i].Labels, got[i].Labels):
-			diff = append(diff, fmt.Sprintf("%s: wanted %s, %s came", what, want[i], got[i]))
+		if i < len(want) && i < len(got) && want[i].At == got[i].At && subset(want[i].Labels, got[i].Labels) {
+			continue
+		}
+		if i < len(want) {
+			diff = append(diff, fmt.Sprintf("- %s: %s", what, want[i]))
+		}
+		if i < len(got) {
+			diff = append(diff, fmt.Sprintf("+ %s: %s", what, got[i]))
 		}
 	}
 	return diff

@@ -27,7 +27,7 @@ type cli struct {
 	Replay     replayCommand     `cmd:"" help:"Say who would have been told what, and when, on recorded entries."`
 	Grep       grepCommand       `cmd:"" help:"Print the entries that a filter matches."`
 	Check      checkCommand      `cmd:"" help:"Find every mistake in configurations and rule files."`
-	Test       testCommand       `cmd:"" help:"Run the cases beside the rules."`
+	Test       testCommand       `cmd:"" help:"Run the cases beside the rules, and scenarios."`
 	Incidents  incidentsCommand  `cmd:"" help:"List incidents, or show one with its timeline."`
 	Ack        ackCommand        `cmd:"" help:"Acknowledge an incident: you have it, the pages stop."`
 	Resolve    resolveCommand    `cmd:"" help:"Resolve an incident."`

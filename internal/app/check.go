@@ -9,8 +9,12 @@ import (
 	"tocsin/rules"
 )
 
-// Check finds the mistakes in a configuration, with all that it names, or in a rule file. The summary says what it holds.
+// Check finds the mistakes in a configuration, with all that it names, in a rule file, or in a scenario file. The summary says what it holds.
 func Check(path string) (summary string, warnings, errs config.Errors) {
+	if isScenarioFile(path) {
+		list, errs := readScenarios(path)
+		return plural(len(list), "scenario"), nil, errs
+	}
 	if isRuleFile(path) {
 		list, _, errs := RulesOf(path)
 		errs = append(append(errs, twice(list)...), rules.Slow(list, cpuTime)...).Sorted()
@@ -65,21 +69,37 @@ func RulesOf(path string) (list []*rules.Rule, warnings, errs config.Errors) {
 
 // isRuleFile says whether a file is a list of rules: its `rules` are mappings, a configuration's are names of files.
 func isRuleFile(path string) bool {
-	data, err := os.ReadFile(path)
-	if err != nil {
+	root := parsed(path)
+	if only(root) != "rules" {
 		return false
 	}
-	root, _ := config.Parse(path, data)
-	members := root.Members()
-	if len(members) != 1 || members[0].Key != "rules" {
-		return false
-	}
-	for _, n := range members[0].Value.Items() {
+	for _, n := range root.Members()[0].Value.Items() {
 		if n.Kind() == config.Scalar {
 			return false
 		}
 	}
 	return true
+}
+
+// isScenarioFile says whether a file is a list of scenarios.
+func isScenarioFile(path string) bool { return only(parsed(path)) == "scenarios" }
+
+// parsed is what can be made out of a file; absent for nothing.
+func parsed(path string) config.Node {
+	data, err := config.ReadFile(path)
+	if err != nil {
+		return config.Node{}
+	}
+	root, _ := config.Parse(path, data)
+	return root
+}
+
+// only is the one key that a file has; "" for several.
+func only(root config.Node) string {
+	if members := root.Members(); len(members) == 1 {
+		return members[0].Key
+	}
+	return ""
 }
 
 func cases(list []*rules.Rule) int {

@@ -53,3 +53,6 @@ func visible(b []byte) []byte {
 	}
 	return append(out, b[done:]...)
 }
+
+// Visible is visible for those who print JSON themselves.
+func Visible(b []byte) []byte { return visible(b) }
