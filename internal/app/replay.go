@@ -29,6 +29,8 @@ type Replay struct {
 	Until time.Time
 	// Tell gets what happens, in time order.
 	Tell Teller
+	// Keep, if set, gets the store when the replay has come to its end; it is gone once Run returns.
+	Keep func(ctx context.Context, db *store.Store) error
 	// Counts are what was read, once Run has returned.
 	Counts engine.Counts
 }
@@ -95,7 +97,10 @@ func (r *Replay) Run(ctx context.Context) error {
 	if !r.Until.IsZero() {
 		end = r.Until
 	}
-	return d.run(ctx, end)
+	if err := d.run(ctx, end); err != nil || r.Keep == nil {
+		return err
+	}
+	return r.Keep(ctx, db)
 }
 
 // driver runs the three steps in virtual time from one goroutine, earliest first; of what is due at one instant the engine first,
