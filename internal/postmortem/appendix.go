@@ -81,7 +81,7 @@ func (d *draft) told() {
 	posts := map[string]int{}
 	for i := range d.Notifications {
 		n := &d.Notifications[i]
-		what := ""
+		var what string
 		at := n.CreatedAt
 		switch n.Kind {
 		case incident.Message:

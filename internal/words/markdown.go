@@ -52,7 +52,7 @@ func MarkdownBlock(s string, most int) string {
 
 var (
 	// live are words that a page makes links or mentions of, and that hold what ends a word's being escaped.
-	live = regexp.MustCompile("(?i)://|^[^0-9a-z]*www\\.|@|#[0-9]|^[^0-9a-z]*gh-[0-9]")
+	live = regexp.MustCompile(`(?i)://|^[^0-9a-z]*www\.|@|#[0-9]|^[^0-9a-z]*gh-[0-9]`)
 	// leading are words that make something else of a line that begins with them.
 	leading = regexp.MustCompile(`^([-+=]+|#{1,6}|[0-9]{1,9}[.)])$`)
 
