@@ -34,7 +34,7 @@ func (a *Absence) Fields() map[string]string { return nil }
 
 // Traits say that it fires for want of entries.
 func (a *Absence) Traits() Traits {
-	t := Traits{Window: a.After.Std(), Silence: true}
+	t := Traits{Window: a.After.Std(), Silence: true, NoFor: "an absence has no `for`: its `after` says how long"}
 	for _, g := range a.Groups {
 		t.Groups = append(t.Groups, incident.Labels(g))
 	}
@@ -83,5 +83,6 @@ func (d *absence) Due() time.Time {
 
 func (d *absence) Holds() bool    { return d.saved.Absent }
 func (d *absence) List() []string { return nil }
+func (d *absence) Value() float64 { return 0 }
 
 func (d *absence) State() (json.RawMessage, error) { return json.Marshal(d.saved) }

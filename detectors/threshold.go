@@ -10,7 +10,8 @@ import (
 )
 
 // Threshold holds when `count` entries of a group lie within `window` of each other. It fires at the entry that completes
-// them; late entries count as if they had come in time.
+// them; late entries count as if they had come in time. With `sum` or `percentile` it compares a number of the entries instead, and
+// is judged at the end of each tenth of the window.
 type Threshold struct {
 	// Count is how many entries are needed; 1 if left out.
 	Count int `yaml:"count"`
@@ -20,25 +21,68 @@ type Threshold struct {
 	Distinct string `yaml:"distinct"`
 	// List is a path whose distinct values are collected for the message, at most 20.
 	List string `yaml:"list"`
+	// Sum is a path whose numbers are added up over the window.
+	Sum string `yaml:"sum"`
+	// Percentile is a path, and which percentile of its numbers in the window is compared.
+	Percentile *Percentile `yaml:"percentile"`
+	// Above and Below are what a sum or percentile must be above, or below.
+	Above *float64 `yaml:"above"`
+	Below *float64 `yaml:"below"`
+	// Floor is how many numbers there must be in the window for a sum or percentile to be judged; 1 if left out.
+	Floor int `yaml:"floor"`
+	// ClearBelow is below what it must fall to be over: a number of entries for `count`, what is compared for `above`. ClearAbove is
+	// above what it must rise, for `below`.
+	ClearBelow *float64 `yaml:"clear_below"`
+	ClearAbove *float64 `yaml:"clear_above"`
+}
+
+// Percentile is which percentile of what is compared.
+type Percentile struct {
+	// Of is the path of a number, or of a duration such as 0.25s, which counts in seconds.
+	Of string `yaml:"of"`
+	// P is from 0, the least, to 100, the greatest.
+	P float64 `yaml:"p"`
 }
 
 // MaxCount bounds Count: a group remembers about so many times.
 const MaxCount = 10000
 
+// measured says that a number is compared.
+func (t *Threshold) measured() bool { return t.Sum != "" || t.Percentile != nil }
+
 // Validate says everything that is wrong with the settings.
 func (t *Threshold) Validate() []setting.FieldError {
+	if t.measured() {
+		return t.measureErrors()
+	}
 	var errs []setting.FieldError
+	wrong := func(path, format string, args ...any) {
+		errs = append(errs, setting.FieldError{Path: path, Text: fmt.Sprintf(format, args...)})
+	}
 	if t.Count < 1 || t.Count > MaxCount {
-		errs = append(errs, setting.FieldError{Path: "count", Text: fmt.Sprintf("%d entries: write a number from 1 to %d", t.Count, MaxCount)})
+		wrong("count", "%d entries: write a number from 1 to %d", t.Count, MaxCount)
 	}
 	switch {
 	case t.Window < 0:
-		errs = append(errs, setting.FieldError{Path: "window", Text: fmt.Sprintf("%s is negative: say within what time the entries must lie, such as window: 5m", t.Window)})
+		wrong("window", "%s is negative: say within what time the entries must lie, such as window: 5m", t.Window)
 	case t.Window == 0:
-		errs = append(errs, setting.FieldError{Path: "window", Text: "missing: say within what time the entries must lie, such as window: 5m"})
+		wrong("window", "missing: say within what time the entries must lie, such as window: 5m")
+	case t.Window.Std() > maxWindow:
+		wrong("window", "longer than 7d: a group cannot remember that much")
 	}
-	if t.Window.Std() > 7*24*time.Hour {
-		errs = append(errs, setting.FieldError{Path: "window", Text: "longer than 7d: a group cannot remember that much"})
+	for path, set := range map[string]bool{"above": t.Above != nil, "below": t.Below != nil, "clear_above": t.ClearAbove != nil, "floor": t.Floor != 0} {
+		if set {
+			wrong(path, "it goes with sum or percentile; a number of entries is compared with count")
+		}
+	}
+	switch c := t.ClearBelow; {
+	case c == nil:
+	case t.Distinct != "":
+		wrong("clear_below", "it does not go with distinct: leave it out, and say in resolves when it is over")
+	case *c < 1 || *c > float64(t.Count):
+		wrong("clear_below", "%v entries: write a number from 1 to the count, %d", *c, t.Count)
+	case t.Window > 0 && t.Window.Std() < MinJudged:
+		errs = append(errs, windowErrors(t.Window)...)
 	}
 	return errs
 }
@@ -46,7 +90,7 @@ func (t *Threshold) Validate() []setting.FieldError {
 // Filters are none.
 func (t *Threshold) Filters() map[string]string { return nil }
 
-// Fields are the listed and the distinct path.
+// Fields are the paths of what is listed, told apart, or compared.
 func (t *Threshold) Fields() map[string]string {
 	f := map[string]string{}
 	if t.List != "" {
@@ -55,14 +99,32 @@ func (t *Threshold) Fields() map[string]string {
 	if t.Distinct != "" {
 		f["distinct"] = t.Distinct
 	}
+	if t.Sum != "" {
+		f["sum"] = t.Sum
+	}
+	if t.Percentile != nil {
+		f["percentile.of"] = t.Percentile.Of
+	}
 	return f
 }
 
-// Traits are the window.
-func (t *Threshold) Traits() Traits { return Traits{Window: t.Window.Std()} }
+// Traits are the window, and whether it says itself when it is over.
+func (t *Threshold) Traits() Traits {
+	traits := Traits{Window: t.Window.Std(), Judged: t.measured(), Ends: t.measured() || t.ClearBelow != nil}
+	if t.measured() {
+		traits.NoFor = "a threshold of a sum or percentile has no `for`: its window says over how long it is taken"
+	}
+	return traits
+}
 
 // New makes the detector of one group.
 func (t *Threshold) New(state json.RawMessage) (Detector, error) {
+	switch {
+	case t.measured():
+		return restored(&measure{spec: t}, state)
+	case t.ClearBelow != nil:
+		return restored(&clearing{spec: t}, state)
+	}
 	d := &threshold{spec: t}
 	if state == nil {
 		return d, nil
@@ -211,5 +273,6 @@ func (d *threshold) Due() time.Time {
 
 func (d *threshold) Holds() bool    { return d.saved.Reached }
 func (d *threshold) List() []string { return d.saved.Listed }
+func (d *threshold) Value() float64 { return 0 }
 
 func (d *threshold) State() (json.RawMessage, error) { return json.Marshal(d.saved) }

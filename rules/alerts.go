@@ -29,7 +29,7 @@ func (s *stepping) fire(r *Rule, st *State, e *logs.Entry, at time.Time) {
 		}
 	}
 	var spoiled string
-	a.Annotations, spoiled = r.annotate(&a, e)
+	a.Annotations, spoiled = r.annotate(&a, e, st.detector.Value())
 	st.Alert = &a
 	st.AliveAt, st.QuietPassed = time.Time{}, false
 	s.changed(Change{Kind: Fired, Rule: r, Alert: a, At: at, Spoiled: spoiled})
@@ -71,7 +71,7 @@ func (s *stepping) resolve(r *Rule, st *State, at time.Time, how string) {
 	a.State, a.ResolvedAt = incident.AlertResolved, at
 	st.Alert, st.Gathered, st.Runs, st.QuietPassed = nil, Gathered{}, nil, false
 	st.Cleared = later(st.Cleared, a.Last)
-	if !r.detect.Traits().Silence {
+	if !r.traits.Keeps() {
 		st.detector, _ = r.detect.New(nil) // a fresh one has no state to be wrong
 	}
 	s.changed(Change{Kind: Resolved, Rule: r, Alert: a, At: at, How: how})
@@ -98,8 +98,8 @@ func (r *Rule) values(e *logs.Entry) map[string]string {
 
 // annotate renders the rule's annotations for an alert, and says what is wrong with one that cannot be. e is the entry that let it
 // fire; nil for an absence.
-func (r *Rule) annotate(a *incident.Alert, e *logs.Entry) (out map[string]string, spoiled string) {
-	data := words.AnnotationData{Labels: a.Labels, Count: a.Count, List: a.List, First: a.First, Last: a.Last}
+func (r *Rule) annotate(a *incident.Alert, e *logs.Entry, value float64) (out map[string]string, spoiled string) {
+	data := words.AnnotationData{Labels: a.Labels, Count: a.Count, List: a.List, First: a.First, Last: a.Last, Value: value}
 	if e != nil {
 		data.Entry = words.FieldsOf(e.Root)
 	}
@@ -115,4 +115,30 @@ func (r *Rule) annotate(a *incident.Alert, e *logs.Entry) (out map[string]string
 		out[name] = strings.TrimSpace(text)
 	}
 	return out, spoiled
+}
+
+// tryClear resolves an alert whose end was seen, once nothing of before that end can come any more.
+func (s *stepping) tryClear(r *Rule, st *State, at time.Time) {
+	if st.Clear.IsZero() || at.Add(-s.Lateness).Before(st.Clear) {
+		return
+	}
+	clear, text := st.Clear, st.ClearText
+	st.Clear, st.ClearText = time.Time{}, ""
+	if st.Alert != nil && clear.After(st.Alert.Last) {
+		st.Cleared = later(st.Cleared, clear)
+		s.resolve(r, st, at, "seen well: "+text)
+	}
+}
+
+// tryQuiet resolves an alert that has been quiet long enough, if the group is alive.
+func (s *stepping) tryQuiet(r *Rule, st *State, at time.Time) {
+	now := at.Add(-s.Lateness)
+	if st.Alert == nil || r.resolves.kind != onQuiet || now.Before(st.Alert.Last.Add(r.resolves.after)) {
+		return
+	}
+	st.QuietPassed = true
+	if st.AliveAt.Before(now.Add(-AliveWithin)) {
+		return // quiet is not healthy: the next sign of life decides
+	}
+	s.resolve(r, st, at, fmt.Sprintf("quiet for %s, and alive", words.Duration(r.resolves.after)))
 }

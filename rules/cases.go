@@ -105,7 +105,7 @@ func (r *Rule) Prove(c Case) ([]string, error) {
 		switch ch.Kind {
 		case Fired:
 			at := ch.At
-			if !r.detect.Traits().Silence {
+			if !r.traits.Silence && !r.traits.Judged && !r.traits.Ordered {
 				at = ch.Alert.Last
 			}
 			fired = append(fired, Wanted{At: at.Sub(first), Labels: ch.Alert.Labels})
@@ -136,7 +136,7 @@ func span(b logs.Batch) (first, last time.Time) {
 // play runs hits and timers to the end with states in memory, as a case needs it.
 func (e *Evaluator) play(hits []Hit, r *Rule, from, until time.Time) ([]Change, error) {
 	states := map[incident.Key]*State{}
-	for _, g := range r.detect.Traits().Groups {
+	for _, g := range r.traits.Groups {
 		d, err := r.detect.New(nil)
 		if err != nil {
 			return nil, err

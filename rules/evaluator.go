@@ -7,7 +7,6 @@ import (
 
 	"tocsin/detectors"
 	"tocsin/internal/incident"
-	"tocsin/internal/words"
 )
 
 // Evaluator makes changes of alerts of what matched: hits and states in, changes and states out. It keeps nothing itself.
@@ -169,7 +168,7 @@ func (s *stepping) next() (time.Time, func(at time.Time) error) {
 	}
 }
 
-func (r *Rule) window() time.Duration { return r.detect.Traits().Window }
+func (r *Rule) window() time.Duration { return r.traits.Window }
 
 // state loads a state, or makes one.
 func (s *stepping) state(r *Rule, key incident.Key, group incident.Labels) (*State, error) {
@@ -185,12 +184,17 @@ func (s *stepping) state(r *Rule, key incident.Key, group incident.Labels) (*Sta
 	if st == nil {
 		st = &State{Group: group}
 	}
+	begins := st.Detector == nil
 	if st.detector, err = r.detect.New(st.Detector); err != nil { // one group begins anew rather than that all stop
+		begins = true
 		s.out.Afresh = append(s.out.Afresh, fmt.Errorf("load state of %s %s: %w", key.Rule, key.Group, err))
 		st = &State{Group: st.Group, Source: st.Source, Alert: st.Alert}
 		if st.detector, err = r.detect.New(nil); err != nil {
 			return nil, fmt.Errorf("begin %s %s: %w", key.Rule, key.Group, err)
 		}
+	}
+	if d, ok := st.detector.(detectors.Ender); ok && begins && st.Alert != nil {
+		d.Assume()
 	}
 	s.out.States[key] = st
 	return st, nil
@@ -198,6 +202,9 @@ func (s *stepping) state(r *Rule, key incident.Key, group incident.Labels) (*Sta
 
 func (s *stepping) observe(h *Hit) error {
 	r, e := h.Rule, h.Entry
+	if r.listed != nil && !r.listed[h.Key.Group] {
+		return nil // with a list, no others are learned
+	}
 	st, err := s.state(r, h.Key, h.Group)
 	if err != nil {
 		return err
@@ -218,7 +225,7 @@ func (s *stepping) observe(h *Hit) error {
 		s.tryClear(r, st, at)
 		return nil
 	}
-	if t.Before(at.Add(-r.window()-Overlap)) || !r.detect.Traits().Silence && !t.After(st.Cleared) { // a sign of life is one, whenever the silence before it ended
+	if t.Before(at.Add(-r.window()-Overlap)) || !r.traits.Silence && !r.traits.Ends && !t.After(st.Cleared) { // a sign of life is one, whenever the silence before it ended
 		st.Late++
 		s.out.Late[e.Source]++
 		return nil
@@ -226,12 +233,20 @@ func (s *stepping) observe(h *Hit) error {
 	if err := s.tidy(r, st, at); err != nil {
 		return err
 	}
-	if st.seen(identity(e), t) {
+	id := identity(e)
+	if h.Role != roleMain { // it may match the rule's own filter too
+		id += "\x00" + h.Role
+	}
+	if st.seen(id, t) {
 		return nil
 	}
 	st.Source = e.Source
-	st.detector.Observe(detectors.Match{Time: t, Filter: h.Role, Values: r.values(e)})
-	if h.Role == roleMain {
+	m := detectors.Match{Time: t, Filter: h.Role, Values: r.values(e)}
+	if r.traits.Ordered {
+		return s.hold(r, st, h, m, at)
+	}
+	st.detector.Observe(m)
+	if h.Role == r.traits.Evidence {
 		s.matched(r, st, *h, t)
 	}
 	return nil
@@ -239,19 +254,25 @@ func (s *stepping) observe(h *Hit) error {
 
 // matched does what an entry of the rule's own filter asks for, once the detector has seen it.
 func (s *stepping) matched(r *Rule, st *State, h Hit, t time.Time) {
-	run := st.extend(t, r.window())
+	var run *Run
+	if r.traits.Judged {
+		run = st.slot(t, r.window())
+	} else {
+		run = st.extend(t, r.window())
+	}
 	run.Gathered.gather(h, t)
 	told := run.Gathered // with a run that the entry has joined to what fires, it may be more than the entry
 	if st.Alert != nil {
 		st.Gathered, run.Gathered = st.Gathered.and(told), Gathered{}
 	}
 	at := h.Entry.Clock
-	switch silence := r.detect.Traits().Silence; {
+	switch silence := r.traits.Silence; {
 	case silence && st.Alert != nil && !st.detector.Holds():
 		s.resolve(r, st, at, "seen again: "+bound(h.Entry.Message(), 200))
 	case silence:
 	case st.Alert != nil:
 		s.count(r, st, told.Count, at)
+	case r.traits.Judged:
 	case st.detector.Holds() && run.To.Sub(run.From) >= r.For:
 		st.Gathered, run.Gathered = told, Gathered{}
 		s.fire(r, st, h.Entry, at)
@@ -273,7 +294,8 @@ func (s *stepping) tick(key incident.Key, at time.Time) error {
 		return nil
 	}
 	now := at.Add(-s.Lateness)
-	silence := r.detect.Traits().Silence
+	silence := r.traits.Silence
+	s.unseen(r, st, now)
 	if silence && st.Alert == nil {
 		s.outside = true
 		since, ok := s.Sight(st.Source)
@@ -292,10 +314,17 @@ func (s *stepping) tick(key incident.Key, at time.Time) error {
 		return nil
 	}
 	st.Later = time.Time{}
+	if err := s.found(r, st, now, at); err != nil {
+		return err
+	}
 	st.detector.Advance(now)
+	if err := s.tellFound(r, st, at); err != nil {
+		return err
+	}
 	if err := s.forget(r, st, at); err != nil {
 		return err
 	}
+	s.judge(r, st, now, at)
 	if silence && st.Alert == nil && st.detector.Holds() {
 		s.fire(r, st, nil, at)
 	}
@@ -345,30 +374,4 @@ func (s *stepping) clock(st *State, now time.Time) (time.Time, error) {
 		return now, nil
 	}
 	return earlier(clock, now), nil
-}
-
-// tryClear resolves an alert whose end was seen, once nothing of before that end can come any more.
-func (s *stepping) tryClear(r *Rule, st *State, at time.Time) {
-	if st.Clear.IsZero() || at.Add(-s.Lateness).Before(st.Clear) {
-		return
-	}
-	clear, text := st.Clear, st.ClearText
-	st.Clear, st.ClearText = time.Time{}, ""
-	if st.Alert != nil && clear.After(st.Alert.Last) {
-		st.Cleared = later(st.Cleared, clear)
-		s.resolve(r, st, at, "seen well: "+text)
-	}
-}
-
-// tryQuiet resolves an alert that has been quiet long enough, if the group is alive.
-func (s *stepping) tryQuiet(r *Rule, st *State, at time.Time) {
-	now := at.Add(-s.Lateness)
-	if st.Alert == nil || r.resolves.kind != onQuiet || now.Before(st.Alert.Last.Add(r.resolves.after)) {
-		return
-	}
-	st.QuietPassed = true
-	if st.AliveAt.Before(now.Add(-AliveWithin)) {
-		return // quiet is not healthy: the next sign of life decides
-	}
-	s.resolve(r, st, at, fmt.Sprintf("quiet for %s, and alive", words.Duration(r.resolves.after)))
 }

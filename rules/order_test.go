@@ -60,6 +60,19 @@ func (p *player) take(lines ...string) {
 	p.run(hits)
 }
 
+// expect begins the watch of the groups that a rule lists.
+func (p *player) expect(r *Rule) {
+	p.t.Helper()
+	for _, g := range r.Groups() {
+		d, err := r.detect.New(nil)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		d.Advance(day)
+		p.states[incident.Key{Rule: r.Name, Group: g.Text()}] = &State{Group: g, detector: d}
+	}
+}
+
 // until lets time go by.
 func (p *player) until(at time.Duration) {
 	p.t.Helper()

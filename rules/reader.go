@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"tocsin/detectors"
@@ -144,12 +145,18 @@ func (rd *reader) rule() *Rule {
 			rd.fail("annotations."+name, "%v", err)
 			continue
 		}
+		r.wantsEntry = r.wantsEntry || strings.Contains(set.Annotations[name], ".Entry")
 		r.annotations[name] = a
 	}
 	rd.resolves(&set, r)
 	if r.Mode == incident.Page && r.Filter != nil {
 		for _, text := range unpinned(r.Filter, r.Sources) {
 			rd.fail("filter", "%s", text)
+		}
+		for _, name := range sortedKeys(r.extra) { // what ends the wait, or completes it, must be from there too
+			for _, text := range unpinned(r.extra[name], r.Sources) {
+				rd.fail("detect", "%s: %s", name, text)
+			}
 		}
 	}
 	for i, n := range set.Cases {
@@ -229,28 +236,42 @@ func (rd *reader) detect(set *ruleSettings, r *Rule) {
 		rd.fail("", "detect is missing: say what to look for in what matches, such as detect: {threshold: {count: 1, window: 5m}}")
 		return
 	}
-	_, spec, errs := config.DecodeKind(set.Detect, "detection", detectors.Kinds)
+	kind, spec, errs := config.DecodeKind(set.Detect, "detection", detectors.Kinds)
 	rd.errs = append(rd.errs, errs...)
 	if len(errs) > 0 || spec == nil {
 		return
 	}
-	r.detect = spec
+	r.detect, r.traits = spec, spec.Traits()
+	for _, g := range r.traits.Groups {
+		if r.listed == nil {
+			r.listed = map[string]bool{}
+		}
+		r.listed[g.Text()] = true
+	}
 	for _, name := range sortedKeys(spec.Filters()) {
-		if f := rd.filter("detect", spec.Filters()[name]); f != nil {
+		path, text := "detect."+kind+"."+name, spec.Filters()[name]
+		f := rd.filter(path, text)
+		if f != nil && r.traits.Narrowed && r.Filter != nil {
+			var err error
+			if f, err = lql.Parse("(" + set.Filter + "\n)\n(" + text + "\n)"); err != nil {
+				rd.fail(path, "with the rule's own filter: %v", err)
+			}
+		}
+		if f != nil {
 			r.extra[name] = f
 		}
 	}
 	for _, name := range sortedKeys(spec.Fields()) {
 		p, err := lql.ParsePath(spec.Fields()[name])
 		if err != nil {
-			rd.fail("detect", "%s: %v", name, err)
+			rd.fail("detect."+kind+"."+name, "%v", err)
 			continue
 		}
 		r.fields[name] = p
 		rd.written = append(rd.written, written{name: "detect", path: p, at: rd.spot("detect", "")})
 	}
-	if spec.Traits().Silence && r.For != 0 {
-		rd.fail("for", "an absence has no `for`: its `after` says how long")
+	if r.traits.NoFor != "" && r.For != 0 {
+		rd.fail("for", "%s", r.traits.NoFor)
 	}
 }
 
@@ -288,7 +309,6 @@ func (rd *reader) groupBy(set *ruleSettings, r *Rule) {
 const minQuiet = 10 * time.Minute
 
 func (rd *reader) resolves(set *ruleSettings, r *Rule) {
-	silence := r.detect != nil && r.detect.Traits().Silence
 	if word, ok := set.Resolves.Scalar(); ok {
 		if word != "by_hand" {
 			rd.fail("resolves", "%s", setting.Unknown("way to resolve", word, []string{"by_hand", "on_clear", "on_quiet"}))
@@ -305,7 +325,12 @@ func (rd *reader) resolves(set *ruleSettings, r *Rule) {
 		rd.errs = append(rd.errs, config.Decode(set.Resolves, &how)...)
 	}
 	switch {
-	case silence:
+	case r.traits.Ends:
+		r.resolves.kind = onEnd
+		if how.OnClear != "" || how.OnQuiet != nil {
+			rd.fail("resolves", "the detector says itself when it is over: leave resolves out, or write by_hand")
+		}
+	case r.traits.Silence:
 		r.resolves.kind = onEntry
 		if how.OnClear != "" || how.OnQuiet != nil {
 			rd.fail("resolves", "an absence ends with the next entry: leave resolves out")
@@ -321,9 +346,7 @@ func (rd *reader) resolves(set *ruleSettings, r *Rule) {
 
 func (rd *reader) quiet(q *quietSettings, r *Rule) {
 	r.resolves.kind, r.resolves.after = onQuiet, minQuiet
-	if r.detect != nil {
-		r.resolves.after = max(minQuiet, 2*r.detect.Traits().Window)
-	}
+	r.resolves.after = max(minQuiet, 2*r.window())
 	if r.Filter != nil {
 		r.resolves.alive = r.Filter.Own()
 	}

@@ -43,6 +43,9 @@ type Rule struct {
 	Filter *lql.Filter
 
 	detect      detectors.Spec
+	traits      detectors.Traits       // of detect
+	listed      map[string]bool        // the groups that traits lists, by text; nil if it lists none
+	wantsEntry  bool                   // an annotation asks for .Entry
 	extra       map[string]*lql.Filter // the detector's own filters
 	fields      map[string]lql.Path    // the detector's fields
 	groupBy     []groupLabel           // by label name
@@ -59,7 +62,7 @@ type groupLabel struct {
 
 // resolves says when an alert of a rule is over.
 type resolves struct {
-	kind  string // quiet, clear, hand, silence (an absence ends with an entry)
+	kind  string // quiet, clear, hand, entry (that ends an absence), end (as the detector says)
 	after time.Duration
 	alive *lql.Filter
 	clear *lql.Filter
@@ -71,6 +74,7 @@ const (
 	onClear = "clear"
 	byHand  = "hand"
 	onEntry = "entry"
+	onEnd   = "end"
 )
 
 // The roles that a filter can have for a rule, beside those that its detector names.
@@ -285,4 +289,4 @@ func (r *Rule) Varies(label string) bool {
 }
 
 // Groups are the groups that the rule watches though they may never have spoken.
-func (r *Rule) Groups() []incident.Labels { return r.detect.Traits().Groups }
+func (r *Rule) Groups() []incident.Labels { return r.traits.Groups }

@@ -32,6 +32,8 @@ type State struct {
 	Detector json.RawMessage `json:"detector,omitempty"`
 	// Runs are stretches of entries with no gap longer than the window, as [from, to], oldest first.
 	Runs []Run `json:"runs,omitempty"`
+	// Held are entries that wait until nothing older is awaited, oldest first.
+	Held []held `json:"held,omitempty"`
 	// Seen are the identities of the entries within window and overlap, packed; Overflown says that some had to be forgotten.
 	Seen      []byte `json:"seen,omitempty"`
 	Overflown bool   `json:"overflown,omitempty"`
@@ -105,7 +107,7 @@ func DecodeState(b []byte) (*State, error) {
 
 // Empty says that nothing is left to remember, so that the row can be deleted.
 func (st *State) Empty() bool {
-	return st.Alert == nil && len(st.Seen) == 0 && len(st.Runs) == 0
+	return st.Alert == nil && len(st.Seen) == 0 && len(st.Runs) == 0 && len(st.Held) == 0
 }
 
 // seen says whether an identity was seen before, and remembers it. t is the entry's time.
@@ -190,6 +192,16 @@ func (st *State) extend(t time.Time, window time.Duration) *Run {
 	return &st.Runs[slices.IndexFunc(st.Runs, func(r Run) bool { return r.From.Equal(run.From) })]
 }
 
+// slot is the run of the stretch of one window that a time is in: evidence of what is judged by time is told as far as its window goes.
+func (st *State) slot(t time.Time, window time.Duration) *Run {
+	from := t.Truncate(window)
+	i, found := slices.BinarySearchFunc(st.Runs, from, func(r Run, t time.Time) int { return r.From.Compare(t) })
+	if !found {
+		st.Runs = slices.Insert(st.Runs, i, Run{From: from, To: from.Add(window)})
+	}
+	return &st.Runs[i]
+}
+
 func earlier(a, b time.Time) time.Time {
 	if b.Before(a) {
 		return b
@@ -222,17 +234,30 @@ func (g Gathered) and(o Gathered) Gathered {
 
 // gather takes an entry into what an alert would tell.
 func (g *Gathered) gather(h Hit, t time.Time) {
-	line := incident.Line{Time: t, Text: bound(h.Entry.Message(), maxLine), Service: service(h)}
+	line := lineOf(h, t)
+	if g.add(line) {
+		g.Identity, g.Labels = identity(h.Entry), place(h)
+	}
+}
+
+// lineOf is an entry's line as evidence.
+func lineOf(h Hit, t time.Time) incident.Line {
+	return incident.Line{Time: t, Text: bound(h.Entry.Message(), maxLine), Service: service(h)}
+}
+
+// add takes a line in, and says whether it is the first now.
+func (g *Gathered) add(line incident.Line) (first bool) {
+	t := line.Time
 	g.Count++
-	if g.First.IsZero() || t.Before(g.First) {
-		g.First, g.FirstOne, g.Identity = t, line, identity(h.Entry)
-		g.Labels = place(h)
+	if first = g.First.IsZero() || t.Before(g.First); first {
+		g.First, g.FirstOne = t, line
 	}
 	g.Last = later(g.Last, t)
 	g.Newest = append(g.Newest, line)
 	if len(g.Newest) > maxNewest {
 		g.Newest = slices.Delete(g.Newest, 0, len(g.Newest)-maxNewest)
 	}
+	return first
 }
 
 // place is where an entry is from, as labels: its project, and its cluster if it says one.

@@ -73,6 +73,9 @@ func (e *Evaluator) NextDue(r *Rule, st *State) time.Time {
 		}
 	}
 	add(st.detector.Due())
+	if len(st.Held) > 0 {
+		add(st.Held[0].Time)
+	}
 	if st.Alert != nil && r.resolves.kind == onQuiet && !st.QuietPassed {
 		add(st.Alert.Last.Add(r.resolves.after))
 	}
