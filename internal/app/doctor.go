@@ -163,6 +163,9 @@ func (d *doctor) source(ctx context.Context, name string) {
 	switch spec := d.plan.Sources[name].(type) {
 	case *sources.CloudLogging:
 		d.add(about, cloudsetup.ExamineReading(ctx, d.reading(name, spec), d.now())...)
+	case *sources.CloudMonitoring:
+		d.add(about, cloudsetup.ExamineMeasuring(ctx, cloudsetup.Measuring{Resource: cmp.Or(spec.ResourceName, "projects/"+d.plan.File.Project),
+			Filter: spec.Filter, Endpoint: cmp.Or(spec.Endpoint, d.Endpoint)}, d.now())...)
 	case *sources.File:
 		for _, pattern := range spec.Paths {
 			if files, err := filepath.Glob(pattern); err == nil && len(files) == 0 {

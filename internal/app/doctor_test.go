@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	metricpb "google.golang.org/genproto/googleapis/api/metric"
 	"google.golang.org/grpc/codes"
 
 	"tocsin/internal/fakes"
@@ -21,6 +22,7 @@ const examined = `
 project: prow
 sources:
   logs: {cloud_logging: {resource_names: [projects/prow], endpoint: "LOGGING"}}
+  rate: {cloud_monitoring: {filter: 'metric.type="m"', endpoint: "METRICS"}}
   hook: {http_probe: {url: "WEB/hook"}}
   old:  {file: {paths: [gone.log]}}
 rules: [rules.yaml]
@@ -37,6 +39,7 @@ rules:
 // surgery is what a doctor looks at: stand-ins of everything, with nothing wrong.
 type surgery struct {
 	logging  *fakes.CloudLogging
+	metrics  *fakes.CloudMonitoring
 	cloud    *fakes.CloudProject
 	slack    *fakes.Slack
 	hook     int    // what the probe gets
@@ -51,14 +54,19 @@ func newSurgery(t *testing.T) *surgery {
 	s := &surgery{slack: fakes.NewSlack(), hook: 200, rules: examinedRules, config: func(text string) string { return text },
 		backends: `[{"name":"hook","protocol":"HTTP","logConfig":{"enable":true,"sampleRate":1}},{"name":"tcp","protocol":"TCP"}]`}
 	s.slack.Scopes = "chat:write,channels:history,channels:read"
-	var errs [2]error
+	var errs [3]error
 	s.logging, errs[0] = fakes.NewCloudLogging()
 	s.cloud, errs[1] = fakes.NewCloudProject()
+	s.metrics, errs[2] = fakes.NewCloudMonitoring()
 	if err := errors.Join(errs[:]...); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.logging.Close)
 	t.Cleanup(s.cloud.Close)
+	t.Cleanup(s.metrics.Close)
+	s.metrics.Describe(&metricpb.MetricDescriptor{Type: "m", MetricKind: metricpb.MetricDescriptor_DELTA, ValueType: metricpb.MetricDescriptor_INT64})
+	s.metrics.Add("projects/prow", fakes.Series("m", "global", fakes.Int(time.Now().Add(-71*time.Minute), time.Now().Add(-70*time.Minute), 1),
+		fakes.Int(time.Now().Add(-10*time.Minute), time.Now().Add(-9*time.Minute), 1)), time.Time{})
 	nowhere := httptest.NewServer(http.NotFoundHandler()) // a machine that is in no cluster
 	t.Cleanup(nowhere.Close)
 	t.Setenv("GCE_METADATA_HOST", strings.TrimPrefix(nowhere.URL, "http://"))
@@ -88,7 +96,7 @@ func (s *surgery) look(t *testing.T) string {
 	web := httptest.NewServer(mux)
 	defer web.Close()
 	dir := t.TempDir()
-	for name, text := range map[string]string{"tocsin.yaml": s.config(strings.NewReplacer("LOGGING", s.logging.Addr(), "WEB", web.URL).Replace(examined)), "rules.yaml": s.rules, "token": "xoxb-1", "gone.log": ""} {
+	for name, text := range map[string]string{"tocsin.yaml": s.config(strings.NewReplacer("LOGGING", s.logging.Addr(), "METRICS", s.metrics.Addr(), "WEB", web.URL).Replace(examined)), "rules.yaml": s.rules, "token": "xoxb-1", "gone.log": ""} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -133,6 +141,16 @@ func TestDoctorFinds(t *testing.T) {
 			[]string{"warn quota: prow: 40 of the 60 a minute of logging.googleapis.com/read_requests were used in one of the last ten minutes -> lower calls_per_minute"}},
 		{"quota cannot be seen", func(s *surgery) { s.cloud.Refuse("ListTimeSeries", codes.PermissionDenied, "no") },
 			[]string{"warn quota: what is left of the quotas of prow cannot be looked at: no -> grant roles/monitoring.viewer on projects/prow"}},
+		{"no role for metrics", func(s *surgery) { s.metrics.Fail(1, codes.PermissionDenied, "denied") },
+			[]string{"fail source rate: the metrics of projects/prow cannot be read: denied -> grant roles/monitoring.viewer on projects/prow to the account that tocsin runs as: tocsin provision --apply --member MEMBER"}},
+		{"no such metric", func(s *surgery) {
+			s.config = func(text string) string { return strings.Replace(text, `"m"`, `"n"`, 1) }
+		}, []string{`fail source rate: Cloud Monitoring refuses the filter: Cannot find metric(s) that match type = "n". If a metric`}},
+		{"nothing measured", func(s *surgery) {
+			s.config = func(text string) string {
+				return strings.Replace(text, `metric.type="m"`, `metric.type="m" resource.type="x"`, 1)
+			}
+		}, []string{`warn source rate: projects/prow can be read, and nothing was measured in the last hour that the filter takes: metric.type="m" resource.type="x" -> `}},
 		{"sources share the quota", func(s *surgery) {
 			s.config = func(text string) string {
 				return strings.Replace(text, "resource_names", "calls_per_minute: 90, resource_names", 1)

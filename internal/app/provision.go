@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -87,6 +88,8 @@ func (o Provisioning) wanted() (cloudsetup.Wanted, error) {
 			for _, r := range spec.ResourceNames {
 				w.Grants = append(w.Grants, reading(r))
 			}
+		case *sources.CloudMonitoring:
+			w.Grants = append(w.Grants, cloudsetup.Grant{Resource: cmp.Or(spec.ResourceName, "projects/"+plan.File.Project), Role: "roles/monitoring.viewer"})
 		default:
 			s, ok, err := plan.subscription(name, o)
 			if err != nil {
@@ -97,7 +100,9 @@ func (o Provisioning) wanted() (cloudsetup.Wanted, error) {
 			}
 		}
 	}
-	slices.SortFunc(w.Grants, func(a, b cloudsetup.Grant) int { return strings.Compare(a.Resource+a.View, b.Resource+b.View) })
+	slices.SortFunc(w.Grants, func(a, b cloudsetup.Grant) int {
+		return strings.Compare(a.Resource+a.View+a.Role, b.Resource+b.View+b.Role)
+	})
 	w.Grants = slices.Compact(w.Grants)
 	return w, nil
 }

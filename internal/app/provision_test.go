@@ -7,6 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
+	"tocsin/internal/cloudsetup"
 	"tocsin/internal/config"
 )
 
@@ -24,6 +27,30 @@ func TestSilenceAsksForWhatThereIs(t *testing.T) {
 	}
 	if len(names) == 0 {
 		t.Error("it asks for nothing of tocsin's")
+	}
+}
+
+// Whoever reads metrics needs the role for it.
+func TestGrantsOfSources(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tocsin.yaml")
+	text := `
+project: prow
+sources:
+  logs: {cloud_logging: {resource_names: [projects/prow]}}
+  rate: {cloud_monitoring: {filter: 'metric.type="m"'}}
+  more: {cloud_monitoring: {resource_name: folders/1, filter: 'metric.type="m"'}}
+  same: {cloud_monitoring: {resource_name: folders/1, filter: 'metric.type="n"'}}
+`
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w, err := Provisioning{Config: path, Member: "user:a@b"}.wanted()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []cloudsetup.Grant{{Resource: "folders/1", Role: "roles/monitoring.viewer"}, {Resource: "projects/prow", Role: "roles/logging.viewer"}, {Resource: "projects/prow", Role: "roles/monitoring.viewer"}}
+	if diff := cmp.Diff(want, w.Grants); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
 	}
 }
 

@@ -65,10 +65,11 @@ type Env struct {
 
 // Kinds are the kinds of source: the word that the configuration uses, and its settings with their defaults in place.
 var Kinds = map[string]func() Spec{
-	"file":          func() Spec { return &File{Follow: true} },
-	"stdin":         func() Spec { return &Stdin{} },
-	"http_probe":    func() Spec { return newHTTPProbe() },
-	"cloud_logging": func() Spec { return newCloudLogging() },
+	"file":             func() Spec { return &File{Follow: true} },
+	"stdin":            func() Spec { return &Stdin{} },
+	"http_probe":       func() Spec { return newHTTPProbe() },
+	"cloud_logging":    func() Spec { return newCloudLogging() },
+	"cloud_monitoring": func() Spec { return newCloudMonitoring() },
 }
 
 // tell passes trouble on, if somebody listens.

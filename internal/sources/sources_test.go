@@ -42,6 +42,15 @@ func TestKinds(t *testing.T) {
 			}(),
 		},
 	}
+	tests["cloud_monitoring"] = struct {
+		text string
+		want Spec
+	}{
+		`{resource_name: projects/p, filter: 'metric.type="m"', period: 5m, aligner: ALIGN_RATE, reducer: REDUCE_SUM, group_by: [metric.labels.response_code_class, metadata.system_labels.top_level_controller_name], delay: 3m, overlap: 20m, every: 1m, start: 1h, endpoint: 127.0.0.1:1}`,
+		&CloudMonitoring{ResourceName: "projects/p", Filter: `metric.type="m"`, Period: setting.Duration(5 * time.Minute), Aligner: "ALIGN_RATE", Reducer: "REDUCE_SUM",
+			GroupBy: []string{"metric.labels.response_code_class", "metadata.system_labels.top_level_controller_name"}, Delay: setting.Duration(3 * time.Minute), Overlap: setting.Duration(20 * time.Minute),
+			Every: setting.Duration(time.Minute), Start: setting.Duration(time.Hour), Endpoint: "127.0.0.1:1"},
+	}
 	for kind := range Kinds {
 		if _, ok := tests[kind]; !ok {
 			t.Errorf("kind %s has no settings here", kind)
@@ -65,7 +74,7 @@ func TestKinds(t *testing.T) {
 			if err != nil || s == nil {
 				t.Errorf("New: %v, %v", s, err)
 			}
-			if kind == "http_probe" {
+			if kind == "http_probe" || kind == "cloud_monitoring" {
 				if s, err := spec.New("name", Env{}); err == nil || s != nil {
 					t.Errorf("New without a project: %v, %v", s, err)
 				}
