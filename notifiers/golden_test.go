@@ -71,7 +71,8 @@ func golden(t *testing.T, kind, file string, spec notifiers.Spec) {
 		return archive.Files[i].Data
 	}
 	server := record(t, kind, string(section("answers.txt")))
-	settings := strings.NewReplacer("$DIR", secrets(t, server.URL), "$URL", server.URL).Replace(string(section("settings.yaml")))
+	office := newPostOffice(t, &postOffice{})
+	settings := strings.NewReplacer("$DIR", secrets(t, server.URL), "$URL", server.URL, "$SMTP", office.address).Replace(string(section("settings.yaml")))
 	if err := yaml.Unmarshal([]byte(settings), spec); err != nil {
 		t.Fatal(err)
 	}
@@ -81,6 +82,9 @@ func golden(t *testing.T, kind, file string, spec notifiers.Spec) {
 	var printed bytes.Buffer
 	if c, ok := spec.(*notifiers.Console); ok {
 		c.Output = &printed
+	}
+	if e, ok := spec.(*notifiers.Email); ok {
+		e.Roots = office.roots
 	}
 	notifier, err := spec.New("ops")
 	if err != nil {
@@ -95,7 +99,7 @@ func golden(t *testing.T, kind, file string, spec notifiers.Spec) {
 	n := in.notice()
 	receipt, err := notifier.Send(context.Background(), n)
 	got := map[string]string{
-		"requests.txt": strings.ReplaceAll(server.log.String()+printed.String(), server.URL, "$URL"),
+		"requests.txt": strings.ReplaceAll(server.log.String()+printed.String()+office.heard(), server.URL, "$URL"),
 		"verdict.txt":  outcome(receipt, err), "preview.txt": notifier.Preview(n) + "\n",
 	}
 	for _, name := range []string{"requests.txt", "verdict.txt", "preview.txt"} {
@@ -105,7 +109,7 @@ func golden(t *testing.T, kind, file string, spec notifiers.Spec) {
 		archive.Files = slices.DeleteFunc(archive.Files, func(f txtar.File) bool { return f.Name == name })
 		archive.Files = append(archive.Files, txtar.File{Name: name, Data: []byte(got[name])})
 	}
-	if all := got["requests.txt"] + got["verdict.txt"]; strings.Contains(all, "the-token") && !strings.Contains(all, "token: xoxb-the-token") && !strings.Contains(all, "Bearer xoxb-the-token") {
+	if all := got["requests.txt"] + got["verdict.txt"]; strings.Contains(all, "the-token") && !strings.Contains(all, "token: xoxb-the-token") && !strings.Contains(all, "Bearer xoxb-the-token") && !strings.Contains(all, "AUTH  tocsin xoxb-the-token") {
 		t.Error("the token stands where it must not")
 	}
 	if *update {

@@ -16,6 +16,7 @@ import (
 var Kinds = map[string]func() Spec{
 	"console":     func() Spec { return &Console{} },
 	"discord":     func() Spec { return &Discord{} },
+	"email":       func() Spec { return &Email{} },
 	"google_chat": func() Spec { return &GoogleChat{} },
 	"ntfy":        func() Spec { return &Ntfy{} },
 	"pagerduty":   func() Spec { return &PagerDuty{} },

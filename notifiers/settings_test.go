@@ -29,6 +29,11 @@ func TestValidate(t *testing.T) {
 		{"webhook, both", &notifiers.Webhook{URL: "https://x", URLFile: "f"}, []string{"url_file: stands beside url"}},
 		{"webhook, no URL", &notifiers.Webhook{URL: "x"}, []string{"url: is no absolute URL"}},
 		{"console", &notifiers.Console{}, nil},
+		{"email, nothing", &notifiers.Email{}, []string{"server: is no mail server", "from: is no address", "to: is missing"}},
+		{"email, all wrong", &notifiers.Email{Server: "smtp.example.com", From: "Tocsin <x@example.com>\r\nBcc: y@example.com", Recipients: []string{"ana", "Ben <ben@example.com>"}, Username: "u", TLS: "ssl"},
+			[]string{"server: is no mail server", "from: is no address", "to.0: \"ana\" is no address", "to.1: \"Ben <ben@example.com>\" is no address", "password_file: username and password_file belong together", "tls: \"ssl\" is not known"}},
+		{"email, in the clear", &notifiers.Email{Server: "smtp.example.com:25", From: "x@example.com", Recipients: []string{"y@example.com"}, Username: "u", PasswordFile: "f", TLS: "none"}, []string{"tls: none would send the password in the clear"}},
+		{"email, well", &notifiers.Email{Server: "smtp.example.com:587", From: "Tocsin <x@example.com>", Recipients: []string{"y@example.com"}, Username: "u", PasswordFile: "f"}, nil},
 		{"discord, nothing", &notifiers.Discord{}, []string{"url_file: is missing"}},
 		{"discord, the address itself", &notifiers.Discord{URLFile: "https://discord.com/api/webhooks/1/hunter2"}, []string{"url_file: holds the address itself"}},
 		{"discord, well", &notifiers.Discord{URLFile: "f"}, nil},
@@ -65,7 +70,7 @@ func TestValidate(t *testing.T) {
 
 func TestTraits(t *testing.T) {
 	for kind, want := range map[string]notifiers.Traits{"slack": {Edits: true}, "pagerduty": {Pages: true}, "webhook": {}, "console": {},
-		"discord": {Edits: true}, "google_chat": {}, "teams": {}, "ntfy": {}} {
+		"discord": {Edits: true}, "google_chat": {}, "teams": {}, "ntfy": {}, "email": {}} {
 		if got := notifiers.Kinds[kind]().Traits(); got != want {
 			t.Errorf("%s: %+v, want %+v", kind, got, want)
 		}

@@ -1,11 +1,13 @@
 package app
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"tocsin/internal/config"
@@ -24,10 +26,10 @@ func (l *loading) people() {
 	var people []escalation.Person
 	for _, name := range slices.Sorted(maps.Keys(l.file.People)) {
 		p := l.file.People[name]
-		person := notifiers.Person{Name: name, Slack: p.Slack, PagerDuty: p.PagerDuty}
+		person := notifiers.Person{Name: name, Slack: p.Slack, PagerDuty: p.PagerDuty, Email: p.Email, Ntfy: p.Ntfy}
 		l.plan.People[name] = person
 		people = append(people, escalation.Person{Name: name, Aliases: []string{p.GitHub, p.Email}})
-		for _, receiver := range slices.Sorted(maps.Keys(l.plan.Receivers)) {
+		for _, receiver := range l.loudest() {
 			if via, ok := l.plan.Receivers[receiver].(notifiers.Personal); ok {
 				if spec, ok := via.To(person); ok {
 					l.plan.Direct[escalation.PersonTarget(name)] = Direct{Via: receiver, Spec: spec}
@@ -46,6 +48,30 @@ func (l *loading) people() {
 		}
 		l.plan.Rotas[name] = rota
 	}
+}
+
+// ways are the kinds that can tell one person, by the key of people that they need, the loudest first: a push that rings through a silent
+// phone, a direct message, a mail.
+var ways = []string{"ntfy", "slack", "email"}
+
+// way is the place of a receiver's kind among ways; len(ways) if it can tell no one person.
+func way(spec notifiers.Spec) int {
+	switch spec.(type) {
+	case *notifiers.Ntfy:
+		return 0
+	case *notifiers.Slack:
+		return 1
+	case *notifiers.Email:
+		return 2
+	}
+	return len(ways)
+}
+
+// loudest are the receivers, in the order in which they are asked whether they can tell a person.
+func (l *loading) loudest() []string {
+	return slices.SortedFunc(maps.Keys(l.plan.Receivers), func(a, b string) int {
+		return cmp.Or(way(l.plan.Receivers[a])-way(l.plan.Receivers[b]), cmp.Compare(a, b))
+	})
 }
 
 // imported reads the calendar of a schedule that is a file: what is wrong with it is found with the rest. What is read from elsewhere is
@@ -110,12 +136,22 @@ func (l *loading) callable(receivers []string) escalation.Known {
 
 // unreachable says why somebody cannot be told directly, and the mend.
 func (p *Plan) unreachable(name string) string {
-	for _, spec := range p.Receivers {
-		if _, ok := spec.(notifiers.Personal); ok {
-			return fmt.Sprintf("no receiver can tell one person by what people has for them; give %s slack, their user's id (U...)", name)
+	var keys []string
+	for i, key := range ways {
+		for _, spec := range p.Receivers {
+			if way(spec) == i && !slices.Contains(keys, key) {
+				keys = append(keys, key)
+			}
 		}
 	}
-	return "no receiver can tell one person: slack can; or call a receiver"
+	if len(keys) == 0 {
+		return "no receiver can tell one person: slack, ntfy and email can; or call a receiver"
+	}
+	hint := strings.Join(keys, " or ")
+	if slices.Contains(keys, "slack") {
+		hint = strings.Replace(hint, "slack", "slack, their user's id (U...)", 1)
+	}
+	return fmt.Sprintf("no receiver can tell one person by what people has for them; give %s %s", name, hint)
 }
 
 // specs are the receivers and the ways to tell people directly.

@@ -51,7 +51,8 @@ func (l *loading) reach() {
 	l.fallback()
 }
 
-// unreached warns of people on schedules whom nothing can reach, each once: no receiver calls by a name at GitHub, an address or a topic.
+// unreached warns of people on schedules whom nothing can reach, each once: by a name at GitHub nothing can, by an address or a topic only a
+// receiver of that kind.
 func (l *loading) unreached(told map[string]bool) {
 	for _, name := range slices.Sorted(maps.Keys(l.plan.Rotas)) {
 		rota := l.plan.Rotas[name]
@@ -60,7 +61,7 @@ func (l *loading) unreached(told map[string]bool) {
 		}
 		for _, person := range rota.Names() {
 			p := l.file.People[person]
-			if p != (config.Person{}) && p.Slack == "" && p.PagerDuty == "" && !told[person] {
+			if p != (config.Person{}) && p.Slack == "" && p.PagerDuty == "" && l.plan.Direct[escalation.PersonTarget(person)].Spec == nil && !told[person] {
 				told[person] = true
 				l.warnAt(l.file.Root.At("people."+person), "%s is on schedule %s and nothing can reach them: give them slack, their user's id (U...), or pagerduty (P...)", person, name)
 			}
@@ -103,10 +104,10 @@ func (l *loading) crew(schedule string) []string {
 // ids somebody must have one.
 func (l *loading) mentions(schedule, receiver string) bool {
 	spec := l.plan.Receivers[receiver]
-	switch {
-	case spec == nil || spec.Traits().Pages:
+	if spec == nil || spec.Traits().Pages {
 		return false
-	case !spec.Traits().Edits:
+	}
+	if _, ids := spec.(*notifiers.Slack); !ids {
 		return true // who is meant stands in the text
 	}
 	return slices.ContainsFunc(l.crew(schedule), func(person string) bool { return l.plan.People[person].Slack != "" })
