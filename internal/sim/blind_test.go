@@ -18,6 +18,7 @@ func TestBlindIsTold(t *testing.T) {
 	if testing.Short() {
 		t.Skip("two minutes of real time")
 	}
+	t.Parallel() // it waits for the most part
 	binary := build(t)
 	cases := map[string]struct {
 		fault func(s *stage)

@@ -36,6 +36,7 @@ func TestCloudLoggingKilledOnTheWay(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a minute of real time")
 	}
+	t.Parallel() // it waits for the most part
 	binary := build(t)
 	const window, live = 10 * time.Minute, 45 * time.Second
 	start := time.Now().Add(live - window).Truncate(time.Second)

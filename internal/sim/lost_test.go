@@ -54,6 +54,7 @@ func TestLostStoreTellsNobodyTwice(t *testing.T) {
 // TestLostStoreAfterLaterRounds deletes the database once three rounds have rung: the next life knows of one, the same incident's. What
 // it must ring for next has a key that is not open, each rings once, and in the end all are resolved.
 func TestLostStoreAfterLaterRounds(t *testing.T) {
+	t.Parallel()
 	s := newFileStage(t, build(t))
 	text, err := os.ReadFile(filepath.Join(s.dir, "tocsin.yaml"))
 	if err != nil {
@@ -79,6 +80,7 @@ func TestLostStoreAfterLaterRounds(t *testing.T) {
 
 // TestLostStoreOfAcknowledged deletes the database when somebody has taken the page at PagerDuty: they have it still.
 func TestLostStoreOfAcknowledged(t *testing.T) {
+	t.Parallel()
 	s := newFileStage(t, build(t))
 	s.append("broken", 1)
 	s.start()
