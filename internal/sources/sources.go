@@ -70,6 +70,7 @@ var Kinds = map[string]func() Spec{
 	"http_probe":       func() Spec { return newHTTPProbe() },
 	"cloud_logging":    func() Spec { return newCloudLogging() },
 	"cloud_monitoring": func() Spec { return newCloudMonitoring() },
+	"pubsub":           func() Spec { return newPubSub() },
 }
 
 // tell passes trouble on, if somebody listens.

@@ -15,7 +15,10 @@ import (
 	"tocsin/internal/sources/probe"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	// The statistics of Pub/Sub's client have a goroutine from the beginning to the end of a process.
+	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("go.opencensus.io/stats/view.(*worker).start"))
+}
 
 // Every kind's settings are read under the names that operators write, over the defaults.
 func TestKinds(t *testing.T) {
@@ -40,6 +43,11 @@ func TestKinds(t *testing.T) {
 				s.Filter, s.Endpoint = "severity>=ERROR", "127.0.0.1:1"
 				return &s
 			}(),
+		},
+		"pubsub": {
+			"{subscription: projects/p/subscriptions/s, max_outstanding_messages: 100, max_outstanding_bytes: 2000000, max_extension: 5m, streams: 2, endpoint: 127.0.0.1:1}",
+			&PubSub{Subscription: "projects/p/subscriptions/s", MaxOutstandingMessages: 100, MaxOutstandingBytes: 2000000, MaxExtension: setting.Duration(5 * time.Minute),
+				Streams: 2, Endpoint: "127.0.0.1:1"},
 		},
 	}
 	tests["cloud_monitoring"] = struct {
@@ -80,6 +88,30 @@ func TestKinds(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestPubSubValidate(t *testing.T) {
+	bad := &PubSub{Subscription: "projects/p/topics/t", MaxOutstandingMessages: 0, MaxOutstandingBytes: 1000, MaxExtension: 1, Streams: 17, Endpoint: "https://pubsub.googleapis.com"}
+	var got []string
+	for _, e := range bad.Validate() {
+		got = append(got, e.Path)
+	}
+	want := []string{"subscription", "max_outstanding_messages", "max_outstanding_bytes", "max_extension", "streams", "endpoint"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("paths (-want +got):\n%s", diff)
+	}
+	for name, text := range map[string]string{
+		"":                    "no subscription: name what to read, such as projects/k8s-infra-prow/subscriptions/tocsin",
+		"projects/p/topics/t": `"projects/p/topics/t" is a topic: name a subscription of it, projects/P/subscriptions/S`,
+		"tocsin":              `"tocsin" is no subscription: write projects/P/subscriptions/S`,
+		"//pubsub.googleapis.com/projects/p/subscriptions/s": `"//pubsub.googleapis.com/projects/p/subscriptions/s" is a full resource name: write projects/p/subscriptions/s`,
+	} {
+		s := newPubSub()
+		s.Subscription = name
+		if errs := s.Validate(); len(errs) != 1 || errs[0].Text != text {
+			t.Errorf("%q: %v", name, errs)
+		}
 	}
 }
 
