@@ -75,6 +75,11 @@ func TestConfigurationReference(t *testing.T) {
 	check("steps", escalation.Step{})
 	check("Retention", config.Retention{})
 	check("Heartbeat", heartbeat.Settings{})
+	check("Sign-in", config.SignIn{})
+	check("tokens", config.Token{})
+	check("iap", config.IAP{})
+	check("oidc", config.OIDC{})
+	check("roles", config.Roles{})
 }
 
 // TestConfigurationExamples holds that each whole configuration in the page is one.

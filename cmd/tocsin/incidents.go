@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/user"
+	"strings"
 
 	"tocsin/internal/app"
 	"tocsin/internal/web/client"
@@ -13,11 +14,26 @@ import (
 
 // remote is how a command reaches the service.
 type remote struct {
-	URL    string `default:"http://127.0.0.1:8480" env:"TOCSIN_URL" help:"Where tocsin serves (${env})."`
-	Format string `enum:"text,json" default:"text" help:"text for people, json for programs."`
+	URL       string `default:"http://127.0.0.1:8480" env:"TOCSIN_URL" help:"Where tocsin serves (${env})."`
+	TokenFile string `placeholder:"FILE" env:"TOCSIN_TOKEN_FILE" help:"The file that holds your token, where one signs in (${env}); or put the token itself into TOCSIN_TOKEN."`
+	Format    string `enum:"text,json" default:"text" help:"text for people, json for programs."`
 }
 
-func (r *remote) client() (*client.Client, error) { return client.New(r.URL) }
+// client shows the token that there is; one never stands on the command line, where every process of the machine could read it.
+func (r *remote) client() (*client.Client, error) {
+	c, err := client.New(r.URL)
+	if err != nil {
+		return nil, err
+	}
+	if r.TokenFile == "" {
+		return c.WithToken(strings.TrimSpace(os.Getenv("TOCSIN_TOKEN"))), nil
+	}
+	data, err := os.ReadFile(r.TokenFile)
+	if err != nil {
+		return nil, fmt.Errorf("read token: %w", err)
+	}
+	return c.WithToken(strings.TrimSpace(string(data))), nil
+}
 
 // failed gives an error of the service its exit code. id is the incident that was asked for, if it was one.
 func failed(err error, id string) error {

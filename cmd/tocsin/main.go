@@ -35,6 +35,7 @@ type cli struct {
 	NotifyTest notifyTestCommand `cmd:"" help:"Send a test to a receiver or a person."`
 	Silence    silenceCommand    `cmd:"" help:"Keep alerts from being told for a while; list and end silences."`
 	Postmortem postmortemCommand `cmd:"" help:"Draft the post-mortem of an incident, the note to the channel and the mail to the developers."`
+	Audit      auditCommand      `cmd:"" help:"Say who did what, and whether the record of it is whole."`
 	Backup     backupCommand     `cmd:"" help:"Copy the database, also while the service runs."`
 	Restore    restoreCommand    `cmd:"" help:"Put a backup in the place of the database."`
 	Doctor     doctorCommand     `cmd:"" help:"Say what would keep each source, rule and receiver from working, and how to mend it."`

@@ -129,7 +129,7 @@ func command(ctx context.Context, ts *testscript.TestScript, name string, args [
 	}
 	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Dir = ts.MkAbs(".")
-	for _, key := range []string{"PATH", "HOME", "USER", "TZ", "TMPDIR", "GOCOVERDIR", "TOCSIN_URL"} {
+	for _, key := range []string{"PATH", "HOME", "USER", "TZ", "TMPDIR", "GOCOVERDIR", "TOCSIN_URL", "TOCSIN_TOKEN", "TOCSIN_TOKEN_FILE"} {
 		if value := ts.Getenv(key); value != "" {
 			cmd.Env = append(cmd.Env, key+"="+value)
 		}
@@ -223,6 +223,9 @@ func get(ts *testscript.TestScript, url string) (status int, body string) {
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	ts.Check(err)
+	if token := ts.Getenv("TOCSIN_TOKEN"); token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
 	resp, err := http.DefaultClient.Do(req)
 	ts.Check(err)
 	defer resp.Body.Close()

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"tocsin/internal/access"
 	"tocsin/internal/incident"
 	"tocsin/internal/store"
 )
@@ -53,6 +54,14 @@ type deed struct {
 	said  incident.Said
 	// answer is what a pager says of it, always the same; "" if it does not tell when it was.
 	answer string
+}
+
+// verb is what was done.
+func (d *deed) verb() string {
+	if d.state == incident.Resolved {
+		return "resolve"
+	}
+	return "acknowledge"
 }
 
 // heardAs is where it is kept which answer was taken last.
@@ -182,6 +191,13 @@ func (a *Actions) settle(ctx context.Context, tx *store.Tx, now time.Time, inc i
 	}
 	if !done {
 		return &Error{Reason: "conflict", Text: fmt.Sprintf("incident %s is %s already", inc.ID, inc.State)}
+	}
+	trace := access.Deed{Who: d.by, Deed: d.verb(), About: "incident " + inc.ID}
+	if d.said.Receiver != "" {
+		trace.Way = "pager " + d.said.Receiver
+	}
+	if err := access.Record(ctx, tx, now, trace); err != nil {
+		return err
 	}
 	if !inc.IsStorm() {
 		return nil

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"tocsin/internal/access"
 	"tocsin/internal/escalation"
 	"tocsin/internal/store"
 )
@@ -110,7 +111,12 @@ func (o *Oncall) Override(ctx context.Context, wish store.Override, now time.Tim
 		if err := tx.AddOverride(ctx, &added); err != nil {
 			return err
 		}
-		err := escalation.LookAgain(ctx, tx, wish.Schedule, now)
+		err := access.Record(ctx, tx, now, access.Deed{Who: wish.By, Deed: "put on call", About: "schedule " + wish.Schedule,
+			Detail: fmt.Sprintf("%s from %s to %s: %s", wish.Person, wish.From.UTC().Format(time.RFC3339), wish.To.UTC().Format(time.RFC3339), wish.Reason)})
+		if err != nil {
+			return err
+		}
+		err = escalation.LookAgain(ctx, tx, wish.Schedule, now)
 		if err != nil {
 			return err
 		}

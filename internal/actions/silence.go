@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"tocsin/internal/access"
 	"tocsin/internal/incident"
 	"tocsin/internal/routing"
 	"tocsin/internal/store"
@@ -52,6 +53,11 @@ func (a *Actions) AddSilence(ctx context.Context, s incident.Silence, now time.T
 		if err := tx.SaveSilence(ctx, &made); err != nil {
 			return err
 		}
+		err = access.Record(ctx, tx, now, access.Deed{Who: made.Owner, Deed: "silence", About: fmt.Sprintf("silence %d", made.ID),
+			Detail: fmt.Sprintf("%s until %s: %s", strings.Join(made.Matchers, ", "), made.Ends.UTC().Format(time.RFC3339), made.Reason)})
+		if err != nil {
+			return err
+		}
 		return a.desk().Reconsider(ctx, tx, now, made.Owner)
 	})
 	return made, affected, err
@@ -80,6 +86,9 @@ func (a *Actions) EndSilence(ctx context.Context, id int64, by string, now time.
 		}
 		s.Schedule(now)
 		if err := tx.SaveSilence(ctx, &s); err != nil {
+			return err
+		}
+		if err := access.Record(ctx, tx, now, access.Deed{Who: by, Deed: "end silence", About: fmt.Sprintf("silence %d", s.ID)}); err != nil {
 			return err
 		}
 		return a.desk().Reconsider(ctx, tx, now, by)

@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"tocsin/internal/access"
 	"tocsin/internal/actions"
 	"tocsin/internal/config"
 	"tocsin/internal/escalation"
@@ -101,6 +102,8 @@ type generation struct {
 	loadedAt time.Time
 	// steps is what the escalation works by.
 	steps escalation.Program
+	// gate says who asks for pages.
+	gate *access.Gate
 }
 
 // New makes a service. What can be wrong is found here: with an error nothing is left open. A configuration's mistakes are
@@ -127,7 +130,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 			undo[i]()
 		}
 	}()
-	if a.listener, err = listen(ctx, pick(o.Listen, plan.File.Listen)); err != nil {
+	if a.listener, err = listen(ctx, pick(o.Listen, plan.File.Listen), plan); err != nil {
 		return nil, err
 	}
 	undo = append(undo, func() { a.listener.Close() })
@@ -151,6 +154,9 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 	a.escalation = escalation.New(a.store, func() escalation.Program { return a.generationNow().steps }, o.Failpoint)
 	a.actions = actions.New(a.store, func() *store.Desk { return a.generationNow().desk })
 	a.server = a.pages()
+	if err = a.secured(plan); err != nil {
+		return nil, err
+	}
 	a.warn(plan)
 	return a, nil
 }
@@ -162,21 +168,9 @@ func pick(a, b string) string {
 	return b
 }
 
-// listenable says what is wrong with an address to serve the pages on. Without a sign-in they are for this machine alone.
-func listenable(address string) error {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return fmt.Errorf("listen on %q: %w: write an address such as 127.0.0.1:8480", address, err)
-	}
-	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return fmt.Errorf("listen on %s: the pages have no sign-in and are for this machine only: listen on 127.0.0.1 and reach it through a port-forward", address)
-	}
-	return nil
-}
-
 // listen opens the address of the pages.
-func listen(ctx context.Context, address string) (net.Listener, error) {
-	if err := listenable(address); err != nil {
+func listen(ctx context.Context, address string, plan *Plan) (net.Listener, error) {
+	if err := listenable(address, plan.File.SignIn.Ways(), plan.File.URL); err != nil {
 		return nil, err
 	}
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
@@ -195,7 +189,14 @@ func (a *App) generation(plan *Plan) (generation, error) {
 	if plan.File.URL == "" && a.listener != nil {
 		plan.File.URL = "http://" + a.listener.Addr().String()
 	}
-	g := generation{plan: plan, desk: plan.desk(nil), targets: targets, wake: map[string]bell{}, loops: new(sync.WaitGroup), loadedAt: time.Now()}
+	gate, err := a.gate(plan)
+	if err == nil {
+		err = a.guarded(gate)
+	}
+	if err != nil {
+		return generation{}, err
+	}
+	g := generation{plan: plan, desk: plan.desk(nil), targets: targets, wake: map[string]bell{}, loops: new(sync.WaitGroup), loadedAt: time.Now(), gate: gate}
 	g.outbox = outbox.New(a.store, outbox.Options{Targets: targets, People: plan.People, URL: plan.url, Fallback: plan.File.Fallback,
 		Strangers: func() bool { return a.leading() != nil }, Failpoint: a.o.Failpoint, Told: a.o.Told, Log: a.o.Log})
 	g.steps = plan.escalation(g.desk)
@@ -217,7 +218,8 @@ func (a *App) pages() *http.Server {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), ownMetrics{a})
 	handler := web.New(web.Options{Store: a.store.ForPages(), Actions: a.actions, Oncall: a.newOncall(), Maintenance: a.maintenance, Unmatched: a.unmatched, Version: a.o.Version, Ready: a.ready, Healthy: a.healthy, Status: a.status,
-		Registry: registry, Log: a.o.Log, Hosts: hosts(a.current.plan.File.URL)})
+		Registry: registry, Log: a.o.Log, Hosts: hosts(a.current.plan.File.URL),
+		Gate: func() *access.Gate { return a.generationNow().gate }})
 	return &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 60 * time.Second,
 		IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(a.o.Log.Handler(), slog.LevelWarn)}
 }
@@ -232,7 +234,12 @@ func hosts(address string) []string {
 }
 
 // URL is the address of the pages.
-func (a *App) URL() string { return "http://" + a.listener.Addr().String() }
+func (a *App) URL() string {
+	if a.server.TLSConfig != nil {
+		return "https://" + a.listener.Addr().String()
+	}
+	return "http://" + a.listener.Addr().String()
+}
 
 func (a *App) warn(plan *Plan) {
 	for _, w := range plan.Warnings {
@@ -259,7 +266,7 @@ func (a *App) Run(ctx context.Context) error {
 	run(a.auditLoop)
 	close(a.begun)
 	served := make(chan error, 2)
-	go func() { served <- a.server.Serve(a.listener) }()
+	go func() { served <- a.servePages() }()
 	if a.metrics != nil {
 		metrics := a.metricsServer()
 		defer metrics.Close() // at the end of the drain: a kubelet asks

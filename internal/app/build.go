@@ -79,7 +79,7 @@ func load(path string) (*Plan, config.Errors) {
 	if len(errs) > 0 && file.Root.IsZero() {
 		return l.plan, errs
 	}
-	if err := listenable(file.Listen); err != nil {
+	if err := listenable(file.Listen, file.SignIn.Ways(), file.URL); err != nil {
 		l.errs = append(l.errs, config.Error{Position: file.Root.At("listen"), Text: err.Error()})
 	}
 	l.database()

@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"tocsin/internal/access"
 	"tocsin/internal/heartbeat"
 	"tocsin/internal/store"
 )
@@ -79,11 +80,14 @@ func (m ownMetrics) Collect(to chan<- prometheus.Metric) {
 	}
 }
 
-// metricsServer serves health and metrics where a kubelet and a scraper reach them, and nothing else: the pages have no sign-in.
+// metricsServer serves health and metrics where a kubelet and a scraper reach them, and nothing else: nobody signs in there.
 func (a *App) metricsServer() *http.Server {
 	mux := http.NewServeMux()
 	for _, path := range []string{"/healthz", "/readyz", "/metrics"} {
-		mux.Handle("GET "+path, a.server.Handler)
+		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) {
+			scraper := access.Identity{Way: "listener of metrics", Role: access.Viewer}
+			a.server.Handler.ServeHTTP(w, r.WithContext(access.With(r.Context(), scraper)))
+		})
 	}
 	return &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 5 * time.Second, WriteTimeout: 30 * time.Second,
 		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(a.o.Log.Handler(), slog.LevelWarn)}

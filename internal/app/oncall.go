@@ -8,10 +8,12 @@ import (
 	"strings"
 	"time"
 
+	"tocsin/internal/access"
 	"tocsin/internal/actions"
 	"tocsin/internal/escalation"
 	"tocsin/internal/incident"
 	"tocsin/internal/setting"
+	"tocsin/internal/store"
 	"tocsin/notifiers"
 )
 
@@ -43,6 +45,12 @@ func (o oncall) Try(ctx context.Context, target, by string, dry bool) (text, ans
 	text = t.Notifier.Preview(n)
 	if dry {
 		return text, "", nil
+	}
+	err = o.a.store.Update(ctx, func(tx *store.Tx) error {
+		return access.Record(ctx, tx, time.Now(), access.Deed{Who: by, Deed: "test", About: "receiver " + target})
+	})
+	if err != nil {
+		return text, "", err
 	}
 	limited, cancel := context.WithTimeout(ctx, tryWithin)
 	defer cancel()

@@ -53,6 +53,8 @@ type File struct {
 	Lateness setting.Duration `yaml:"lateness"`
 	// URL is the address of the pages as people reach them, without a slash at its end; it is put into messages.
 	URL string `yaml:"url"`
+	// SignIn says who may use the pages, and what for.
+	SignIn *SignIn `yaml:"sign_in"`
 	// Listen is the address that the pages are served on; 127.0.0.1:8480 if not said.
 	Listen string `yaml:"listen"`
 	// Store is the database file, relative to this file, or {postgres: settings}; if not said, this file's name with .db instead of its

@@ -14,7 +14,6 @@ import (
 	"strings"
 	"time"
 	"unicode"
-	"unicode/utf8"
 
 	"tocsin/internal/incident"
 	"tocsin/internal/store"
@@ -186,7 +185,7 @@ func (s *server) getStatus(w http.ResponseWriter, r *http.Request) error {
 
 // done does a deed for the incident of that id or unique beginning of one, and returns its whole id.
 func (s *server) done(ctx context.Context, do deed, id, by string) (string, error) {
-	by, err := checkName(by)
+	by, err := whose(ctx, by)
 	if err != nil {
 		return "", err
 	}
@@ -239,16 +238,6 @@ func checkID(id string) (string, error) {
 		return "", invalid(fmt.Sprintf("%q is not an incident's id: write all 26 letters and digits of it, or at least the first 6", clean(id, 50)))
 	}
 	return strings.ToUpper(id), nil
-}
-
-// checkName lets through what can be a person's name: it is shown to others, so it holds nothing that cannot be seen.
-func checkName(by string) (string, error) {
-	by = strings.TrimSpace(by)
-	hidden := strings.ContainsFunc(by, func(r rune) bool { return !unicode.IsPrint(r) })
-	if by == "" || !utf8.ValidString(by) || utf8.RuneCountInString(by) > 80 || hidden {
-		return "", invalid("say who does this: a name of 1 to 80 characters, on one line")
-	}
-	return by, nil
 }
 
 // checkType refuses a body of another type than the one that is read here.

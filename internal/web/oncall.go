@@ -52,7 +52,7 @@ func (s *server) overrideSchedule(w http.ResponseWriter, r *http.Request) error 
 	if err := readJSON(r, &wish, `{"person": "ana", "to": "2026-12-27T09:00:00Z", "by": "your name", "reason": "why"}`); err != nil {
 		return err
 	}
-	by, err := checkName(wish.By)
+	by, err := whose(r.Context(), wish.By)
 	if err != nil {
 		return err
 	}
@@ -71,7 +71,7 @@ func (s *server) try(w http.ResponseWriter, r *http.Request) error {
 	if err := readJSON(r, &wish, `{"target": "a-receiver", "by": "your name"}`); err != nil {
 		return err
 	}
-	by, err := checkName(wish.By)
+	by, err := whose(r.Context(), wish.By)
 	if err != nil {
 		return err
 	}

@@ -19,6 +19,9 @@ var statuses = map[string]int{
 	client.Conflict: http.StatusConflict,
 	client.Invalid:  http.StatusBadRequest,
 	client.Internal: http.StatusInternalServerError,
+
+	client.Unauthenticated: http.StatusUnauthorized,
+	client.Forbidden:       http.StatusForbidden,
 }
 
 // refusal is an error of this package: what HTTP has a status of its own for keeps it beside the code.

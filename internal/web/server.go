@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"tocsin/internal/access"
 	"tocsin/internal/actions"
 	"tocsin/internal/incident"
 	"tocsin/internal/store"
@@ -61,7 +62,9 @@ type Options struct {
 	Registry *prometheus.Registry
 	// Hosts are the names under which the service is reached, without a port. Loopback names are always good.
 	Hosts []string
-	Log   *slog.Logger
+	// Gate says who asks, as the configuration in force has it. Left out, nobody signs in and everybody may do everything.
+	Gate func() *access.Gate
+	Log  *slog.Logger
 }
 
 type server struct {
@@ -73,6 +76,9 @@ type server struct {
 type route struct {
 	method, path string
 	serve        http.Handler
+	// need is the role that it takes; open says that everybody may ask. Without either it is refused to all.
+	need access.Role
+	open bool
 }
 
 // New makes the handler. It sets no timeouts: those belong to the server that it is given to. It panics if Registry already
@@ -100,6 +106,10 @@ func New(o Options) http.Handler {
 	if o.Unmatched == nil {
 		o.Unmatched = func([]string) []string { return nil }
 	}
+	if o.Gate == nil {
+		open := access.NewGate(o.Store, access.Settings{})
+		o.Gate = func() *access.Gate { return open }
+	}
 	if o.Oncall == nil {
 		o.Oncall = noOncall{}
 	}
@@ -108,7 +118,7 @@ func New(o Options) http.Handler {
 	mux := http.NewServeMux()
 	allowed := map[string][]string{}
 	for _, r := range s.routes() {
-		mux.Handle(r.method+" "+r.path, r.serve)
+		mux.Handle(r.method+" "+r.path, s.admitted(r))
 		allowed[r.path] = append(allowed[r.path], r.method)
 	}
 	for path, methods := range allowed {
@@ -129,28 +139,34 @@ func (s *server) routes() []route {
 		ErrorLog:      slog.NewLogLogger(s.Log.Handler(), slog.LevelError),
 		ErrorHandling: promhttp.ContinueOnError, // a store that cannot be read must not hide the process's own figures
 	})
+	const viewer, responder, silencer, admin = access.Viewer, access.Responder, access.Silencer, access.Admin
 	return []route{
-		{"GET", "/{$}", s.view(s.overview)},
-		{"GET", "/incidents/{id}", s.view(s.incident)},
-		{"POST", "/incidents/{id}/acknowledge", s.view(s.deedByForm(s.Actions.Acknowledge))},
-		{"POST", "/incidents/{id}/resolve", s.view(s.deedByForm(s.Actions.Resolve))},
-		{"GET", "/static/{name}", s.view(s.static)},
+		{"GET", "/{$}", s.view(s.overview), viewer, false},
+		{"GET", "/incidents/{id}", s.view(s.incident), viewer, false},
+		{"POST", "/incidents/{id}/acknowledge", s.view(s.deedByForm(s.Actions.Acknowledge)), responder, false},
+		{"POST", "/incidents/{id}/resolve", s.view(s.deedByForm(s.Actions.Resolve)), responder, false},
+		{"GET", "/static/{name}", s.view(s.static), 0, true},
+		{"GET", "/login", s.view(s.login), 0, true},
+		{"GET", access.Callback, s.view(s.loggedIn), 0, true},
+		{"POST", "/logout", s.view(s.logout), 0, true},
 
-		{"GET", "/api/v1/incidents", s.api(s.listIncidents)},
-		{"GET", "/api/v1/incidents/{id}", s.api(s.getIncident)},
-		{"POST", "/api/v1/incidents/{id}/acknowledge", s.api(s.deedByJSON(s.Actions.Acknowledge))},
-		{"POST", "/api/v1/incidents/{id}/resolve", s.api(s.deedByJSON(s.Actions.Resolve))},
-		{"GET", "/api/v1/silences", s.api(s.listSilences)},
-		{"POST", "/api/v1/silences", s.api(s.makeSilence)},
-		{"POST", "/api/v1/silences/{id}/expire", s.api(s.expireSilence)},
-		{"GET", "/api/v1/oncall", s.api(s.listDuties)},
-		{"POST", "/api/v1/oncall/{schedule}/overrides", s.api(s.overrideSchedule)},
-		{"POST", "/api/v1/notify-test", s.api(s.try)},
-		{"GET", "/api/v1/status", s.api(s.getStatus)},
+		{"GET", "/api/v1/incidents", s.api(s.listIncidents), viewer, false},
+		{"GET", "/api/v1/incidents/{id}", s.api(s.getIncident), viewer, false},
+		{"POST", "/api/v1/incidents/{id}/acknowledge", s.api(s.deedByJSON(s.Actions.Acknowledge)), responder, false},
+		{"POST", "/api/v1/incidents/{id}/resolve", s.api(s.deedByJSON(s.Actions.Resolve)), responder, false},
+		{"GET", "/api/v1/silences", s.api(s.listSilences), viewer, false},
+		{"POST", "/api/v1/silences", s.api(s.makeSilence), silencer, false},
+		{"POST", "/api/v1/silences/{id}/expire", s.api(s.expireSilence), silencer, false},
+		{"GET", "/api/v1/oncall", s.api(s.listDuties), viewer, false},
+		{"POST", "/api/v1/oncall/{schedule}/overrides", s.api(s.overrideSchedule), silencer, false},
+		{"POST", "/api/v1/notify-test", s.api(s.try), responder, false},
+		{"GET", "/api/v1/status", s.api(s.getStatus), viewer, false},
+		{"GET", "/api/v1/audit", s.api(s.listTrail), admin, false},
+		{"GET", "/api/v1/audit/verify", s.api(s.verifyTrail), admin, false},
 
-		{"GET", "/healthz", probe(s.Healthy, func() string { return "ok" })},
-		{"GET", "/readyz", probe(s.Ready, s.role)},
-		{"GET", "/metrics", metrics},
+		{"GET", "/healthz", probe(s.Healthy, func() string { return "ok" }), 0, true},
+		{"GET", "/readyz", probe(s.Ready, s.role), 0, true},
+		{"GET", "/metrics", metrics, viewer, false},
 	}
 }
 

@@ -20,7 +20,7 @@ func (s *server) makeSilence(w http.ResponseWriter, r *http.Request) error {
 	if err := readJSON(r, &wish, `{"matchers": ["rule=\"a-rule\""], "by": "your name", "reason": "why"}`); err != nil {
 		return err
 	}
-	by, err := checkName(wish.By)
+	by, err := whose(r.Context(), wish.By)
 	if err != nil {
 		return err
 	}
@@ -110,7 +110,7 @@ func (s *server) expireSilence(w http.ResponseWriter, r *http.Request) error {
 	if err := readJSON(r, &body, `{"by": "your name"}`); err != nil {
 		return err
 	}
-	by, err := checkName(body.By)
+	by, err := whose(r.Context(), body.By)
 	if err != nil {
 		return err
 	}

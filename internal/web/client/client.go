@@ -25,11 +25,12 @@ const maxAnswer = 32 << 20
 
 // Client asks one tocsin. It is safe for concurrent use.
 type Client struct {
-	base *url.URL
-	http *http.Client
+	base  *url.URL
+	http  *http.Client
+	token string
 }
 
-// Error is an answer that says no. Code is one of NotFound, Conflict, Invalid, Internal; the text is a sentence.
+// Error is an answer that says no. Code is one of NotFound, Conflict, Invalid, Internal, Unauthenticated, Forbidden; the text is a sentence.
 type Error struct {
 	code, text string
 }
@@ -54,6 +55,35 @@ func New(baseURL string) (*Client, error) {
 		// The API never redirects: whatever does is not tocsin, and must not be told who acknowledges what.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}, nil
+}
+
+// WithToken makes the client show a token with each request.
+func (c *Client) WithToken(token string) *Client {
+	with := *c
+	with.token = token
+	return &with
+}
+
+// Audit gives the newest lines of the audit trail, or those before one; 0 is the newest.
+func (c *Client) Audit(ctx context.Context, before int64) (Trail, error) {
+	query := url.Values{}
+	if before > 0 {
+		query.Set("before", strconv.FormatInt(before, 10))
+	}
+	var t Trail
+	err := c.call(ctx, http.MethodGet, []string{"audit"}, query, nil, &t)
+	return t, err
+}
+
+// VerifyAudit looks through the whole audit trail; head, if given, is one that was told before.
+func (c *Client) VerifyAudit(ctx context.Context, head string) (Verdict, error) {
+	query := url.Values{}
+	if head != "" {
+		query.Set("head", head)
+	}
+	var v Verdict
+	err := c.call(ctx, http.MethodGet, []string{"audit", "verify"}, query, nil, &v)
+	return v, err
 }
 
 // mostAtOnce is how many incidents the service gives at once.
@@ -189,6 +219,9 @@ func (c *Client) call(ctx context.Context, method string, path []string, query u
 		return fmt.Errorf("make request: %w", err)
 	}
 	req.Header.Set("Accept", "application/json")
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
+	}
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}

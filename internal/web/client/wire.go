@@ -12,6 +12,9 @@ const (
 	Conflict = "conflict"
 	Invalid  = "invalid"
 	Internal = "internal"
+	// Unauthenticated is somebody who is not known, Forbidden somebody who may not.
+	Unauthenticated = "unauthenticated"
+	Forbidden       = "forbidden"
 )
 
 // IncidentList is the answer of GET /api/v1/incidents: incidents with their alerts, newest first.
@@ -33,8 +36,9 @@ type Detail struct {
 
 // Deed is the body of a POST that acknowledges or resolves.
 type Deed struct {
-	// By is the person who does it: up to 80 characters on one line.
-	By string `json:"by"`
+	// By is the person who does it: up to 80 characters on one line. Of somebody who has signed in the name is known, and By may be left out;
+	// of a token both are told.
+	By string `json:"by,omitempty"`
 }
 
 // SilenceWish is the body of a POST that makes a silence, or with Try only says what it would hide.
@@ -228,4 +232,30 @@ type BlindSpan struct {
 	Since time.Time `json:"since"`
 	Until time.Time `json:"until,omitzero"`
 	Why   string    `json:"why"`
+}
+
+// Trace is one line of the audit trail: who did what. Way says how that is known.
+type Trace struct {
+	ID     int64     `json:"id"`
+	At     time.Time `json:"at"`
+	Who    string    `json:"who"`
+	Way    string    `json:"way"`
+	Deed   string    `json:"deed"`
+	About  string    `json:"about"`
+	Detail string    `json:"detail,omitempty"`
+	Hash   string    `json:"hash"`
+}
+
+// Trail is the answer of GET /api/v1/audit: the newest lines first. Next is what to give as `before` for those before them; 0 at the end.
+type Trail struct {
+	Lines []Trace `json:"lines"`
+	Next  int64   `json:"next,omitempty"`
+}
+
+// Verdict is the answer of GET /api/v1/audit/verify: how many lines were looked at, the number and hash of the last that is whole, and the first
+// thing that does not fit; empty if all does.
+type Verdict struct {
+	Lines  int64  `json:"lines"`
+	Head   string `json:"head,omitempty"`
+	Broken string `json:"broken,omitempty"`
 }
