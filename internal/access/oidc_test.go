@@ -69,10 +69,9 @@ func newIssuer(t *testing.T) *issuer {
 
 // browser keeps cookies as a browser does.
 type browser struct {
-	t    *testing.T
-	g    *Gate
-	jar  map[string]string
-	path string
+	t   *testing.T
+	g   *Gate
+	jar map[string]string
 }
 
 func (b *browser) asking(target string) *http.Request {

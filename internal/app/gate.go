@@ -78,7 +78,7 @@ func isLoopback(host string) bool {
 func (a *App) guarded(g *access.Gate) error {
 	host, _, err := net.SplitHostPort(a.listener.Addr().String())
 	if err == nil && !isLoopback(host) && !g.Required() {
-		err = fmt.Errorf("tocsin listens on %s, and in this configuration nobody signs in: a web_config needs basic_auth_users", a.listener.Addr())
+		err = fmt.Errorf("tocsin listens on %s, and in this configuration nobody signs in: write sign_in; a web_config alone needs basic_auth_users", a.listener.Addr())
 	}
 	return err
 }
