@@ -28,6 +28,8 @@ type cli struct {
 	Grep       grepCommand       `cmd:"" help:"Print the entries that a filter matches."`
 	Check      checkCommand      `cmd:"" help:"Find every mistake in configurations and rule files."`
 	Test       testCommand       `cmd:"" help:"Run the cases beside the rules, and scenarios."`
+	Backtest   backtestCommand   `cmd:"" help:"Count what each rule would have fired, told and paged on recorded entries."`
+	Diff       diffCommand       `cmd:"" help:"Say which pages come and go with a change of rules, on recorded entries."`
 	Incidents  incidentsCommand  `cmd:"" help:"List incidents, or show one with its timeline."`
 	Ack        ackCommand        `cmd:"" help:"Acknowledge an incident: you have it, the pages stop."`
 	Resolve    resolveCommand    `cmd:"" help:"Resolve an incident."`

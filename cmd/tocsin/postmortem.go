@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
@@ -88,10 +87,7 @@ func (c *postmortemCommand) relived(ctx context.Context, s *streams) (app.Relive
 		return app.Relived{}, err
 	}
 	defer closeAll()
-	if f, ok := s.err.(*os.File); ok && isTerminal(f) {
-		next = app.Counting(next, f)
-	}
-	all, err := app.Relive(ctx, plan, next, time.Time{})
+	all, err := app.Relive(ctx, plan, app.Counting(next, s.terminal()), time.Time{})
 	if err != nil {
 		return app.Relived{}, err
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"tocsin/internal/app"
@@ -51,10 +50,7 @@ func (c *replayCommand) Run(ctx context.Context, s *streams) error {
 		return err
 	}
 	defer closeAll()
-	r.Entries = next
-	if f, ok := s.err.(*os.File); ok && isTerminal(f) {
-		r.Entries = app.Counting(next, f)
-	}
+	r.Entries = app.Counting(next, s.terminal())
 	w := bufio.NewWriterSize(s.out, 64<<10)
 	if c.Format == "json" {
 		t := &app.JSONTeller{W: w}

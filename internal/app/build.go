@@ -71,8 +71,14 @@ func LoadTimed(path string) (*Plan, config.Errors) {
 }
 
 // load is Load, with the plan as far as it could be made out beside the mistakes: its warnings hold all the same.
-func load(path string) (*Plan, config.Errors) {
+func load(path string) (*Plan, config.Errors) { return loadRules(path, nil) }
+
+// loadRules is load, with the rules of other files in the place of the configuration's, if any are named.
+func loadRules(path string, instead []string) (*Plan, config.Errors) {
 	file, errs := config.Load(path)
+	if instead != nil {
+		file.Rules = instead
+	}
 	l := &loading{file: file, errs: errs, plan: &Plan{File: file, Sources: map[string]sources.Spec{}, Kinds: map[string]string{},
 		Receivers: map[string]notifiers.Spec{}, Policies: map[string]*escalation.Plan{}, Rotas: map[string]*escalation.Rota{},
 		People: map[string]notifiers.Person{}, Direct: map[string]Direct{}, Holding: &routing.Holding{}}}

@@ -44,8 +44,11 @@ func Entries(paths []string, stdin io.Reader, size int, received time.Time) (nex
 	return logs.Merge(readers...).Next, closeAll, nil
 }
 
-// Counting shows on a terminal how far a long reading is.
+// Counting shows on a terminal how far a long reading is; with none it shows nothing.
 func Counting(next func() (logs.Batch, error), terminal io.Writer) func() (logs.Batch, error) {
+	if terminal == nil {
+		return next
+	}
 	read, shown, wrote := 0, time.Now(), false
 	return func() (logs.Batch, error) {
 		b, err := next()

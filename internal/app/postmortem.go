@@ -9,12 +9,10 @@ import (
 	"strings"
 	"time"
 
-	"tocsin/internal/incident"
 	"tocsin/internal/logs"
 	"tocsin/internal/postmortem"
 	"tocsin/internal/store"
 	"tocsin/internal/web/client"
-	"tocsin/notifiers"
 )
 
 // Relived is an incident of a replay, whole, and when the replay ended.
@@ -26,12 +24,12 @@ type Relived struct {
 // Relive replays entries under a plan and returns the incidents that came of them, the oldest first.
 func Relive(ctx context.Context, plan *Plan, entries func() (logs.Batch, error), until time.Time) ([]Relived, error) {
 	var all []Relived
-	ended := &lastTold{}
-	r := &Replay{Plan: plan, Entries: entries, Until: until, Tell: ended, Keep: func(ctx context.Context, db *store.Store) error {
+	r := &Replay{Plan: plan, Entries: entries, Until: until, Tell: newWitness()}
+	r.Keep = func(ctx context.Context, db *store.Store) error {
 		return db.View(ctx, func(tx *store.Tx) error {
 			found, err := tx.Incidents(ctx, store.IncidentFilter{})
 			for i := len(found) - 1; i >= 0 && err == nil; i-- {
-				one := Relived{Detail: client.Detail{Incident: found[i]}, Ended: ended.at}
+				one := Relived{Detail: client.Detail{Incident: found[i]}, Ended: r.Ended}
 				if one.Events, err = tx.Events(ctx, found[i].ID); err == nil {
 					one.Notifications, err = tx.Notifications(ctx, found[i].ID)
 				}
@@ -39,22 +37,8 @@ func Relive(ctx context.Context, plan *Plan, entries func() (logs.Batch, error),
 			}
 			return err
 		})
-	}}
+	}
 	return all, r.Run(ctx)
-}
-
-// lastTold keeps when something was told last.
-type lastTold struct{ at time.Time }
-
-// Alert keeps its time.
-func (t *lastTold) Alert(at time.Time, _ incident.Alert, _ string) { t.at = at }
-
-// Incident keeps its time.
-func (t *lastTold) Incident(at time.Time, _ *incident.Incident) { t.at = at }
-
-// Notification keeps its time.
-func (t *lastTold) Notification(at time.Time, _ notifiers.Notice, _ string, _ bool, _ string) {
-	t.at = at
 }
 
 // Pick is the incident of that id, or of that beginning of one; with none given, the only one there is.

@@ -31,8 +31,11 @@ type Replay struct {
 	Tell Teller
 	// Keep, if set, gets the store when the replay has come to its end; it is gone once Run returns.
 	Keep func(ctx context.Context, db *store.Store) error
-	// Counts are what was read, once Run has returned.
+	// Read, if set, hears of each batch that was read: the time of its first entry, and up to when it brought the clock.
+	Read func(from, to time.Time)
+	// Counts are what was read, and Ended when it ended, once Run has returned.
 	Counts engine.Counts
+	Ended  time.Time
 }
 
 // Teller hears what a replay comes to.
@@ -71,20 +74,39 @@ func (r *Replay) Run(ctx context.Context) error {
 	entries := recorded{next: r.Entries}
 	defer func() { r.Counts = eng.Counts() }()
 	d := driver{store: db, engine: eng, escalation: esc, outbox: box}
+	if err := r.play(ctx, &entries, &d); err != nil {
+		return err
+	}
+	end := entries.end(eng.Clock())
+	if !r.Until.IsZero() {
+		end = r.Until
+	}
+	r.Ended = end
+	if err := d.run(ctx, end); err != nil || r.Keep == nil {
+		return err
+	}
+	return r.Keep(ctx, db)
+}
+
+// play offers the entries and does what is due between them, up to the last entry or to Until.
+func (r *Replay) play(ctx context.Context, entries *recorded, d *driver) error {
 	for {
 		b, err := entries.batch()
 		if errors.Is(err, io.EOF) {
-			break
+			return nil
 		}
 		if err != nil {
 			return err
 		}
-		if err := eng.Offer(ctx, b); err != nil {
+		if err := d.engine.Offer(ctx, b); err != nil {
 			return err
 		}
-		clock := eng.Clock()
+		clock := d.engine.Clock()
+		if r.Read != nil {
+			r.Read(firstTime(b), clock)
+		}
 		if !r.Until.IsZero() && clock.After(r.Until) {
-			break
+			return nil
 		}
 		if clock.IsZero() || !d.may(clock) {
 			continue
@@ -93,14 +115,15 @@ func (r *Replay) Run(ctx context.Context) error {
 			return err
 		}
 	}
-	end := entries.end(eng.Clock())
-	if !r.Until.IsZero() {
-		end = r.Until
-	}
-	if err := d.run(ctx, end); err != nil || r.Keep == nil {
-		return err
-	}
-	return r.Keep(ctx, db)
+}
+
+// firstTime is that of the first entry of a batch that says one.
+func firstTime(b logs.Batch) (at time.Time) {
+	b.Walk(time.Time{}, func(e *logs.Entry) bool {
+		at = e.Time()
+		return at.IsZero()
+	})
+	return at
 }
 
 // driver runs the three steps in virtual time from one goroutine, earliest first; of what is due at one instant the engine first,

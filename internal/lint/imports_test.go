@@ -29,6 +29,7 @@ var rooms = map[string][]string{
 	"outbox":     {"incident", "notifiers", "store"},
 	"heartbeat":  {"incident", "setting", "store"},
 	"cloudsetup": {"setting"},
+	"backtest":   {"incident", "words"}, // words: titles are from logs, and are escaped for the page
 	"postmortem": {"incident", "words"}, // words: what is from logs is escaped for the page
 	"access":     {"incident", "store"},
 	"actions":    {"incident", "routing", "escalation", "access", "store"},
