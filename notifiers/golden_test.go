@@ -154,7 +154,7 @@ type recorder struct {
 // record starts a recorder that answers well, as the provider of that kind does, or with the answers given: a status and a
 // body a line, the last one again and again.
 func record(t *testing.T, kind, answers string) *recorder {
-	well := map[string]string{"slack": `200 {"ok":true,"channel":"C0000001","ts":"1548199748.000100"}`, "pagerduty": `202 {"status":"success"}`, "webhook": "200 ok",
+	well := map[string]string{"slack": `200 {"ok":true,"channel":"C0000001","ts":"1548199748.000100"}`, "pagerduty": `202 {"status":"success"}`, "webhook": "200 ok", "alertmanager": "200 ",
 		"discord": `200 {"id":"1098765432109876543"}`, "google_chat": `200 {"name":"spaces/A/messages/B"}`, "teams": "202 ", "ntfy": `200 {"id":"x"}`}
 	if answers == "" {
 		answers = well[kind]

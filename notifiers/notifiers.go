@@ -14,15 +14,16 @@ import (
 // Kinds are the kinds of notifiers by the word that the operator types, each with a maker of its settings at their defaults.
 // A new kind is one file and one line here.
 var Kinds = map[string]func() Spec{
-	"console":     func() Spec { return &Console{} },
-	"discord":     func() Spec { return &Discord{} },
-	"email":       func() Spec { return &Email{} },
-	"google_chat": func() Spec { return &GoogleChat{} },
-	"ntfy":        func() Spec { return &Ntfy{} },
-	"pagerduty":   func() Spec { return &PagerDuty{} },
-	"slack":       func() Spec { return &Slack{} },
-	"teams":       func() Spec { return &Teams{} },
-	"webhook":     func() Spec { return &Webhook{} },
+	"alertmanager": func() Spec { return &Alertmanager{} },
+	"console":      func() Spec { return &Console{} },
+	"discord":      func() Spec { return &Discord{} },
+	"email":        func() Spec { return &Email{} },
+	"google_chat":  func() Spec { return &GoogleChat{} },
+	"ntfy":         func() Spec { return &Ntfy{} },
+	"pagerduty":    func() Spec { return &PagerDuty{} },
+	"slack":        func() Spec { return &Slack{} },
+	"teams":        func() Spec { return &Teams{} },
+	"webhook":      func() Spec { return &Webhook{} },
 }
 
 // Spec is the settings of one kind of notifier, decoded from a receiver.
@@ -113,6 +114,12 @@ type Adopter interface {
 type Earlier struct {
 	Receipt string
 	Keys    []string
+}
+
+// Refresher is a Notifier whose provider forgets what it is not told again: while an incident is open its message is sent anew.
+type Refresher interface {
+	// Every is how often.
+	Every() time.Duration
 }
 
 // Poller is a Notifier through which people answer, asked now and then for what they said.

@@ -29,6 +29,11 @@ func TestValidate(t *testing.T) {
 		{"webhook, both", &notifiers.Webhook{URL: "https://x", URLFile: "f"}, []string{"url_file: stands beside url"}},
 		{"webhook, no URL", &notifiers.Webhook{URL: "x"}, []string{"url: is no absolute URL"}},
 		{"console", &notifiers.Console{}, nil},
+		{"alertmanager, nothing", &notifiers.Alertmanager{}, []string{"urls: is missing"}},
+		{"alertmanager, all wrong", &notifiers.Alertmanager{URLs: []string{"alertmanager:9093", "http://am:9093/api/v2/alerts"}, Username: "u", TokenFile: "f"},
+			[]string{"urls.0: is no absolute URL", "urls.1: is the address of an API", "password_file: username and password_file belong together"}},
+		{"alertmanager, two ways in", &notifiers.Alertmanager{URLs: []string{"http://am:9093"}, Username: "u", PasswordFile: "p", TokenFile: "f"}, []string{"token_file: stands beside username"}},
+		{"alertmanager, well", &notifiers.Alertmanager{URLs: []string{"http://am-0:9093", "http://am-1:9093/prefix/"}}, nil},
 		{"email, nothing", &notifiers.Email{}, []string{"server: is no mail server", "from: is no address", "to: is missing"}},
 		{"email, all wrong", &notifiers.Email{Server: "smtp.example.com", From: "Tocsin <x@example.com>\r\nBcc: y@example.com", Recipients: []string{"ana", "Ben <ben@example.com>"}, Username: "u", TLS: "ssl"},
 			[]string{"server: is no mail server", "from: is no address", "to.0: \"ana\" is no address", "to.1: \"Ben <ben@example.com>\" is no address", "password_file: username and password_file belong together", "tls: \"ssl\" is not known"}},
@@ -70,7 +75,7 @@ func TestValidate(t *testing.T) {
 
 func TestTraits(t *testing.T) {
 	for kind, want := range map[string]notifiers.Traits{"slack": {Edits: true}, "pagerduty": {Pages: true}, "webhook": {}, "console": {},
-		"discord": {Edits: true}, "google_chat": {}, "teams": {}, "ntfy": {}, "email": {}} {
+		"discord": {Edits: true}, "google_chat": {}, "teams": {}, "ntfy": {}, "email": {}, "alertmanager": {}} {
 		if got := notifiers.Kinds[kind]().Traits(); got != want {
 			t.Errorf("%s: %+v, want %+v", kind, got, want)
 		}

@@ -249,6 +249,8 @@ func (s *settling) revised(row *Notification) {
 	case row.State == Sent:
 		row.State, row.Due = Pending, s.b.now.Add(EditDelay)
 		row.Attempts, row.Unclear = 0, false
+	case row.State == Pending && row.Attempts == 0 && row.SentRevision > 0 && row.Due.After(s.b.now.Add(EditDelay)):
+		row.Due = s.b.now.Add(EditDelay) // it waited to be said anew
 	case row.State == Cancelled && !s.over() && !s.inc.held(row.Target): // what was given up, or told in a digest, has something new to say
 		if row.Cause == "held" { // it was not said before: it rings itself
 			row.Reason = ReasonOpened

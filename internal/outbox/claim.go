@@ -140,6 +140,10 @@ func (c *claimer) consider(ctx context.Context, n *incident.Notification) (*atte
 		return nil, nil
 	}
 	target, known := c.o.o.Targets[n.Target]
+	if !known && isRefresh(n, n.Wanted) {
+		n.State = incident.Sent
+		return nil, c.tx.SaveNotification(ctx, n)
+	}
 	if !known {
 		err := errors.New("there is no receiver of that name in the configuration any more")
 		n.Attempts++

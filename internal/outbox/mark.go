@@ -84,8 +84,12 @@ func (o *Outbox) accepted(ctx context.Context, tx *store.Tx, now time.Time, n *i
 		if out.found && a.target.Traits.Edits {
 			n.SentRevision = 0 // nobody knows which one was found: an edit makes sure
 		}
-		if n.Wanted > n.SentRevision {
+		every := a.target.every(&a.notice.Incident)
+		switch {
+		case n.Wanted > n.SentRevision:
 			next, n.Due = incident.Pending, now
+		case every > 0:
+			next, n.Due = incident.Pending, now.Add(every)
 		}
 	}
 	if n.State != incident.Cancelled { // what was cancelled meanwhile stays so, with its receipt

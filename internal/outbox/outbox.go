@@ -147,7 +147,7 @@ func isCall(n *incident.Notification) bool {
 
 // report says what came of an attempt.
 func (o *Outbox) report(now time.Time, a *attempt, answer answer, marked bool) {
-	silent := answer.found || answer.untold || answer.asked // nothing was said by this attempt
+	silent := answer.found || answer.untold || answer.asked || isRefresh(&a.row, a.revision) // nothing was said by this attempt
 	switch {
 	case answer.err != nil:
 		o.o.Log.Warn("notification not accepted", "target", a.row.Target, "kind", string(a.row.Kind), "incident", a.row.Incident,
@@ -243,4 +243,18 @@ func (t Target) finder(n *incident.Notification) notifiers.Finder {
 	}
 	f, _ := t.Notifier.(notifiers.Finder)
 	return f
+}
+
+// every is how often what is said of an incident is to be said anew, because the provider forgets it; 0 for never.
+func (t Target) every(inc *incident.Incident) time.Duration {
+	r, ok := t.Notifier.(notifiers.Refresher)
+	if !ok || inc.State != incident.Open && inc.State != incident.Acknowledged {
+		return 0
+	}
+	return r.Every()
+}
+
+// isRefresh says whether a row only says anew what its target was told.
+func isRefresh(n *incident.Notification, revision int64) bool {
+	return n.Kind == incident.Message && n.SentRevision > 0 && n.SentRevision >= revision
 }
