@@ -86,3 +86,11 @@ func (d *absence) List() []string { return nil }
 func (d *absence) Value() float64 { return 0 }
 
 func (d *absence) State() (json.RawMessage, error) { return json.Marshal(d.saved) }
+
+// Standing says since when the group is silent.
+func (d *absence) Standing() string {
+	if d.saved.Newest.IsZero() {
+		return "nothing was heard yet"
+	}
+	return fmt.Sprintf("last heard %s, may be silent for %s", d.saved.Newest.UTC().Format(time.RFC3339), d.spec.After)
+}

@@ -107,6 +107,11 @@ type Awaiter interface {
 	Unseen(until time.Time)
 }
 
+// Standing is what a Detector may have beside: how near it is to what it looks for, for people, such as "3 of 5 entries within 10m".
+type Standing interface {
+	Standing() string
+}
+
 // MaxList is how many distinct values a detector collects.
 const MaxList = 20
 

@@ -276,3 +276,25 @@ func (d *threshold) List() []string { return d.saved.Listed }
 func (d *threshold) Value() float64 { return 0 }
 
 func (d *threshold) State() (json.RawMessage, error) { return json.Marshal(d.saved) }
+
+// Standing says how many of the entries, or values, are there.
+func (d *threshold) Standing() string {
+	what, have := "entries", 0
+	if d.spec.Distinct != "" {
+		what = "values of " + d.spec.Distinct
+	}
+	if d.saved.Reached {
+		return fmt.Sprintf("%d of %d %s within %s", d.spec.Count, d.spec.Count, what, d.spec.Window)
+	}
+	for to := range d.saved.Times {
+		n := 0
+		for from := to; from >= 0 && d.saved.Times[to].Sub(d.saved.Times[from]) <= d.spec.Window.Std(); from-- {
+			n++
+			if d.spec.Distinct != "" {
+				n = d.distinctFrom(from)
+			}
+		}
+		have = max(have, n)
+	}
+	return fmt.Sprintf("%d of %d %s within %s", have, d.spec.Count, what, d.spec.Window)
+}

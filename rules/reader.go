@@ -242,6 +242,7 @@ func (rd *reader) detect(set *ruleSettings, r *Rule) {
 		return
 	}
 	r.detect, r.traits = spec, spec.Traits()
+	r.kind, r.settings = kind, string(set.Detect.Get(kind).JSON())
 	for _, g := range r.traits.Groups {
 		if r.listed == nil {
 			r.listed = map[string]bool{}

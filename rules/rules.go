@@ -46,6 +46,8 @@ type Rule struct {
 	traits      detectors.Traits       // of detect
 	listed      map[string]bool        // the groups that traits lists, by text; nil if it lists none
 	wantsEntry  bool                   // an annotation asks for .Entry
+	kind        string                 // of detection
+	settings    string                 // of the kind, as JSON
 	extra       map[string]*lql.Filter // the detector's own filters
 	fields      map[string]lql.Path    // the detector's fields
 	groupBy     []groupLabel           // by label name

@@ -30,6 +30,7 @@ type cli struct {
 	Test       testCommand       `cmd:"" help:"Run the cases beside the rules, and scenarios."`
 	Backtest   backtestCommand   `cmd:"" help:"Count what each rule would have fired, told and paged on recorded entries."`
 	Diff       diffCommand       `cmd:"" help:"Say which pages come and go with a change of rules, on recorded entries."`
+	Explain    explainCommand    `cmd:"" help:"Say what becomes of an entry, gate by gate, and which gate says no."`
 	Incidents  incidentsCommand  `cmd:"" help:"List incidents, or show one with its timeline."`
 	Ack        ackCommand        `cmd:"" help:"Acknowledge an incident: you have it, the pages stop."`
 	Resolve    resolveCommand    `cmd:"" help:"Resolve an incident."`

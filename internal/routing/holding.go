@@ -174,3 +174,17 @@ func unmutable(inc *incident.Incident) bool {
 		return a.State == incident.Firing && (a.Impact == incident.Down || a.Service() == Own)
 	})
 }
+
+// Inhibitors are, of each inhibition that may hold an alert back, what an alert of another incident must match for that, as text.
+func (h *Holding) Inhibitors(a *incident.Alert) []string {
+	if a.Service() == Own || a.Impact == incident.Down {
+		return nil
+	}
+	var out []string
+	for _, i := range h.inhibitions {
+		if i.target.Match(LabelsOf(a)) {
+			out = append(out, i.source.list.String())
+		}
+	}
+	return out
+}
