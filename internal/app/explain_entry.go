@@ -190,10 +190,15 @@ func standingOf(r *rules.Rule, st *rules.State) string {
 		return "its state cannot be read: it begins anew"
 	case ok:
 		return told.Standing()
-	case d.Holds():
-		return "it holds"
 	}
-	return "it does not hold"
+	text := "it does not hold"
+	if d.Holds() {
+		text = "it holds"
+	}
+	if v := d.Value(); v != 0 {
+		text += fmt.Sprintf(", at %.4g", v)
+	}
+	return text
 }
 
 // alone plays one entry to a rule that has seen nothing before.
