@@ -13,6 +13,9 @@ import (
 
 // fire lets an alert of what was gathered fire.
 func (s *stepping) fire(r *Rule, st *State, e *logs.Entry, at time.Time) {
+	if r.traits.Silence {
+		st.Gathered = st.silence(at)
+	}
 	g := &st.Gathered
 	a := incident.Alert{
 		Key: incident.Key{Rule: r.Name, Group: st.Group.Text()}, State: incident.Firing,
@@ -69,7 +72,10 @@ func doubled(before, after int64) bool {
 func (s *stepping) resolve(r *Rule, st *State, at time.Time, how string) {
 	a := *st.Alert
 	a.State, a.ResolvedAt = incident.AlertResolved, at
-	st.Alert, st.Gathered, st.Runs, st.QuietPassed = nil, Gathered{}, nil, false
+	st.Alert, st.Gathered, st.QuietPassed = nil, Gathered{}, false
+	if !r.traits.Silence { // what it says next may be its last words
+		st.Runs = nil
+	}
 	st.Cleared = later(st.Cleared, a.Last)
 	if !r.traits.Keeps() {
 		st.detector, _ = r.detect.New(nil) // a fresh one has no state to be wrong

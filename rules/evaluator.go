@@ -262,11 +262,12 @@ func (s *stepping) matched(r *Rule, st *State, h Hit, t time.Time) {
 	}
 	run.Gathered.gather(h, t)
 	told := run.Gathered // with a run that the entry has joined to what fires, it may be more than the entry
-	if st.Alert != nil {
+	silence := r.traits.Silence
+	if st.Alert != nil && !silence {
 		st.Gathered, run.Gathered = st.Gathered.and(told), Gathered{}
 	}
 	at := h.Entry.Clock
-	switch silence := r.traits.Silence; {
+	switch {
 	case silence && st.Alert != nil && !st.detector.Holds():
 		s.resolve(r, st, at, "seen again: "+bound(h.Entry.Message(), 200))
 	case silence:

@@ -202,6 +202,16 @@ func (st *State) slot(t time.Time, window time.Duration) *Run {
 	return &st.Runs[i]
 }
 
+// silence is what an alert for want of entries tells: the last words before it, and since when there has been none.
+func (st *State) silence(at time.Time) Gathered {
+	n := len(st.Runs)
+	if n == 0 || st.Runs[n-1].Gathered.Count == 0 {
+		return Gathered{}
+	}
+	heard := st.Runs[n-1].Gathered
+	return Gathered{First: heard.Last, Last: at, FirstOne: heard.Newest[len(heard.Newest)-1], Newest: heard.Newest, Labels: heard.Labels}
+}
+
 func earlier(a, b time.Time) time.Time {
 	if b.Before(a) {
 		return b

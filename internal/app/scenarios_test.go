@@ -90,10 +90,12 @@ func at(text string) time.Time {
 // wanted is what people need of a scenario.
 type wanted struct {
 	begins string
-	// pageBy: "" for no page. toldBy: "" for nobody may be told, "any" for no matter; people are the channels that people read.
+	// pageBy: "" for no page. toldBy: "" for nobody may be told; "any" in either for no matter; people are the channels that people read.
 	pageBy, toldBy string
 	quietChannel   bool // the channel that few read must be silent too
 	word           string
+	// one says that all of which people are told must be one incident.
+	one bool
 }
 
 var wants = map[string]wanted{
@@ -109,12 +111,15 @@ var wants = map[string]wanted{
 // have been told to what they need.
 func TestScenarios(t *testing.T) {
 	for _, name := range scenario.Names() {
-		want, ok := wants[name]
-		if !ok {
+		want, seeds := wants[name], uint64(3)
+		if want == (wanted{}) {
+			want, seeds = kinds[name], 1
+		}
+		if want == (wanted{}) {
 			t.Errorf("scenario %s: say what people need of it", name)
 			continue
 		}
-		for seed := uint64(1); seed <= 3; seed++ {
+		for seed := uint64(1); seed <= seeds; seed++ {
 			t.Run(fmt.Sprintf("%s/%d", name, seed), func(t *testing.T) {
 				t.Parallel()
 				judge(t, want, lines(t, replayed(t, shipped, entriesOf(t, name, seed), 0)))
@@ -144,17 +149,17 @@ func judge(t *testing.T, want wanted, all []told) {
 		}
 	}
 	switch {
+	case want.pageBy == "any":
 	case want.pageBy == "" && len(pages) > 0:
 		t.Errorf("pages at %s: %s", pages[0].Time, pages[0].Text)
 	case want.pageBy != "" && (len(pages) == 0 || pages[0].Time.After(at(want.pageBy))):
 		t.Errorf("pages %v, wanted one by %s", times(pages), want.pageBy)
 	}
-	paged := map[string]bool{}
-	for _, p := range pages {
-		paged[p.Incident] = true
+	if n := len(incidents(pages)); n > 1 {
+		t.Errorf("%d incidents page", n)
 	}
-	if len(paged) > 1 {
-		t.Errorf("%d incidents page", len(paged))
+	if loud := incidents(append(pages, people...)); want.one && len(loud) != 1 {
+		t.Errorf("%d incidents are told to people, want one: %v", len(loud), loud)
 	}
 	switch {
 	case want.toldBy == "" && len(people) > 0:
@@ -175,6 +180,17 @@ func judge(t *testing.T, want wanted, all []told) {
 	if !strings.Contains(said, want.word) {
 		t.Errorf("nothing says %q", want.word)
 	}
+}
+
+// incidents are those that are told of, each with what was said of it first.
+func incidents(all []told) map[string]string {
+	out := map[string]string{}
+	for _, v := range all {
+		if out[v.Incident] == "" {
+			out[v.Incident] = v.Text
+		}
+	}
+	return out
 }
 
 func times(all []told) []time.Time {
@@ -229,7 +245,7 @@ func TestOutageIsOneStory(t *testing.T) {
 
 // TestCutsChangeNothing replays the same entries a line, 64 KiB and 1 MiB a batch: the same bytes must come out.
 func TestCutsChangeNothing(t *testing.T) {
-	for _, name := range scenario.Names() {
+	for name := range wants {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			entries := entriesOf(t, name, 1)

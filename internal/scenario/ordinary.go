@@ -18,6 +18,8 @@ type ordinary struct {
 	silent []string
 	// down is when no request and no probe gets through; whoever tells of it writes those entries.
 	down span
+	// mute is when no component says anything, unsent when GitHub sends nothing.
+	mute, unsent span
 }
 
 // background writes what a healthy Prow leaves: its chatter, GitHub's webhooks, the probe, and the noise that means nothing.
@@ -27,11 +29,16 @@ func (w *world) background(o ordinary) {
 			continue
 		}
 		for _, pod := range c.pods {
-			w.chatter(c, pod, o.pace, w.Start, w.End)
+			if o.mute == (span{}) {
+				w.chatter(c, pod, o.pace, w.Start, w.End)
+				continue
+			}
+			w.chatter(c, pod, o.pace, w.Start, o.mute.from)
+			w.chatter(c, pod, o.pace, o.mute.to, w.End)
 		}
 	}
 	for t := range w.always(8 * time.Second) {
-		if !o.down.holds(t) {
+		if !o.down.holds(t) && !o.unsent.holds(t) {
 			w.request(t, 200, "response_sent_by_backend", 20*time.Millisecond)
 		}
 	}
@@ -40,7 +47,7 @@ func (w *world) background(o ordinary) {
 			w.probed(t, 405, 80*time.Millisecond)
 		}
 	}
-	w.noise(o.silent)
+	w.noise(o)
 }
 
 // How often the probe asks, and how exactly.
@@ -60,9 +67,12 @@ func (w *world) chatter(c component, pod string, pace time.Duration, start, end 
 }
 
 // noise is what happens on every day and is nobody's business: a request that failed, a pod that was slow.
-func (w *world) noise(silent []string) {
-	loud := slices.DeleteFunc([]string{"tide", "crier", "hook"}, func(c string) bool { return slices.Contains(silent, c) })
+func (w *world) noise(o ordinary) {
+	loud := slices.DeleteFunc([]string{"tide", "crier", "hook"}, func(c string) bool { return slices.Contains(o.silent, c) })
 	for t := range w.always(15 * time.Minute) {
+		if o.mute.holds(t) {
+			continue
+		}
 		c := pick(w, loud...)
 		w.says(t, c, w.pods(c)[0], "error", pick(w, "Error handling IssueCommentEvent.", "failed to report", "Searching for open PRs."), fields{
 			"error": pick(w, `status code 404 not one of [200], body: {"message": "Not Found"}`, "unexpected status: 502 Bad Gateway", "context deadline exceeded"),
@@ -72,7 +82,9 @@ func (w *world) noise(silent []string) {
 		w.happens(t, w.job(""), "Scheduled", "Successfully assigned test-pods/x to node")
 	}
 	for t := range w.always(90 * time.Minute) {
-		w.request(t, 502, cutOff, 20*time.Millisecond)
+		if !o.unsent.holds(t) {
+			w.request(t, 502, cutOff, 20*time.Millisecond)
+		}
 	}
 	for t := range w.always(2 * time.Hour) {
 		w.warns(t, podOf("deck", w.pods("deck")[0]), "Unhealthy",

@@ -8,10 +8,15 @@ import (
 // backOff lets a pod die and be started again with the kubelet's back-off (10 s, 20 and so on up to 300) until end. last are its
 // last words at each death.
 func (w *world) backOff(component, pod string, start, end time.Time, last func(t time.Time)) {
+	w.backOffOf(podOf(component, pod), start, end, last)
+}
+
+// backOffOf is backOff, of a pod of any place.
+func (w *world) backOffOf(o object, start, end time.Time, last func(t time.Time)) {
 	wait := 10 * time.Second
 	for t := start; t.Before(end); {
 		last(t)
-		w.warns(t.Add(2*time.Second), podOf(component, pod), "BackOff", backedOff)
+		w.warns(t.Add(2*time.Second), o, "BackOff", backedOff)
 		t = t.Add(wait + w.between(time.Second, 3*time.Second))
 		wait = min(2*wait, 5*time.Minute)
 	}

@@ -42,40 +42,6 @@ type Options struct {
 	Start time.Time
 }
 
-// all are the scenarios in the order in which they are listed.
-var all = []Scenario{
-	{
-		Name: "quiet-day", About: "24 ordinary hours: nobody may be told anything.",
-		Start: at("2026-03-03T00:00:00Z"), End: at("2026-03-04T00:00:00Z"), Fault: at("2026-03-03T00:00:00Z"),
-		era: modern, project: todayProject, play: quietDay,
-	},
-	{
-		Name: "outage-2019-01-23", About: "A configuration that does not load; what restarts dies of it, hook last: one incident, a page at the first death.",
-		Start: at("2019-01-22T22:30:00Z"), End: at("2019-01-23T17:30:00Z"), Fault: at("2019-01-22T23:28:49Z"),
-		era: legacy, project: oldProject, play: configOutage,
-	},
-	{
-		Name: "hook-panic-2019-09-24", About: "A rollout lets hook panic on some events, restart after restart: one incident, a page within ten minutes.",
-		Start: at("2019-09-24T15:00:00Z"), End: at("2019-09-24T18:00:00Z"), Fault: at("2019-09-24T16:02:10Z"),
-		era: early, project: oldProject, play: hookPanic,
-	},
-	{
-		Name: "github-502-flood", About: "GitHub answers with 502 and 403 for 25 minutes; Prow is well: nobody may be paged.",
-		Start: at("2026-05-05T10:00:00Z"), End: at("2026-05-05T13:00:00Z"), Fault: at("2026-05-05T11:05:00Z"),
-		era: modern, project: todayProject, play: githubFlood,
-	},
-	{
-		Name: "control-plane-upgrade", About: "Everything but one pod of hook restarts for five minutes and is well again: nobody may be paged.",
-		Start: at("2026-06-06T02:00:00Z"), End: at("2026-06-06T05:00:00Z"), Fault: at("2026-06-06T03:00:00Z"),
-		era: modern, project: todayProject, play: controlPlaneUpgrade,
-	},
-	{
-		Name: "busy-day", About: "Twelve busy hours: rollouts, jobs that fail in every way, an upgrade: the channel that people read stays silent.",
-		Start: at("2026-07-07T08:00:00Z"), End: at("2026-07-07T20:00:00Z"), Fault: at("2026-07-07T08:00:00Z"),
-		era: modern, project: todayProject, play: busyDay,
-	},
-}
-
 // Names are the scenarios' names.
 func Names() []string {
 	names := make([]string, len(all))

@@ -143,6 +143,11 @@ func (w *world) event(t time.Time, o object, kind, reason, message string) {
 
 // request adds a webhook of GitHub's as the load balancer logs it.
 func (w *world) request(t time.Time, status int, details string, latency time.Duration) {
+	w.asked(t, "POST", webhooks, hookshot, status, details, latency)
+}
+
+// asked adds anybody's request.
+func (w *world) asked(t time.Time, method, address, agent string, status int, details string, latency time.Duration) {
 	e := &entry{
 		LogName: fmt.Sprintf("projects/%s/logs/requests", w.project), Severity: "INFO",
 		Resource: resource{Type: "http_load_balancer", Labels: map[string]string{
@@ -151,8 +156,8 @@ func (w *world) request(t time.Time, status int, details string, latency time.Du
 			"backend_service_name": "k8s-be-30808" + ingress,
 		}},
 		HTTPRequest: &httpRequest{
-			Method: "POST", URL: webhooks, Status: status, Latency: seconds(latency), RequestSize: strconv.Itoa(2000 + w.rand.IntN(38001)),
-			ResponseSize: "488", RemoteIP: fmt.Sprintf("192.30.252.%d", 1+w.rand.IntN(254)), UserAgent: hookshot,
+			Method: method, URL: address, Status: status, Latency: seconds(latency), RequestSize: strconv.Itoa(2000 + w.rand.IntN(38001)),
+			ResponseSize: "488", RemoteIP: fmt.Sprintf("192.30.252.%d", 1+w.rand.IntN(254)), UserAgent: agent,
 		},
 		JSONPayload: fields{"@type": "type.googleapis.com/google.cloud.loadbalancing.type.LoadBalancerLogEntry", "statusDetails": details},
 	}
@@ -167,13 +172,18 @@ func (w *world) request(t time.Time, status int, details string, latency time.Du
 
 // probed adds a result of tocsin's own probe of the webhook endpoint.
 func (w *world) probed(t time.Time, status int, latency time.Duration) {
+	w.saw(t, status, "", 60, latency)
+}
+
+// saw is probed, with what went wrong and how many days the certificate has left; a status of 0 is no answer.
+func (w *world) saw(t time.Time, status int, failure string, days int, latency time.Duration) {
 	healthy := status == 200 || status == 405
 	e := &entry{
 		LogName: fmt.Sprintf("projects/%s/logs/tocsin%%2Fprobe", w.project), Severity: "ERROR",
 		Resource:    resource{Type: "uptime_url", Labels: map[string]string{"project_id": w.project, "host": host(webhooks)}},
 		Labels:      map[string]string{"probe": "hook"},
 		HTTPRequest: &httpRequest{Method: "GET", URL: webhooks, Status: status, Latency: seconds(latency)},
-		JSONPayload: fields{"probe": "hook", "success": healthy, "error": "", "tlsDaysLeft": 60},
+		JSONPayload: fields{"probe": "hook", "success": healthy, "error": failure, "tlsDaysLeft": days},
 	}
 	if healthy {
 		e.Severity = "INFO"

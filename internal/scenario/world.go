@@ -89,15 +89,18 @@ func (w *world) populate() {
 	}
 }
 
-// pods are the pods of a component.
-func (w *world) pods(name string) []string {
-	for i := range w.components {
-		if w.components[i].name == name {
-			return w.components[i].pods
+// component is the component of that name.
+func (w *world) component(name string) component {
+	for _, c := range w.components {
+		if c.name == name {
+			return c
 		}
 	}
-	return nil
+	return component{}
 }
+
+// pods are the pods of a component.
+func (w *world) pods(name string) []string { return w.component(name).pods }
 
 // pod makes up the name of a pod as a ReplicaSet would.
 func (w *world) pod(component string) string {

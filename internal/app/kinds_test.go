@@ -1,0 +1,33 @@
+package app
+
+// kinds is what people need of each kind of failure, and of what only looks like one: who should hear, and how soon, is Prow's oncall's
+// own word. A crash loop is paged once it has lasted ten to twelve minutes; what is GitHub's pages nobody.
+var kinds = map[string]wanted{
+	"boskos-crd-2019-03-26":       {begins: "2019-03-26T09:44:13Z", pageBy: "2019-03-26T09:57:00Z", toldBy: "any", word: "storage version", one: true},
+	"config-too-large-2019-03-08": {begins: "2019-03-08T19:51:01Z", pageBy: "any", toldBy: "2019-03-08T19:54:00Z", word: "Too long", one: true},
+	"tide-stuck-2019-02-20":       {begins: "2019-02-20T19:00:00Z", pageBy: "2019-02-20T19:30:00Z", toldBy: "any", word: "tide", one: true},
+	"mounts-2019-11-12":           {begins: "2019-11-12T19:40:00Z", pageBy: "2019-11-12T19:53:00Z", toldBy: "2019-11-12T19:46:00Z", word: "oauth-token", one: true},
+	"probes-kill-hook-2020-08-20": {begins: "2020-08-20T17:05:00Z", pageBy: "2020-08-20T17:12:00Z", toldBy: "any", word: "iveness probe", one: true},
+	"tokens-2019-07-18":           {begins: "2019-07-18T08:40:00Z", pageBy: "any", toldBy: "2019-07-18T09:00:00Z", word: "token reset", one: true},
+	"usage-error":                 {begins: "2026-02-10T09:30:00Z", pageBy: "2026-02-10T09:43:00Z", toldBy: "any", word: "flag provided but not defined", one: true},
+	"silent-crash-loop":           {begins: "2026-02-11T09:30:00Z", pageBy: "2026-02-11T09:45:00Z", toldBy: "any", word: "hook", one: true},
+	"no-room":                     {begins: "2026-02-12T09:30:00Z", pageBy: "2026-02-12T09:43:00Z", toldBy: "2026-02-12T09:36:00Z", word: "Insufficient memory", one: true},
+	"nodes-come-and-go":           {begins: "2026-02-13T09:30:00Z", pageBy: "any", toldBy: "2026-02-13T09:40:00Z", word: "gke-prow-default-pool", one: true},
+	"all-silent":                  {begins: "2026-02-14T09:30:00Z", pageBy: "2026-02-14T09:45:00Z", toldBy: "any", word: "silent", one: true},
+	"all-silent-2019":             {begins: "2019-05-14T09:30:00Z", pageBy: "2019-05-14T09:45:00Z", toldBy: "any", word: "silent", one: true},
+	"certificate-expires":         {begins: "2026-02-15T09:30:00Z", toldBy: "2026-02-15T09:35:00Z", word: "14 days", one: true},
+	"certificate-expired":         {begins: "2026-02-16T09:30:00Z", pageBy: "2026-02-16T09:35:00Z", toldBy: "any", word: "certificate has expired", one: true},
+	"github-not-sending":          {begins: "2026-02-17T09:30:00Z", toldBy: "2026-02-17T09:50:00Z", word: "GitHub", one: true},
+	"github-errors":               {begins: "2026-02-18T10:20:00Z", toldBy: "2026-02-18T10:40:00Z", word: "theirs, not ours", one: true},
+	"github-stops-merges":         {begins: "2019-06-02T10:20:00Z", pageBy: "2019-06-02T11:30:00Z", toldBy: "2019-06-02T10:40:00Z", word: "theirs, not ours", one: true},
+	"jobs-fail":                   {begins: "2026-02-19T09:30:00Z", pageBy: "2026-02-19T10:00:00Z", toldBy: "any", word: "heartbeat", one: true},
+	"webhooks-slow":               {begins: "2026-02-20T09:30:00Z", pageBy: "2026-02-20T09:45:00Z", toldBy: "any", word: "too slowly", one: true},
+
+	"test-job-flood":      {begins: "2026-03-10T09:10:00Z", quietChannel: true},
+	"test-job-flood-2019": {begins: "2019-03-10T09:10:00Z", quietChannel: true},
+	"node-pool-upgrade":   {begins: "2026-03-11T09:30:00Z", quietChannel: true},
+	"refusals":            {begins: "2026-03-12T09:10:00Z", quietChannel: true},
+	"sunday-night":        {begins: "2026-03-15T02:00:00Z", quietChannel: true},
+	"early-day":           {begins: "2019-10-08T14:00:00Z", quietChannel: true},
+	"one-restart-each":    {begins: "2026-03-16T09:30:00Z"},
+}
