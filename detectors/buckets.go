@@ -138,8 +138,8 @@ type verdict struct {
 	Number float64 `json:"number,omitempty"`
 }
 
-// say takes one judgement: what holds is over once it has been well for a whole window, or could not be judged for a day.
-func (v *verdict) say(end int64, able, bad, well bool, width time.Duration) {
+// say takes one judgement, of so many stretches of that width: what holds is over once it has been well for a whole window, or could not be judged for a day.
+func (v *verdict) say(end int64, able, bad, well bool, window int64, width time.Duration) {
 	switch {
 	case !able:
 		if v.Able == 0 {
@@ -155,7 +155,7 @@ func (v *verdict) say(end int64, able, bad, well bool, width time.Duration) {
 		if v.Well == 0 {
 			v.Well = end
 		}
-		if end-v.Well >= parts {
+		if end-v.Well >= window {
 			v.Holding, v.Well = false, 0
 		}
 	default:

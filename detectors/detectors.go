@@ -119,6 +119,11 @@ const MaxList = 20
 var Kinds = map[string]func() Spec{
 	"threshold": func() Spec { return &Threshold{Count: 1} },
 	"absence":   func() Spec { return new(Absence) },
+	"ratio":     func() Spec { return new(Ratio) },
+	"rate":      func() Spec { return &Rate{Past: usualPast} },
+	"new_value": func() Spec { return &NewValue{Learn: usualLearn, Forget: usualForget} },
+	"sequence":  func() Spec { return new(Sequence) },
+	"change":    func() Spec { return &Change{Forget: usualForget} },
 }
 
 // restored is a detector with the state that it saved; state is nil for none.

@@ -99,7 +99,7 @@ func (d *measure) Advance(now time.Time) {
 			s.Number = d.number(w)
 		}
 		bad, well := d.compare(s.Number)
-		s.say(end, able, bad, well, d.width())
+		s.say(end, able, bad, well, parts, d.width())
 	})
 	if len(s.Buckets) == 0 && !s.Holding {
 		s.Listed = nil

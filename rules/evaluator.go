@@ -241,6 +241,9 @@ func (s *stepping) observe(h *Hit) error {
 		return nil
 	}
 	st.Source = e.Source
+	if r.traits.Judged && t.After(at.Add(aheadAtMost)) {
+		t = at
+	}
 	m := detectors.Match{Time: t, Filter: h.Role, Values: r.values(e)}
 	if r.traits.Ordered {
 		return s.hold(r, st, h, m, at)
@@ -332,6 +335,10 @@ func (s *stepping) tick(key incident.Key, at time.Time) error {
 	s.tryQuiet(r, st, at)
 	return nil
 }
+
+// aheadAtMost is how far ahead of its source's clock an entry may be dated to be counted there where time decides: else it counts as of
+// now, or one wrong date would be all that is remembered.
+const aheadAtMost = time.Hour
 
 // keptFor is how long to wait before looking again whether a source's clock has moved.
 const keptFor = 10 * time.Minute

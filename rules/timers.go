@@ -82,8 +82,8 @@ func (e *Evaluator) NextDue(r *Rule, st *State) time.Time {
 	switch {
 	case len(st.Runs) > 0:
 		add(later(st.Runs[0].To.Add(r.window()+Overlap+time.Second), st.Kept))
-	case st.Alert == nil && len(st.Seen) > 0: // all that is seen is of before the end
-		add(later(st.Cleared.Add(r.window()+Overlap+time.Second), st.Kept))
+	case st.Alert == nil && len(st.Seen) > 0: // all that is seen is of before the end, or no evidence
+		add(later(later(st.Cleared, st.seenAt(len(st.Seen)-seenSize)).Add(r.window()+Overlap+time.Second), st.Kept))
 	}
 	if !due.IsZero() {
 		due = later(due.Add(e.Lateness), st.Later)
