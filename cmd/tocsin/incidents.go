@@ -12,15 +12,20 @@ import (
 	"tocsin/internal/web/client"
 )
 
-// remote is how a command reaches the service.
-type remote struct {
+// serving is how a command reaches the service.
+type serving struct {
 	URL       string `default:"http://127.0.0.1:8480" env:"TOCSIN_URL" help:"Where tocsin serves (${env})."`
 	TokenFile string `placeholder:"FILE" env:"TOCSIN_TOKEN_FILE" help:"The file that holds your token, where one signs in (${env}); or put the token itself into TOCSIN_TOKEN."`
-	Format    string `enum:"text,json" default:"text" help:"text for people, json for programs."`
+}
+
+// remote is how a command reaches the service, and how it prints what that says.
+type remote struct {
+	serving
+	Format string `enum:"text,json" default:"text" help:"text for people, json for programs."`
 }
 
 // client shows the token that there is; one never stands on the command line, where every process of the machine could read it.
-func (r *remote) client() (*client.Client, error) {
+func (r *serving) client() (*client.Client, error) {
 	c, err := client.New(r.URL)
 	if err != nil {
 		return nil, err

@@ -37,6 +37,7 @@ type cli struct {
 	Oncall     oncallCommand     `cmd:"" help:"Show who is on call, put somebody on call."`
 	NotifyTest notifyTestCommand `cmd:"" help:"Send a test to a receiver or a person."`
 	Silence    silenceCommand    `cmd:"" help:"Keep alerts from being told for a while; list and end silences."`
+	Promote    promoteCommand    `cmd:"" help:"Let a rule go further: from shadow to tell, from tell to page, with its record."`
 	Postmortem postmortemCommand `cmd:"" help:"Draft the post-mortem of an incident, the note to the channel and the mail to the developers."`
 	Audit      auditCommand      `cmd:"" help:"Say who did what, and whether the record of it is whole."`
 	Backup     backupCommand     `cmd:"" help:"Copy the database, also while the service runs."`

@@ -10,11 +10,10 @@ import (
 	"time"
 
 	"tocsin/internal/app"
-	"tocsin/internal/web/client"
 )
 
 type postmortemCommand struct {
-	URL    string   `default:"http://127.0.0.1:8480" env:"TOCSIN_URL" help:"Where tocsin serves (${env})."`
+	serving
 	Config string   `placeholder:"FILE" help:"With --replay: the configuration to replay under."`
 	Replay []string `sep:"none" placeholder:"ENTRIES" help:"Take the incident from recorded entries instead, as replay reads them; may be given several times."`
 	Print  string   `enum:"draft,note,mail" default:"draft" help:"What to print: the draft, the note to the channel, or the mail to the developers (${enum})."`
@@ -62,7 +61,7 @@ func (c *postmortemCommand) papers(ctx context.Context, s *streams) (app.Papers,
 	if c.ID == "" {
 		return app.Papers{}, errors.New("name the incident (`tocsin incidents --all` lists them), or give --config and --replay ENTRIES")
 	}
-	cl, err := client.New(c.URL)
+	cl, err := c.client()
 	if err != nil {
 		return app.Papers{}, err
 	}

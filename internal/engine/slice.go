@@ -273,7 +273,10 @@ func (e *Engine) fired(ctx context.Context, tx *store.Tx, c *rules.Change, a inc
 		if e.o.Changed != nil {
 			e.o.Changed(*c, "")
 		}
-		return tx.SaveAlert(ctx, &a)
+		if err := tx.SaveAlert(ctx, &a); err != nil {
+			return err
+		}
+		return tx.AddFiring(ctx, store.Firing{Key: a.Key, At: c.At, Mode: a.Mode})
 	}
 	near, err := tx.Near(ctx, &a, c.At.Add(-incident.ReopenWithin))
 	if err != nil {
@@ -284,6 +287,9 @@ func (e *Engine) fired(ctx context.Context, tx *store.Tx, c *rules.Change, a inc
 	inc := book.Fire(a)
 	if e.o.Changed != nil {
 		e.o.Changed(*c, inc.ID)
+	}
+	if err := tx.AddFiring(ctx, store.Firing{Key: a.Key, At: c.At, Mode: a.Mode, Incident: inc.ID}); err != nil {
+		return err
 	}
 	return e.o.Program.Desk.Settle(ctx, tx, c.At, book)
 }

@@ -15,7 +15,7 @@ type Retention struct {
 	// Incidents is for those that are resolved, with all that belongs to them; Timeline for their timelines, Notifications for who was
 	// told what. All count from the resolve.
 	Incidents, Timeline, Notifications time.Duration
-	// States is for what rules that are gone have counted, from when they were first missed.
+	// States is for what rules that are gone have counted, from when they were first missed, and for when rules fired.
 	States time.Duration
 	// Troubles is for troubles of tocsin's own and the times in which sources were blind, Silences for silences and overrides that have ended.
 	Troubles, Silences time.Duration
@@ -45,6 +45,7 @@ const (
 	pruneShadow    = "DELETE FROM alerts WHERE incident = '' AND (rule, grp) IN (SELECT rule, grp FROM alerts WHERE incident = '' AND state = 'resolved' AND resolved_at <= $1 LIMIT $2)"
 	pruneTroubles  = "DELETE FROM troubles WHERE id IN (SELECT id FROM troubles WHERE at <= $1 AND NOT stands AND id < (SELECT newest FROM troubles_head) AND id <= $3 ORDER BY id LIMIT $2)"
 	pruneBlind     = "DELETE FROM blind_spans WHERE (source, since_at) IN (SELECT source, since_at FROM blind_spans WHERE until_at <= $1 LIMIT $2)"
+	pruneFirings   = "DELETE FROM firings WHERE (rule, at, grp) IN (SELECT rule, at, grp FROM firings WHERE at <= $1 LIMIT $2)"
 	pruneSilences  = "DELETE FROM silences WHERE id IN (SELECT id FROM silences WHERE ends <= $1 AND due IS NULL LIMIT $2)"
 	pruneOverrides = "DELETE FROM overrides WHERE id IN (SELECT id FROM overrides WHERE to_at <= $1 LIMIT $2)"
 	pruneStates    = "DELETE FROM states WHERE rule = $1 AND grp IN (SELECT s.grp FROM states s WHERE s.rule = $1 AND NOT s.firing AND s.due IS NULL AND " +
@@ -112,6 +113,7 @@ func (p *pruning) all(ctx context.Context, keep Retention, known func(rule strin
 		{"timeline", keep.Incidents, pruneEvents, nil},
 		{"notifications", keep.Incidents, pruneNotifications, nil},
 		{"incidents", keep.Incidents, pruneShadow, nil},
+		{"states", keep.States, pruneFirings, nil},
 		{"troubles", keep.Troubles, pruneTroubles, []any{read}},
 		{"troubles", keep.Troubles, pruneBlind, nil},
 		{"silences", keep.Silences, pruneSilences, nil},

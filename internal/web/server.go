@@ -160,6 +160,7 @@ func (s *server) routes() []route {
 		{"GET", "/api/v1/oncall", s.api(s.listDuties), viewer, false},
 		{"POST", "/api/v1/oncall/{schedule}/overrides", s.api(s.overrideSchedule), silencer, false},
 		{"POST", "/api/v1/notify-test", s.api(s.try), responder, false},
+		{"GET", "/api/v1/rules/{rule}/record", s.api(s.getRecord), viewer, false},
 		{"GET", "/api/v1/status", s.api(s.getStatus), viewer, false},
 		{"GET", "/api/v1/audit", s.api(s.listTrail), admin, false},
 		{"GET", "/api/v1/audit/verify", s.api(s.verifyTrail), admin, false},

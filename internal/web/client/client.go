@@ -194,6 +194,13 @@ func (c *Client) ExpireSilence(ctx context.Context, id int64, by string) (incide
 	return s, err
 }
 
+// RuleRecord is what a rule did since a time.
+func (c *Client) RuleRecord(ctx context.Context, rule string, since time.Time) (RuleRecord, error) {
+	var r RuleRecord
+	err := c.call(ctx, http.MethodGet, []string{"rules", rule, "record"}, url.Values{"since": {since.UTC().Format(time.RFC3339)}}, nil, &r)
+	return r, err
+}
+
 // Status is how the service itself is.
 func (c *Client) Status(ctx context.Context) (Status, error) {
 	var s Status

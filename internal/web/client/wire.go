@@ -115,6 +115,32 @@ type HiddenIncident struct {
 	Title    string            `json:"title"`
 }
 
+// RuleRecord is what a rule did since a time: the answer of GET /api/v1/rules/{rule}/record.
+type RuleRecord struct {
+	Rule  string    `json:"rule"`
+	Since time.Time `json:"since"`
+	// Recorded is when any rule fired first, as far as it is on record: what was before may be unknown. Zero if none has.
+	Recorded time.Time `json:"recorded,omitzero"`
+	// Fired is how many alerts fired, in so many Groups; Firings are the newest of them, newest first. More says that there were more than
+	// are looked at: the figures are at least so high.
+	Fired   int      `json:"fired"`
+	Groups  int      `json:"groups"`
+	More    bool     `json:"more,omitempty"`
+	Firings []Firing `json:"firings"`
+	// Incidents is how many incidents it was part of, Told of how many of them somebody was told, Paged for how many somebody was paged.
+	Incidents int `json:"incidents"`
+	Told      int `json:"told"`
+	Paged     int `json:"paged"`
+}
+
+// Firing is a time that an alert fired.
+type Firing struct {
+	At       time.Time     `json:"at"`
+	Group    string        `json:"group"`
+	Mode     incident.Mode `json:"mode"`
+	Incident string        `json:"incident,omitempty"`
+}
+
 // Failure is the body of every answer that is not a success.
 type Failure struct {
 	Error Problem `json:"error"`
