@@ -62,6 +62,7 @@ type App struct {
 	metrics    net.Listener
 	wakeEngine bell
 	wakeSteps  bell
+	wakeHanded bell
 	started    time.Time
 
 	// reading ends when the service is to stop, work when it has drained: what a reload starts lives as long.
@@ -74,6 +75,7 @@ type App struct {
 	mu       sync.Mutex
 	current  generation
 	readers  map[string]*reader
+	takers   map[string]*reader // of the sources that every process reads
 	reload   reloading
 	failing  trouble
 	stopping bool
@@ -122,7 +124,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 	if len(errs) > 0 {
 		return nil, errs
 	}
-	a := &App{o: o, wakeEngine: newBell(), wakeSteps: newBell(), readers: map[string]*reader{},
+	a := &App{o: o, wakeEngine: newBell(), wakeSteps: newBell(), wakeHanded: newBell(), readers: map[string]*reader{}, takers: map[string]*reader{},
 		started: time.Now(), begun: make(chan struct{}), broken: make(chan error, 1)}
 	var undo []func()
 	defer func() {
@@ -256,6 +258,7 @@ func (a *App) Run(ctx context.Context) error {
 	a.mu.Lock()
 	a.reading, a.work = ctx, work
 	a.startOutbox(work)
+	a.startTakers()
 	a.mu.Unlock()
 	if a.store.Several() {
 		run(a.lifeLoop)
@@ -300,14 +303,23 @@ func (a *App) drain() {
 	a.oneReload.Lock() // one that is under way is finished
 	a.mu.Lock()
 	a.stopping = true
-	readers := maps.Clone(a.readers)
+	readers, takers := maps.Clone(a.readers), maps.Clone(a.takers)
 	a.mu.Unlock()
 	a.oneReload.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), drainFor)
+	defer cancel()
+	for _, r := range takers {
+		r.stop()
+	}
+	for _, r := range takers {
+		select {
+		case <-r.done:
+		case <-ctx.Done():
+		}
+	}
 	for _, r := range readers {
 		r.stop()
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), drainFor)
-	defer cancel()
 	_ = a.server.Shutdown(ctx) // pages that are being read may be cut
 	for l := a.leading(); l != nil && (len(l.batches) > 0 || l.engine.Backlog() > 0); l = a.leading() {
 		select {

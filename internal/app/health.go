@@ -183,8 +183,10 @@ func (a *App) status() web.Status {
 	}
 	for name, kind := range g.plan.Kinds {
 		s := client.Source{Name: name, Kind: kind}
-		if r := a.readers[name]; r != nil && r.err != nil {
-			s.Error = r.err.Error()
+		for _, r := range []*reader{a.takers[name], a.readers[name]} {
+			if r != nil && r.err != nil {
+				s.Error = r.err.Error()
+			}
 		}
 		st.Sources = append(st.Sources, s)
 	}

@@ -171,6 +171,11 @@ func (a *App) startSources() {
 	}
 	specs := maps.Clone(plan.Sources)
 	specs[logs.OwnSource] = ownTroubles{a}
+	for name, spec := range plan.Sources {
+		if _, shared := spec.(sources.Shared); shared && a.store.Several() {
+			specs[name] = handedOver{a}
+		}
+	}
 	for name, r := range a.readers {
 		if name == logs.OwnSource {
 			continue

@@ -98,9 +98,11 @@ func (a *App) counts() map[string]map[string]int64 {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	out := map[string]map[string]int64{}
-	for name, r := range a.readers {
-		if r.counter != nil {
-			out[name] = r.counter.Counts()
+	for _, readers := range []map[string]*reader{a.readers, a.takers} {
+		for name, r := range readers {
+			if r.counter != nil {
+				out[name] = r.counter.Counts()
+			}
 		}
 	}
 	return out

@@ -88,5 +88,6 @@ func (a *App) tryReload(ctx context.Context) error {
 	defer a.mu.Unlock()
 	a.startOutbox(a.work)
 	a.startSources()
+	a.startTakers()
 	return nil
 }

@@ -124,6 +124,7 @@ func (e *Engine) scan(ctx context.Context, b logs.Batch) error {
 	if err != nil {
 		return fmt.Errorf("scan batch of %s: %w", b.Source, err)
 	}
+	progress.Entries, progress.Broken = progress.Entries+b.Sifted, progress.Broken+b.SiftedBroken
 	e.o.Failpoint("engine.scanned")
 	src.saw(b, progress)
 	e.counts.Entries += progress.Entries

@@ -13,7 +13,9 @@ type source struct {
 	// clock, caughtUp and blind are as of the newest batch that was offered; stored is what the store has.
 	clock           time.Time
 	caughtUp, blind bool
-	stored          store.SourceState
+	// low is up to when all has come, where that is before its clock; zero if it is not.
+	low    time.Time
+	stored store.SourceState
 	// since is since when it has been seen without a gap: its clock when it had caught up first, after a start or blindness.
 	since time.Time
 	// ahead is by how much the wall clock is ahead of its own, as its newest lines tell that were read as they came; see Ahead.
@@ -48,7 +50,7 @@ func (s *source) saw(b logs.Batch, p logs.Progress) {
 	}
 	s.heard, s.down, s.spoke = true, false, b.Received
 	s.clock = later(s.clock, p.Clock)
-	s.caughtUp, s.blind = b.CaughtUp, b.Blind
+	s.caughtUp, s.blind, s.low = b.CaughtUp, b.Blind, b.Watermark
 	switch {
 	case b.Blind:
 		s.since = time.Time{}
@@ -164,6 +166,9 @@ func (e *Engine) watermark(now time.Time) time.Time {
 		}
 		if s.clock.Before(mark) {
 			mark = s.clock
+		}
+		if !s.low.IsZero() && s.low.Before(mark) {
+			mark = s.low
 		}
 	}
 	return mark

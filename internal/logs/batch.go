@@ -45,6 +45,12 @@ type Batch struct {
 	Backlog bool
 	// Passed is how many entries came beside Data and were left out: they had been handed on before, or will be read again.
 	Passed int
+	// Sifted is how many entries were read beside Data and left out because no rule asks for them, SiftedBroken how many of these
+	// were broken: a batch of a source that several processes read, each of which sifts its part.
+	Sifted, SiftedBroken int
+	// Watermark, if set, is up to when all has come where that is before the source's clock: another process still reads what is
+	// older.
+	Watermark time.Time
 	// Committed, if set, is called once after the transaction that holds the batch's outcome has been committed.
 	Committed func()
 }

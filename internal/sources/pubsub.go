@@ -25,3 +25,6 @@ func (s *PubSub) New(name string, env Env) (Source, error) {
 
 // Speaks is how often it says at the least that it is well.
 func (s *PubSub) Speaks() time.Duration { return time.Minute }
+
+// Shared says that any number of processes may read one subscription.
+func (s *PubSub) Shared() {}

@@ -36,6 +36,13 @@ type Speaker interface {
 	Speaks() time.Duration
 }
 
+// Shared is a Spec whose sources any number of processes may read side by side, each of which gets some of what there is. Their batches
+// are of the form logs.Lines, each entry has an insertId, and there is no cursor: what is not committed comes again.
+type Shared interface {
+	// Shared does nothing: it says so.
+	Shared()
+}
+
 // Counter is a Source that counts what it does to read: sessions, calls, what it found out.
 type Counter interface {
 	// Counts are its counts by name, one word in snake_case each, since it was made.

@@ -73,6 +73,7 @@ func (r *reading) take(m *pubsub.Message) {
 		r.count(givenBack, 1)
 		return
 	}
+	r.count(messages, 1)
 	now := time.Now()
 	r.messages, r.bytes = r.messages+1, r.bytes+len(m.Data)
 	if m.PublishTime.Before(now.Add(-r.times.fresh)) {
@@ -215,7 +216,6 @@ func (r *reading) done(p *pile, committed bool) {
 		for _, m := range all {
 			m.Nack()
 		}
-		r.count(messages, len(all))
 		r.count(givenBack, len(all))
 		return
 	}
@@ -237,7 +237,6 @@ func (r *reading) acknowledged(results []*pubsub.AckResult) {
 			failed++
 		}
 	}
-	r.count(messages, len(results))
 	r.count(acknowledged, len(results)-failed)
 	r.count(unacknowledged, failed)
 }

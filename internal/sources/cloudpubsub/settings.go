@@ -23,7 +23,7 @@ type Settings struct {
 	// used up.
 	MaxOutstandingBytes int `yaml:"max_outstanding_bytes"`
 	// MaxExtension is for how long a message is held that cannot be committed, 10m if left out; after that Pub/Sub gives it to anybody
-	// again. Each extension lasts a minute at the most: so long the messages of a replica that was killed are late.
+	// again. Each extension lasts 20 seconds at the most: so late are the messages of a replica that was killed.
 	MaxExtension setting.Duration `yaml:"max_extension"`
 	// Streams is how many streams each replica pulls by, 1 if left out. Pub/Sub lets about 10 MB a second through each.
 	Streams int `yaml:"streams"`

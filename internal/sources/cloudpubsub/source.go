@@ -31,7 +31,7 @@ const (
 	batchBytes = 256 << 10
 	gather     = 20 * time.Millisecond
 	// perExtension is for how long a lease is extended at a time.
-	perExtension = time.Minute
+	perExtension = 20 * time.Second
 )
 
 // times are how long the source waits for what may come: tests, which cannot move the client library's clock, wait less.
