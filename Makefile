@@ -1,5 +1,5 @@
 # make test on a Debian machine that has Go and make: what else it needs (a C compiler, for the race detector;
-# PostgreSQL, of which the tests start one of their own; amtool, which routes are held to) is installed.
+# PostgreSQL, of which the tests start one of their own; amtool, which routes are held to; chromium, which looks at the pages) is installed.
 
 GO       ?= go
 BIN      := $(CURDIR)/bin
@@ -17,7 +17,7 @@ GOLANGCI_VERSION := v2.15.0
 GOLANGCI         := $(BIN)/golangci-lint-$(GOLANGCI_VERSION)
 
 .DEFAULT_GOAL := build
-.PHONY: build image test lint kill freeze sim sim-bugs latency flood tail bench fuzz-short compiler database amtool
+.PHONY: build image test lint kill freeze sim sim-bugs latency flood tail bench fuzz-short compiler database amtool chromium
 
 build: ## the binary, static, in bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN)/tocsin ./cmd/tocsin
@@ -25,7 +25,7 @@ build: ## the binary, static, in bin/
 image: ## the container image, with ko: into KO_DOCKER_REPO, or as a tarball: make image TO="--push=false --tarball=tocsin.tar"
 	$(GO) tool -modfile=deploy/image/go.mod ko build --base-import-paths --platform=linux/amd64 $(TO) ./cmd/tocsin
 
-test: compiler database amtool ## every test, under the race detector, and the scenarios of Prow
+test: compiler database amtool chromium ## every test, under the race detector, and the scenarios of Prow
 	$(GO) vet ./...
 	CGO_ENABLED=1 $(GO) test -race -timeout 20m ./...
 	$(GO) run ./cmd/tocsin test deploy/prow/tocsin.yaml deploy/prow/scenarios.yaml
@@ -87,6 +87,12 @@ amtool:
 	  echo "installing prometheus-alertmanager: the routes are held to its amtool"; \
 	  as_root=; [ "$$(id -u)" = 0 ] || as_root=sudo; \
 	  $$as_root apt-get update -q && $$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends prometheus-alertmanager; }
+
+chromium:
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || { \
+	  echo "installing chromium: the pages are looked at with it"; \
+	  as_root=; [ "$$(id -u)" = 0 ] || as_root=sudo; \
+	  $$as_root apt-get update -q && $$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends chromium; }
 
 $(GOLANGCI):
 	@mkdir -p $(BIN)

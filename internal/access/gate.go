@@ -23,6 +23,8 @@ type Settings struct {
 	OIDC  *OIDC
 	// Roles are who has a role: a name, "*@example.com", "group:NAME", or "*" for whoever has signed in. The highest that fits holds.
 	Roles map[Role][]string
+	// PublicStatus shows everybody whether something is wrong.
+	PublicStatus bool
 	// Address is that under which the pages are reached, without a slash at its end.
 	Address string
 	// Client makes requests to whoever issues identities, and Now is the clock; left out, they are the usual ones.

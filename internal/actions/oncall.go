@@ -90,6 +90,30 @@ func duty(ctx context.Context, tx *store.Tx, name string, rota *escalation.Rota,
 	return d, nil
 }
 
+// Calendar are who is on call from when, by schedule, for as long as is asked for, with the overrides that are known now.
+func (o *Oncall) Calendar(ctx context.Context, now time.Time, ahead time.Duration) (map[string][]Turn, error) {
+	const most = 200 // whoever takes turns of an hour is not shown for longer than that
+	out := map[string][]Turn{}
+	err := o.store.View(ctx, func(tx *store.Tx) error {
+		for name, rota := range o.rotas() {
+			rota, _, err := rota.Now(ctx, tx, name, now)
+			if err != nil {
+				return err
+			}
+			turns := []Turn{{From: now, People: rota.OnCall(now)}}
+			for t := rota.Change(now); !t.IsZero() && t.Before(now.Add(ahead)) && len(turns) < most; t = rota.Change(t) {
+				turns = append(turns, Turn{From: t, People: rota.OnCall(t)})
+			}
+			out[name] = turns
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read calendar: %w", err)
+	}
+	return out, nil
+}
+
 // Override puts somebody on call, in place of whom the schedule names. From may be zero: now.
 func (o *Oncall) Override(ctx context.Context, wish store.Override, now time.Time) (Duty, error) {
 	var d Duty

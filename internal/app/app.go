@@ -219,11 +219,25 @@ func (a *App) generationNow() generation {
 func (a *App) pages() *http.Server {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), ownMetrics{a})
+	stopping := make(chan struct{})
 	handler := web.New(web.Options{Store: a.store.ForPages(), Actions: a.actions, Oncall: a.newOncall(), Maintenance: a.maintenance, Unmatched: a.unmatched, Version: a.o.Version, Ready: a.ready, Healthy: a.healthy, Status: a.status,
 		Registry: registry, Log: a.o.Log, Hosts: hosts(a.current.plan.File.URL),
-		Gate: func() *access.Gate { return a.generationNow().gate }})
-	return &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 60 * time.Second,
+		Gate: func() *access.Gate { return a.generationNow().gate }, Rules: a.rules, Stopping: stopping})
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 60 * time.Second,
 		IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(a.o.Log.Handler(), slog.LevelWarn)}
+	server.RegisterOnShutdown(sync.OnceFunc(func() { close(stopping) }))
+	return server
+}
+
+// rules are the rules in force, for their page.
+func (a *App) rules() []web.Rule {
+	set := a.generationNow().plan.Rules
+	var out []web.Rule
+	for _, r := range set.Rules {
+		out = append(out, web.Rule{Name: r.Name, Severity: r.Severity.String(), Mode: string(r.Mode), Filter: r.Filter.String(),
+			Where: fmt.Sprintf("%s:%d", r.Position.File, r.Position.Line)})
+	}
+	return out
 }
 
 // hosts are the names, beside loopback's, under which the pages may be asked for: that of their configured address.

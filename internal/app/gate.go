@@ -17,6 +17,7 @@ func (a *App) gate(plan *Plan) (*access.Gate, error) {
 	if in == nil {
 		return access.NewGate(a.store.ForPages(), o), nil
 	}
+	o.PublicStatus = in.PublicStatus
 	for name, t := range in.Tokens {
 		token := access.Token{Name: name, Hash: t.SHA256, File: plan.File.Resolve(t.File)}
 		if err := token.Role.UnmarshalText([]byte(t.Role)); err != nil {

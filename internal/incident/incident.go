@@ -294,6 +294,7 @@ const (
 	EventHoldEnds     EventKind = "hold_ends_soon"
 	EventSent         EventKind = "notification_sent"
 	EventFailed       EventKind = "notification_failed"
+	EventNote         EventKind = "note"
 )
 
 // Event is a line of an incident's timeline.

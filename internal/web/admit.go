@@ -22,7 +22,7 @@ func (s *server) admitted(rt route) http.Handler {
 		if err == nil {
 			r = r.WithContext(access.With(r.Context(), who))
 		}
-		if rt.open {
+		if rt.to == everyone || rt.to == public && gate.PublicStatus {
 			rt.serve.ServeHTTP(w, r) // what nobody knows of changes nothing here
 			return
 		}

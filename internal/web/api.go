@@ -158,6 +158,27 @@ func (s *server) deedByJSON(do deed) handler {
 	}
 }
 
+// noteByJSON writes down what comes as a client.Note and answers with the incident as it is then.
+func (s *server) noteByJSON(w http.ResponseWriter, r *http.Request) error {
+	var body client.Note
+	if err := readJSON(r, &body, `{"text": "what you found", "by": "your name"}`); err != nil {
+		return err
+	}
+	note := func(ctx context.Context, id, by string, now time.Time) error {
+		return s.Actions.Note(ctx, id, by, cleanLines(body.Text, noteLength), now)
+	}
+	id, err := s.done(r.Context(), note, r.PathValue("id"), body.By)
+	if err != nil {
+		return err
+	}
+	d, err := s.detail(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	writeJSON(w, http.StatusOK, d)
+	return nil
+}
+
 // readJSON reads a body; example is one that is right.
 func readJSON(r *http.Request, into any, example string) error {
 	if err := checkType(r, "application/json"); err != nil {

@@ -67,6 +67,15 @@ func (h hands) Resolve(ctx context.Context, id, by string, now time.Time) error 
 	})
 }
 
+func (h hands) Note(ctx context.Context, id, by, text string, now time.Time) error {
+	if text == "" {
+		return fault{client.Invalid, "write a note"}
+	}
+	return h.store.Update(ctx, func(tx *store.Tx) error {
+		return tx.AppendEvent(ctx, &incident.Event{Incident: id, At: now, Kind: incident.EventNote, Text: text, By: by})
+	})
+}
+
 func (h hands) PreviewSilence(_ context.Context, s incident.Silence, now time.Time) (incident.Silence, []actions.Affected, error) {
 	if len(s.Matchers) == 0 {
 		return s, nil, fault{client.Invalid, "say what it is to hide"}

@@ -47,7 +47,10 @@ func (s *server) guarded(next http.Handler) http.Handler {
 			return
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-		ctx, cancel := context.WithTimeout(r.Context(), requestTime)
+		ctx, cancel := r.Context(), func() {}
+		if r.URL.Path != followPath {
+			ctx, cancel = context.WithTimeout(ctx, requestTime)
+		}
 		defer cancel()
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})

@@ -23,6 +23,8 @@ type incidentView struct {
 	Facts                 []fact
 	Runbooks              []string
 	Alerts                []alertView
+	Lanes                 *lanesView
+	Asker                 asker
 	Told                  []toldView
 	Events                []eventView
 	// Skipped says how many events are left out, behind the first few.
@@ -91,6 +93,7 @@ func incidentOf(d client.Detail, now time.Time) incidentView {
 			v.Runbooks = append(v.Runbooks, url)
 		}
 	}
+	v.Lanes = lanesOf(inc, d.Notifications, d.Events, now)
 	for _, n := range d.Notifications {
 		v.Told = append(v.Told, toldOf(n, now))
 	}

@@ -13,6 +13,8 @@ import (
 // Oncall is what a person can ask and do about who is called.
 type Oncall interface {
 	Duties(ctx context.Context, now time.Time) ([]actions.Duty, error)
+	// Calendar are who is on call from when, by schedule, for as long as is asked for.
+	Calendar(ctx context.Context, now time.Time, ahead time.Duration) (map[string][]actions.Turn, error)
 	Override(ctx context.Context, wish store.Override, now time.Time) (actions.Duty, error)
 	// Try sends a message to a receiver or a person that says that it is a test by somebody, or with dry only words it. answer is why
 	// it was not taken; "" if it was.
@@ -87,6 +89,10 @@ func (s *server) try(w http.ResponseWriter, r *http.Request) error {
 type noOncall struct{}
 
 func (noOncall) Duties(context.Context, time.Time) ([]actions.Duty, error) { return nil, nil }
+
+func (noOncall) Calendar(context.Context, time.Time, time.Duration) (map[string][]actions.Turn, error) {
+	return nil, nil
+}
 
 func (noOncall) Override(context.Context, store.Override, time.Time) (actions.Duty, error) {
 	return actions.Duty{}, &refusal{http.StatusNotFound, client.NotFound, "there are no schedules here"}

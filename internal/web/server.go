@@ -26,6 +26,7 @@ type Actions interface {
 	Silencer
 	Acknowledge(ctx context.Context, id, by string, now time.Time) error
 	Resolve(ctx context.Context, id, by string, now time.Time) error
+	Note(ctx context.Context, id, by, text string, now time.Time) error
 }
 
 // Silencer is what a person can do about silences; see actions.Actions.
@@ -62,6 +63,10 @@ type Options struct {
 	Registry *prometheus.Registry
 	// Hosts are the names under which the service is reached, without a port. Loopback names are always good.
 	Hosts []string
+	// Rules are those that are loaded, by name. Left out, the page of rules is empty.
+	Rules func() []Rule
+	// Stopping is closed when pages that follow live are to end; nil for never.
+	Stopping <-chan struct{}
 	// Gate says who asks, as the configuration in force has it. Left out, nobody signs in and everybody may do everything.
 	Gate func() *access.Gate
 	Log  *slog.Logger
@@ -69,17 +74,27 @@ type Options struct {
 
 type server struct {
 	Options
-	guard http.Handler
+	guard     http.Handler
+	following followers
 }
 
 // route is one method on one path. The table of them is the whole surface: whatever is not in it is refused.
 type route struct {
 	method, path string
 	serve        http.Handler
-	// need is the role that it takes; open says that everybody may ask. Without either it is refused to all.
+	// need is the role that it takes; to says who needs none. Without either it is refused to all.
 	need access.Role
-	open bool
+	to   audience
 }
+
+// audience is who may ask without a role.
+type audience int
+
+const (
+	nobody   audience = iota
+	everyone          // what it says is no secret, or it checks who asks itself
+	public            // if the configuration says so
+)
 
 // New makes the handler. It sets no timeouts: those belong to the server that it is given to. It panics if Registry already
 // has metrics of the same names: that is a mistake in the wiring.
@@ -105,6 +120,9 @@ func New(o Options) http.Handler {
 	}
 	if o.Unmatched == nil {
 		o.Unmatched = func([]string) []string { return nil }
+	}
+	if o.Rules == nil {
+		o.Rules = func() []Rule { return nil }
 	}
 	if o.Gate == nil {
 		open := access.NewGate(o.Store, access.Settings{})
@@ -141,33 +159,45 @@ func (s *server) routes() []route {
 	})
 	const viewer, responder, silencer, admin = access.Viewer, access.Responder, access.Silencer, access.Admin
 	return []route{
-		{"GET", "/{$}", s.view(s.overview), viewer, false},
-		{"GET", "/incidents/{id}", s.view(s.incident), viewer, false},
-		{"POST", "/incidents/{id}/acknowledge", s.view(s.deedByForm(s.Actions.Acknowledge)), responder, false},
-		{"POST", "/incidents/{id}/resolve", s.view(s.deedByForm(s.Actions.Resolve)), responder, false},
-		{"GET", "/static/{name}", s.view(s.static), 0, true},
-		{"GET", "/login", s.view(s.login), 0, true},
-		{"GET", access.Callback, s.view(s.loggedIn), 0, true},
-		{"POST", "/logout", s.view(s.logout), 0, true},
+		{"GET", "/{$}", s.view(s.overview), viewer, nobody},
+		{"GET", "/incidents/{id}", s.view(s.incident), viewer, nobody},
+		{"POST", "/incidents/{id}/acknowledge", s.view(s.deedByForm(s.Actions.Acknowledge)), responder, nobody},
+		{"POST", "/incidents/{id}/resolve", s.view(s.deedByForm(s.Actions.Resolve)), responder, nobody},
+		{"POST", "/incidents/{id}/note", s.view(s.noteByForm), responder, nobody},
+		{"GET", "/silences", s.view(s.silences), viewer, nobody},
+		{"POST", "/silences", s.view(s.silenceByForm), silencer, nobody},
+		{"POST", "/silences/preview", s.view(s.previewByForm), viewer, nobody},
+		{"POST", "/silences/{id}/expire", s.view(s.expireByForm), silencer, nobody},
+		{"GET", "/oncall", s.view(s.oncall), viewer, nobody},
+		{"POST", "/oncall/{schedule}/overrides", s.view(s.overrideByForm), silencer, nobody},
+		{"GET", "/rules", s.view(s.rules), viewer, nobody},
+		{"GET", "/sources", s.view(s.sources), viewer, nobody},
+		{"GET", "/status", s.view(s.publicStatus), viewer, public},
+		{"GET", followPath, http.HandlerFunc(s.follow), viewer, nobody},
+		{"GET", "/static/{name}", s.view(s.static), 0, everyone},
+		{"GET", "/login", s.view(s.login), 0, everyone},
+		{"GET", access.Callback, s.view(s.loggedIn), 0, everyone},
+		{"POST", "/logout", s.view(s.logout), 0, everyone},
 
-		{"GET", "/api/v1/incidents", s.api(s.listIncidents), viewer, false},
-		{"GET", "/api/v1/incidents/{id}", s.api(s.getIncident), viewer, false},
-		{"POST", "/api/v1/incidents/{id}/acknowledge", s.api(s.deedByJSON(s.Actions.Acknowledge)), responder, false},
-		{"POST", "/api/v1/incidents/{id}/resolve", s.api(s.deedByJSON(s.Actions.Resolve)), responder, false},
-		{"GET", "/api/v1/silences", s.api(s.listSilences), viewer, false},
-		{"POST", "/api/v1/silences", s.api(s.makeSilence), silencer, false},
-		{"POST", "/api/v1/silences/{id}/expire", s.api(s.expireSilence), silencer, false},
-		{"GET", "/api/v1/oncall", s.api(s.listDuties), viewer, false},
-		{"POST", "/api/v1/oncall/{schedule}/overrides", s.api(s.overrideSchedule), silencer, false},
-		{"POST", "/api/v1/notify-test", s.api(s.try), responder, false},
-		{"GET", "/api/v1/rules/{rule}/record", s.api(s.getRecord), viewer, false},
-		{"GET", "/api/v1/status", s.api(s.getStatus), viewer, false},
-		{"GET", "/api/v1/audit", s.api(s.listTrail), admin, false},
-		{"GET", "/api/v1/audit/verify", s.api(s.verifyTrail), admin, false},
+		{"GET", "/api/v1/incidents", s.api(s.listIncidents), viewer, nobody},
+		{"GET", "/api/v1/incidents/{id}", s.api(s.getIncident), viewer, nobody},
+		{"POST", "/api/v1/incidents/{id}/acknowledge", s.api(s.deedByJSON(s.Actions.Acknowledge)), responder, nobody},
+		{"POST", "/api/v1/incidents/{id}/resolve", s.api(s.deedByJSON(s.Actions.Resolve)), responder, nobody},
+		{"POST", "/api/v1/incidents/{id}/notes", s.api(s.noteByJSON), responder, nobody},
+		{"GET", "/api/v1/silences", s.api(s.listSilences), viewer, nobody},
+		{"POST", "/api/v1/silences", s.api(s.makeSilence), silencer, nobody},
+		{"POST", "/api/v1/silences/{id}/expire", s.api(s.expireSilence), silencer, nobody},
+		{"GET", "/api/v1/oncall", s.api(s.listDuties), viewer, nobody},
+		{"POST", "/api/v1/oncall/{schedule}/overrides", s.api(s.overrideSchedule), silencer, nobody},
+		{"POST", "/api/v1/notify-test", s.api(s.try), responder, nobody},
+		{"GET", "/api/v1/rules/{rule}/record", s.api(s.getRecord), viewer, nobody},
+		{"GET", "/api/v1/status", s.api(s.getStatus), viewer, nobody},
+		{"GET", "/api/v1/audit", s.api(s.listTrail), admin, nobody},
+		{"GET", "/api/v1/audit/verify", s.api(s.verifyTrail), admin, nobody},
 
-		{"GET", "/healthz", probe(s.Healthy, func() string { return "ok" }), 0, true},
-		{"GET", "/readyz", probe(s.Ready, s.role), 0, true},
-		{"GET", "/metrics", metrics, viewer, false},
+		{"GET", "/healthz", probe(s.Healthy, func() string { return "ok" }), 0, everyone},
+		{"GET", "/readyz", probe(s.Ready, s.role), 0, everyone},
+		{"GET", "/metrics", metrics, viewer, nobody},
 	}
 }
 

@@ -5,12 +5,10 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 
 	"tocsin/internal/actions"
 	"tocsin/internal/incident"
 	"tocsin/internal/routing"
-	"tocsin/internal/store"
 	"tocsin/internal/web/client"
 )
 
@@ -64,24 +62,9 @@ func (s *server) listSilences(w http.ResponseWriter, r *http.Request) error {
 			since = since.Add(-routing.MostHeld)
 		}
 	}
-	var silences []incident.Silence
-	var held []incident.Incident
-	err = s.Store.View(r.Context(), func(tx *store.Tx) (err error) {
-		if silences, err = tx.SilencesSince(r.Context(), since); err == nil {
-			held, err = tx.HeldIncidents(r.Context())
-		}
-		return err
-	})
+	list, err := s.silencesNow(r.Context(), since)
 	if err != nil {
-		return fmt.Errorf("list silences: %w", err)
-	}
-	list := client.SilenceList{Silences: []client.Silenced{}, Maintenance: []client.Maintained{}}
-	for i := range silences {
-		list.Silences = append(list.Silences, client.Silenced{Silence: silences[i], Hides: hiddenBy(held, routing.SilenceName(silences[i].ID))})
-	}
-	for _, window := range s.Maintenance(s.Now()) {
-		list.Maintenance = append(list.Maintenance, client.Maintained{Name: strings.TrimPrefix(window.By, "maintenance "), Until: window.Until,
-			Reason: window.Why, Hides: hiddenBy(held, window.By)})
+		return err
 	}
 	writeJSON(w, http.StatusOK, list)
 	return nil
@@ -114,9 +97,9 @@ func (s *server) expireSilence(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
-	if err != nil || id < 1 {
-		return invalid(fmt.Sprintf("%q is no silence's number", clean(r.PathValue("id"), 50)))
+	id, err := silenceID(r)
+	if err != nil {
+		return err
 	}
 	ended, err := s.Actions.EndSilence(r.Context(), id, by, s.Now())
 	if err != nil {

@@ -16,6 +16,7 @@ const (
 	cardTitle   = 180   // a title on the overview
 	cardLength  = 500   // the line of evidence on the overview
 	lineLength  = 4_000 // a line of evidence on the incident's page
+	noteLength  = 2_000 // a note
 )
 
 // clean makes text from anywhere fit to be looked at, on one line: what cannot be printed is shown as a sign for it or left

@@ -90,6 +90,7 @@ var eventWords = map[incident.EventKind]struct{ word, tone string }{
 	incident.EventRerouted:     {"rerouted", "plain"},
 	incident.EventSent:         {"told", "plain"},
 	incident.EventFailed:       {"not delivered", "bad"},
+	incident.EventNote:         {"note", "plain"},
 }
 
 func eventOf(e incident.Event, now time.Time) eventView {
@@ -97,6 +98,6 @@ func eventOf(e incident.Event, now time.Time) eventView {
 	if !ok {
 		words.word, words.tone = clean(string(e.Kind), 60), "plain"
 	}
-	return eventView{When: exactly(e.At, now), Kind: words.word, Tone: words.tone, Text: clean(e.Text, 1000),
+	return eventView{When: exactly(e.At, now), Kind: words.word, Tone: words.tone, Text: cleanLines(e.Text, noteLength),
 		By: clean(e.By, titleLength), Of: clean(e.Alert.Rule, titleLength), Lines: linesOf(e.Lines, now)}
 }

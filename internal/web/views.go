@@ -12,6 +12,7 @@ import (
 	"path"
 	"time"
 
+	"tocsin/internal/access"
 	"tocsin/internal/incident"
 	"tocsin/internal/store"
 	"tocsin/internal/web/client"
@@ -28,6 +29,11 @@ var (
 	overviewTemplate = parseTemplate("overview.html")
 	incidentTemplate = parseTemplate("incident.html")
 	refusalTemplate  = parseTemplate("refusal.html")
+	silencesTemplate = parseTemplate("silences.html")
+	sourcesTemplate  = parseTemplate("sources.html")
+	rulesTemplate    = parseTemplate("rules.html")
+	oncallTemplate   = parseTemplate("oncall.html")
+	publicTemplate   = parseTemplate("public.html")
 )
 
 func parseTemplate(name string) *template.Template {
@@ -46,7 +52,25 @@ type frame struct {
 	// Notice tells that what was asked for could not be done.
 	Notice string
 	AsOf   moment
-	Main   any
+	// Nav is the entry of the navigation that this page is behind; Bare leaves navigation out.
+	Nav  string
+	Bare bool
+	// Who is the name of whoever has signed in, Out that they can sign out here.
+	Who  string
+	Out  bool
+	Main any
+}
+
+// Pages are the entries of the navigation.
+func (frame) Pages() []struct{ Path, Name string } {
+	return []struct{ Path, Name string }{{"/", "Incidents"}, {"/silences", "Silences"}, {"/oncall", "On call"}, {"/rules", "Rules"}, {"/sources", "Sources"}}
+}
+
+// show answers with a page for whoever asks.
+func (s *server) show(w http.ResponseWriter, r *http.Request, code int, view *template.Template, f frame) error {
+	who, now := access.From(r.Context()), s.Now()
+	f.Who, f.Out, f.AsOf = clean(who.Name, 80), who.Way == "oidc", exactly(now, now)
+	return render(w, code, view, f)
 }
 
 // wellness is the line at the top that says how the service itself is.
@@ -120,8 +144,7 @@ func (s *server) overview(w http.ResponseWriter, r *http.Request) error {
 	}
 	now := s.Now()
 	view := overviewOf(status, open, told, over, now)
-	return render(w, http.StatusOK, overviewTemplate, frame{
-		Title: view.Short + " · tocsin", From: "/", Well: wellnessOf(status), AsOf: exactly(now, now), Main: view})
+	return s.show(w, r, http.StatusOK, overviewTemplate, frame{Title: view.Short + " · tocsin", From: "/", Nav: "/", Well: wellnessOf(status), Main: view})
 }
 
 // incident shows one incident. An id that is only the beginning of one leads to the whole one.
@@ -135,30 +158,56 @@ func (s *server) incident(w http.ResponseWriter, r *http.Request) error {
 		w.WriteHeader(http.StatusFound)
 		return nil
 	}
-	return s.showIncident(r.Context(), w, http.StatusOK, d, "")
+	return s.showIncident(w, r, http.StatusOK, d, "")
 }
 
-func (s *server) showIncident(ctx context.Context, w http.ResponseWriter, code int, d client.Detail, notice string) error {
-	status, err := s.status(ctx)
+func (s *server) showIncident(w http.ResponseWriter, r *http.Request, code int, d client.Detail, notice string) error {
+	status, err := s.status(r.Context())
 	if err != nil {
 		return err
 	}
-	now := s.Now()
-	view := incidentOf(d, now)
-	return render(w, code, incidentTemplate, frame{
-		Title: view.Title + " · tocsin", From: "/incidents/" + d.Incident.ID, Still: view.Doable, Notice: notice,
-		Well: wellnessOf(status), AsOf: exactly(now, now), Main: view})
+	view := incidentOf(d, s.Now())
+	view.Asker = askerOf(r)
+	return s.show(w, r, code, incidentTemplate, frame{Title: view.Title + " · tocsin", From: "/incidents/" + d.Incident.ID, Nav: "/", Still: view.Doable, Notice: notice,
+		Well: wellnessOf(status), Main: view})
+}
+
+// asker is what the forms of a page need of whoever looks at it.
+type asker struct {
+	// Name is the sign-in's: it need not be typed. MayAct and MaySilence say which forms are there.
+	Name               string
+	MayAct, MaySilence bool
+}
+
+func askerOf(r *http.Request) asker {
+	who := access.From(r.Context())
+	return asker{Name: clean(who.Name, 80), MayAct: who.May(access.Responder) == nil, MaySilence: who.May(access.Silencer) == nil}
+}
+
+// readForm reads what a page's form sends.
+func readForm(r *http.Request) error {
+	if err := checkType(r, "application/x-www-form-urlencoded"); err != nil {
+		return err
+	}
+	if err := r.ParseForm(); err != nil {
+		return unreadable(err, "by=your+name")
+	}
+	return nil
+}
+
+// noteByForm writes down what the form on an incident's page says.
+func (s *server) noteByForm(w http.ResponseWriter, r *http.Request) error {
+	return s.deedByForm(func(ctx context.Context, id, by string, now time.Time) error {
+		return s.Actions.Note(ctx, id, by, cleanLines(r.PostForm.Get("text"), noteLength), now)
+	})(w, r)
 }
 
 // deedByForm does a deed that comes from the form on an incident's page, and leads back there. What is refused is told above
 // the page, as the incident is by then.
 func (s *server) deedByForm(do deed) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		if err := checkType(r, "application/x-www-form-urlencoded"); err != nil {
+		if err := readForm(r); err != nil {
 			return err
-		}
-		if err := r.ParseForm(); err != nil {
-			return unreadable(err, "by=your+name")
 		}
 		id, err := s.done(r.Context(), do, r.PathValue("id"), r.PostForm.Get("by"))
 		if err == nil {
@@ -174,7 +223,7 @@ func (s *server) deedByForm(do deed) handler {
 		if missing != nil {
 			return err
 		}
-		return s.showIncident(r.Context(), w, is.status, d, is.text)
+		return s.showIncident(w, r, is.status, d, is.text)
 	}
 }
 

@@ -96,14 +96,14 @@ func TestWhoHasIt(t *testing.T) {
 			t.Fatalf("%s: %d\n%s", deed, answer.StatusCode, text)
 		}
 	}
-	look(1, 0, "Open since Jan 22, 23:28, 12 h 36 min; nobody has it.", "It escalates at 12:13, in 8 min, unless somebody acknowledges.", "Acknowledge Resolve as")
+	look(1, 0, "Open since Jan 22, 23:28, 12 h 36 min; nobody has it.", "It escalates at 12:13, in 8 min, unless somebody acknowledges.", "Acknowledge Resolve Silence… as")
 	post("acknowledge", "ana")
-	look(1, 1, "12 h 36 min; ana has had it since 12:05.", "!escalates", "Resolve as")
+	look(1, 1, "12 h 36 min; ana has had it since 12:05.", "!escalates", "Silence… as")
 	if _, page := ask(t, h, "GET", "/", ""); !strings.Contains(visible(page), "Somebody has it.") {
 		t.Errorf("overview: %s", visible(page))
 	}
 	post("resolve", "ben+the+second")
-	look(0, 0, "Since Jan 22, 23:28, resolved by ben the second at 12:05, after 12 h 36 min.", "!Resolve as")
+	look(0, 0, "Since Jan 22, 23:28, resolved by ben the second at 12:05, after 12 h 36 min.", "!Silence… as")
 	_, page := ask(t, h, "GET", "/", "")
 	expect(t, page, "No incident is open", "resolved by ben the second")
 

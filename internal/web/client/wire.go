@@ -41,6 +41,12 @@ type Deed struct {
 	By string `json:"by,omitempty"`
 }
 
+// Note is the body of a POST that writes down what somebody has found, in up to 2,000 characters.
+type Note struct {
+	By   string `json:"by,omitempty"`
+	Text string `json:"text"`
+}
+
 // SilenceWish is the body of a POST that makes a silence, or with Try only says what it would hide.
 type SilenceWish struct {
 	// Matchers are Alertmanager's: rule="prow-config-load-error", cluster=~"build0[12]".

@@ -1,25 +1,25 @@
-// Keeps a page that is open as it is now: fetches it again and puts its main part in the place of the old one. Without
-// this script the page can be read all the same.
+// Keeps a page that is open as it is now: hears that something has changed, fetches it again and puts its main part in the place of
+// the old one. Without this script the page can be read all the same.
 "use strict";
 (() => {
-  const every = 5000;
+  const lonely = 5000, told = 30000; // how often to look by itself, and while it is told of changes
   const from = document.body.dataset.from;
   const remembered = "tocsin.by";
-  let failures = 0, answered = new Date();
+  let failures = 0, answered = new Date(), following = false, timer;
 
   // A time is written in UTC; pointing at it says what the clock on the wall says.
   function localTimes() {
     for (const t of document.querySelectorAll("time[datetime]")) t.title = new Date(t.dateTime).toLocaleString();
   }
 
-  // The name under which somebody acknowledges is theirs, and stays in their browser.
+  // The name under which somebody acts is theirs, and stays in their browser.
   function rememberName() {
-    const by = document.getElementById("by");
-    if (!by) return;
-    try {
-      if (!by.value) by.value = localStorage.getItem(remembered) || "";
-      by.form.addEventListener("submit", () => localStorage.setItem(remembered, by.value));
-    } catch { /* storage is switched off: the name is asked for each time */ }
+    for (const by of document.querySelectorAll("input[name=by]")) {
+      try {
+        if (!by.value) by.value = localStorage.getItem(remembered) || "";
+        by.form.addEventListener("submit", () => localStorage.setItem(remembered, by.value));
+      } catch { /* storage is switched off: the name is asked for each time */ }
+    }
   }
 
   function replace(id, fresh) {
@@ -27,17 +27,22 @@
     if (old && now && old.outerHTML !== now.outerHTML) old.replaceWith(document.adoptNode(now));
   }
 
-  // What somebody has opened, typed or put the cursor into is kept.
+  // What somebody has opened, typed, chosen or put the cursor into is kept.
   function replaceMain(fresh) {
     const open = [...document.querySelectorAll("main details[open]")].map((d) => d.id);
-    const by = document.getElementById("by"), typed = by && by.value;
-    const focused = document.activeElement === by && by ? [by.selectionStart, by.selectionEnd] : null;
+    const typed = [...document.querySelectorAll("main :is(input, textarea, select)[id]")].map((f) => [f.id, f.value]);
+    const focus = document.activeElement, selection = focus && "selectionStart" in focus ? [focus.selectionStart, focus.selectionEnd] : null;
+    const focused = focus && focus.id;
     replace("main", fresh);
     for (const id of open) document.getElementById(id)?.setAttribute("open", "");
-    const again = document.getElementById("by");
-    if (!again) return;
-    if (typed) again.value = typed;
-    if (focused) { again.focus({ preventScroll: true }); again.setSelectionRange(...focused); }
+    for (const [id, value] of typed) {
+      const field = document.getElementById(id);
+      if (field && value) field.value = value;
+    }
+    const again = focused && document.getElementById(focused);
+    if (!again || again === document.activeElement) return;
+    again.focus({ preventScroll: true });
+    if (selection && selection[0] !== null) again.setSelectionRange(...selection);
   }
 
   function lost() {
@@ -65,14 +70,33 @@
     } catch { lost(); }
   }
 
-  async function forever() {
+  function later() {
+    clearTimeout(timer);
+    timer = setTimeout(now, following ? told : lonely);
+  }
+
+  async function now() {
+    clearTimeout(timer);
     await refresh();
-    setTimeout(forever, every);
+    later();
+  }
+
+  function follow() {
+    const events = new EventSource("/events");
+    events.addEventListener("open", () => { following = true; now(); });
+    events.addEventListener("changed", now);
+    events.addEventListener("error", () => {
+      following = false;
+      later();
+      if (events.readyState === EventSource.CLOSED) setTimeout(follow, told); // it was refused: ask again some day
+    });
+    addEventListener("pagehide", () => events.close());
   }
 
   localTimes();
   rememberName();
   if (!from) return;
-  setTimeout(forever, every);
-  document.addEventListener("visibilitychange", refresh);
+  later();
+  follow();
+  document.addEventListener("visibilitychange", now);
 })();

@@ -1,0 +1,314 @@
+package web
+
+import (
+	"context"
+	"fmt"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/accessibility"
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+
+	"tocsin/internal/incident"
+	"tocsin/internal/store"
+)
+
+// shots is where the pictures of the pages are left, for people to look at; git ignores it.
+const shots = "testdata/shots"
+
+// chromium is one browser for all of these tests. It says what went wrong in its console.
+type chromium struct {
+	context.Context
+	t     *testing.T
+	mu    sync.Mutex
+	wrong []string
+}
+
+func openBrowser(t *testing.T) *chromium {
+	t.Helper()
+	path := ""
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if found, err := exec.LookPath(name); err == nil && path == "" {
+			path = found
+		}
+	}
+	if path == "" {
+		t.Fatal("there is no chromium: make test installs it")
+	}
+	if err := os.MkdirAll(shots, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.WSURLReadTimeout(time.Minute),
+		chromedp.UserDataDir(t.TempDir()), chromedp.Flag("disable-dev-shm-usage", true))
+	ctx, stop := chromedp.NewExecAllocator(t.Context(), options...)
+	t.Cleanup(stop)
+	ctx, stop = chromedp.NewContext(ctx)
+	t.Cleanup(stop)
+	b := &chromium{Context: ctx, t: t}
+	b.does(chromedp.Navigate("about:blank")) // which starts it
+	b.Context, stop = context.WithTimeout(ctx, time.Minute)
+	t.Cleanup(stop)
+	err := chromedp.Listen(ctx, func(ev any) {
+		text := ""
+		switch ev := ev.(type) {
+		case *runtime.EventExceptionThrown:
+			text = fmt.Sprintf("%+v", ev.ExceptionDetails)
+		case *runtime.EventConsoleAPICalled:
+			text = fmt.Sprintf("console.%s %v", ev.Type, ev.Args)
+		case *log.EventEntryAdded:
+			text = fmt.Sprintf("%s: %s (%s)", ev.Entry.Level, ev.Entry.Text, ev.Entry.URL)
+		}
+		if text != "" {
+			b.mu.Lock()
+			b.wrong = append(b.wrong, text)
+			b.mu.Unlock()
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	call(b, log.Enable, cdp.Empty{})
+	call(b, accessibility.Enable, cdp.Empty{})
+	return b
+}
+
+// call sends one command to the page.
+func call[P, R any](b *chromium, cmd cdp.Command[P, R], params P) R {
+	b.t.Helper()
+	r, err := chromedp.Call(b.Context, cmd, params)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return r
+}
+
+func (b *chromium) does(actions ...chromedp.Action[chromedp.Void]) {
+	b.t.Helper()
+	if err := chromedp.Do(b.Context, actions...); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// until waits for what a script says to be true.
+func (b *chromium) until(script string) {
+	b.t.Helper()
+	look := time.NewTicker(20 * time.Millisecond) // another process is at work
+	defer look.Stop()
+	for !eval[bool](b, script) {
+		<-look.C
+	}
+}
+
+// opens goes to a page.
+func (b *chromium) opens(url string) {
+	b.t.Helper()
+	b.does(chromedp.Navigate(url), chromedp.WaitVisible(chromedp.CSS("#main")))
+}
+
+// types writes into a field, clicks presses, sees waits for something.
+func (b *chromium) types(at, text string) {
+	b.t.Helper()
+	b.does(chromedp.SendKeys(chromedp.CSS(at), text))
+}
+
+func (b *chromium) clicks(at string) {
+	b.t.Helper()
+	b.does(chromedp.Click(chromedp.CSS(at)))
+}
+
+func (b *chromium) sees(at string) {
+	b.t.Helper()
+	b.does(chromedp.WaitVisible(chromedp.CSS(at)))
+}
+
+// quiet holds that nothing was said in the console.
+func (b *chromium) quiet(where string) {
+	b.t.Helper()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, text := range b.wrong {
+		b.t.Errorf("%s: the console says %s", where, text)
+	}
+	b.wrong = nil
+}
+
+// sized makes the window of that size, in dark or light.
+func (b *chromium) sized(width, height int64, scheme string) {
+	b.t.Helper()
+	call(b, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: width, Height: height, DeviceScaleFactor: 1, Mobile: width < 500})
+	call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
+}
+
+// shot leaves a picture of the whole page.
+func (b *chromium) shot(name string) {
+	b.t.Helper()
+	data, err := chromedp.Run(b.Context, chromedp.FullScreenshot(100))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(shots, name+".png"), data, 0o644); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// eval is what a script says.
+func eval[T any](b *chromium, script string) (v T) {
+	b.t.Helper()
+	v, err := chromedp.Run(b.Context, chromedp.Evaluate[T](script))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return v
+}
+
+// controls are the roles that somebody works with.
+var controls = map[string]bool{"button": true, "link": true, "textbox": true, "combobox": true, "checkbox": true, "searchbox": true, "DisclosureTriangle": true, "region": true, "img": true, "image": true, "navigation": true}
+
+// accessible holds that whatever one can work with has a role and a name.
+func (b *chromium) accessible(where string) {
+	b.t.Helper()
+	nodes := call(b, accessibility.GetFullAXTree, accessibility.GetFullAXTreeParams{}).Nodes
+	value := func(v *accessibility.Value) string {
+		if v == nil {
+			return ""
+		}
+		return strings.Trim(string(v.Value), `"`)
+	}
+	seen := 0
+	for _, n := range nodes {
+		role, name := value(n.Role), value(n.Name)
+		focusable := false
+		for _, p := range n.Properties {
+			focusable = focusable || p.Name == accessibility.PropertyNameFocusable && string(p.Value.Value) == "true"
+		}
+		if n.Ignored || !controls[role] && !focusable || role == "RootWebArea" {
+			continue
+		}
+		seen++
+		if name == "" || role == "" || role == "generic" {
+			b.t.Errorf("%s: something of the role %q has the name %q", where, role, name)
+		}
+	}
+	if seen < 3 {
+		b.t.Errorf("%s: only %d controls are found", where, seen)
+	}
+}
+
+// contrast is a script that finds text with less contrast to what is behind it than WCAG's 4.5 (3 where it is large).
+const contrast = `(() => {
+  const rgb = (c) => (c.match(/[\d.]+/g) || []).map(Number);
+  const lum = (c) => { const [r, g, b] = c.map((v) => { v /= 255; return v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; }); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+  const behind = (e) => { for (; e; e = e.parentElement) { const c = rgb(getComputedStyle(e).backgroundColor); if (c.length === 3 || c[3] > 0) return c.slice(0, 3); } return [255, 255, 255]; };
+  const bad = [];
+  const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walk.nextNode()) {
+    const e = walk.currentNode.parentElement;
+    if (!walk.currentNode.data.trim() || !e.checkVisibility() || e.closest("svg, script, :disabled, .skip, option")) continue;
+    const s = getComputedStyle(e), large = parseFloat(s.fontSize) >= 24;
+    const [a, b] = [lum(rgb(s.color).slice(0, 3)), lum(behind(e))].sort((x, y) => y - x);
+    const ratio = (a + 0.05) / (b + 0.05);
+    if (ratio < (large ? 3 : 4.5)) bad.push(ratio.toFixed(2) + " " + walk.currentNode.data.trim().slice(0, 40));
+  }
+  return bad;
+})()`
+
+// unreached is a script that finds what one can work with but not come to by keyboard.
+const unreached = `[...document.querySelectorAll("a, button, input, select, textarea, summary")].filter((e) => e.checkVisibility() && !e.disabled && e.tabIndex < 0).map((e) => e.outerHTML.slice(0, 80))`
+
+// TestBrowser: a person opens the pages, follows them live, acknowledges and silences, on a desk and on a phone, in light and dark.
+func TestBrowser(t *testing.T) {
+	s := openStore(t)
+	inc, events, told := outage()
+	fill(t, s, []incident.Incident{inc, small("tide-502", clock(21, 14, 2, 0), incident.Warning, incident.Resolved, "GitHub answers 502 to tide; ours is well")}, events, told, watched()...)
+	o := options(s)
+	o.Rules = func() []Rule {
+		return []Rule{{Name: "prow-config-load-error", Severity: "high", Mode: "page", Filter: `resource.labels.cluster_name="prow" jsonPayload.msg="Error loading config."`, Where: "builtin:prow/config.yaml:3"},
+			{Name: "tide-does-not-sync", Severity: "warning", Mode: "tell", Filter: `jsonPayload.msg="Error syncing."`, Where: "team/tide.yaml:2"}}
+	}
+	server := httptest.NewServer(New(o))
+	t.Cleanup(server.CloseClientConnections) // a page that follows would hold it up
+	t.Cleanup(server.Close)
+	b := openBrowser(t)
+	views := map[string]string{"overview": "/", "incident": "/incidents/" + inc.ID, "silences": "/silences?for=" + inc.ID, "oncall": "/oncall", "rules": "/rules", "sources": "/sources", "public": "/status"}
+	for name, path := range views {
+		for i, size := range []struct {
+			name          string
+			width, height int64
+			scheme        string
+		}{{"desk", 1200, 900, "light"}, {"phone", 390, 844, "dark"}} {
+			where := name + " " + size.name
+			b.sized(size.width, size.height, size.scheme)
+			if i == 0 {
+				b.opens(server.URL + path)
+			}
+			eval[int](b, `[...document.querySelectorAll("main details")].map((d) => d.open = true).length`)
+			b.shot(name + "-" + size.name)
+			if wide := eval[int64](b, "document.documentElement.scrollWidth"); wide > size.width {
+				t.Errorf("%s: it is %d wide", where, wide)
+			}
+			for _, bad := range eval[[]string](b, contrast) {
+				t.Errorf("%s: too little contrast: %s", where, bad)
+			}
+			for _, bad := range eval[[]string](b, unreached) {
+				t.Errorf("%s: not to be reached by keyboard: %s", where, bad)
+			}
+			if name != "public" {
+				b.accessible(where)
+			}
+			b.quiet(where)
+		}
+	}
+
+	b.opens(server.URL + "/")
+	later := small("deck-is-down", clock(23, 12, 4, 0), incident.Critical, incident.Open, "deck is down")
+	fill(t, s, []incident.Incident{later}, nil, nil)
+	b.sees(`a[href="/incidents/` + later.ID + `"]`) // by itself
+
+	b.opens(server.URL + "/incidents/" + inc.ID)
+	b.types("#by", "ana")
+	b.clicks("button.main")
+	b.sees(".state.acknowledged")
+	if ack := everything(t, s, inc.ID).Incident.Acknowledgement; ack == nil || ack.By != "ana" {
+		t.Errorf("it is acknowledged as %+v", ack)
+	}
+	b.clicks("#note summary")
+	b.types("#text", "the disk is <b>full</b>")
+	fill(t, s, nil, []incident.Event{{Incident: inc.ID, At: noon, Kind: incident.EventEscalated, Text: "something else happens"}}, nil)
+	b.until(`document.body.innerText.includes("something else happens")`)
+	if typed := eval[string](b, `document.getElementById("text").value`); typed != "the disk is <b>full</b>" || !eval[bool](b, `document.activeElement.id === "text"`) {
+		t.Errorf("after the page was made anew %q is typed", typed)
+	}
+	b.clicks("#note button")
+	b.until(`!!document.querySelector(".timeline")?.innerText.includes("the disk is <b>full</b>")`)
+	if by := eval[string](b, `document.getElementById("by").value`); by != "ana" {
+		t.Errorf("the name is forgotten: %q", by)
+	}
+
+	b.clicks("a.button")
+	b.sees("#matchers")
+	b.types("#reason", "an upgrade")
+	b.clicks(".wish button.main")
+	b.sees("#preview")
+	b.shot("preview-phone")
+	b.clicks(`button[formaction="/silences"]`)
+	b.sees(`form[action="/silences/1/expire"]`)
+	var made incident.Silence
+	err := s.View(t.Context(), func(tx *store.Tx) (err error) {
+		made, err = tx.Silence(t.Context(), 1)
+		return err
+	})
+	if err != nil || made.Owner != "ana" || made.Reason != "an upgrade" || len(made.Matchers) != 2 {
+		t.Errorf("the silence is %+v, %v", made, err)
+	}
+	b.quiet("at the end")
+}

@@ -1,0 +1,190 @@
+package web
+
+import (
+	"cmp"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"tocsin/internal/incident"
+	"tocsin/internal/store"
+)
+
+// Rule is a rule that is loaded, for the page of rules.
+type Rule struct {
+	Name, Severity, Mode, Filter string
+	// Where is the file and the line where it stands.
+	Where string
+}
+
+// rulesView is the main part of the page of rules.
+type rulesView struct {
+	Said   string
+	Config string
+	Rules  []ruleView
+}
+
+// ruleView is one rule. State is one word, Tone its class.
+type ruleView struct {
+	Rule
+	State, Tone, Alerts string
+	Last                moment
+	Incident            string
+	// WhyNot is the command that says why it does not fire.
+	WhyNot string
+	// Aside is why it is not asked any more; empty while it is.
+	Aside string
+}
+
+// rules shows what tocsin looks for, what fires now, and when each matched last.
+func (s *server) rules(w http.ResponseWriter, r *http.Request) error {
+	status, err := s.status(r.Context())
+	if err != nil {
+		return err
+	}
+	var states map[string]store.RuleTally
+	aside := map[string]string{}
+	err = s.Store.View(r.Context(), func(tx *store.Tx) (err error) {
+		if states, err = tx.RuleTallies(r.Context()); err != nil {
+			return err
+		}
+		standing, err := tx.Standing(r.Context())
+		for _, t := range standing {
+			if t.Kind == "rule_quarantined" {
+				aside[t.Labels["rule"]] = t.Text
+			}
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	now := s.Now()
+	v := rulesView{Config: clean(status.Config.Revision, 40)}
+	firing := 0
+	for _, rule := range s.Rules() {
+		st := states[rule.Name]
+		view := ruleView{Rule: rule, State: "quiet", Tone: "soft", Last: exactly(st.Last, now), Incident: st.Incident,
+			WhyNot: fmt.Sprintf("tocsin explain --config %s --rule %s --at %s", cmp.Or(clean(status.Config.File, 200), "tocsin.yaml"), clean(rule.Name, 200), now.UTC().Format(time.RFC3339))}
+		view.Name, view.Filter, view.Where, view.Aside = clean(rule.Name, titleLength), cleanLines(rule.Filter, lineLength), clean(rule.Where, titleLength), clean(aside[rule.Name], titleLength)
+		if st.Alerts > 0 {
+			view.Alerts = number(int64(st.Alerts))
+		}
+		switch {
+		case view.Aside != "":
+			view.State, view.Tone = "put aside", "critical"
+		case st.Firing > 0:
+			view.State, view.Tone = "fires", view.Severity
+			if st.Firing > 1 {
+				view.State = fmt.Sprintf("fires %s times", number(int64(st.Firing)))
+			}
+			firing++
+		}
+		v.Rules = append(v.Rules, view)
+	}
+	slices.SortStableFunc(v.Rules, func(a, b ruleView) int {
+		return cmp.Or(cmp.Compare(oneIf(a.Tone == "soft"), oneIf(b.Tone == "soft")), strings.Compare(a.Name, b.Name))
+	})
+	v.Said = fmt.Sprintf("%s loaded, %d of them firing.", plural(int64(len(v.Rules)), "rule"), firing)
+	return s.show(w, r, http.StatusOK, rulesTemplate, frame{Title: "Rules · tocsin", From: "/rules", Nav: "/rules", Well: wellnessOf(status), Main: v})
+}
+
+// sourcesView is the main part of the page of sources.
+type sourcesView struct {
+	Said    string
+	Sources []watchedView
+}
+
+// watchedView is a source with what is only on its own page.
+type watchedView struct {
+	sourceView
+	Lag, Passed string
+}
+
+// sources shows how far each source has been read, and when it could not see.
+func (s *server) sources(w http.ResponseWriter, r *http.Request) error {
+	status, err := s.status(r.Context())
+	if err != nil {
+		return err
+	}
+	now := s.Now()
+	var blind map[string]time.Duration
+	err = s.Store.View(r.Context(), func(tx *store.Tx) (err error) {
+		blind, err = tx.Blindness(r.Context(), now)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	v := sourcesView{Said: "Each is up to date."}
+	behind := 0
+	for _, src := range status.Sources {
+		view := watchedView{sourceView: sourceOf(src, now), Lag: "none"}
+		if !src.CaughtUp && !src.Clock.IsZero() {
+			view.Lag = span(now.Sub(src.Clock))
+		}
+		if src.Passed > 0 {
+			view.Passed = number(src.Passed) + " left out, they had come before"
+		}
+		if d := blind[src.Name]; d > 0 {
+			view.Blind = append([]string{"could not see for " + span(d) + " in all that is kept"}, view.Blind...)
+		}
+		if view.Tone != "ok" {
+			behind++
+		}
+		v.Sources = append(v.Sources, view)
+	}
+	if behind > 0 {
+		v.Said = fmt.Sprintf("%d of %d need a look.", behind, len(v.Sources))
+	}
+	return s.show(w, r, http.StatusOK, sourcesTemplate, frame{Title: "Sources · tocsin", From: "/sources", Nav: "/sources", Well: wellnessOf(status), Main: v})
+}
+
+// publicView is the main part of the page that everybody may see: nothing of what a log or a rule says is in it.
+type publicView struct {
+	Said string
+	Tone string
+	Open []publicIncident
+}
+
+// publicIncident is that something is wrong, as much as everybody may know.
+type publicIncident struct {
+	Severity, Who string
+	Since         moment
+	Lasts         string
+}
+
+// publicStatus shows whether something is wrong, how bad, since when, and whether somebody is at it.
+func (s *server) publicStatus(w http.ResponseWriter, r *http.Request) error {
+	var open []incident.Incident
+	err := s.Store.View(r.Context(), func(tx *store.Tx) (err error) {
+		open, err = tx.Incidents(r.Context(), store.IncidentFilter{States: []incident.State{incident.Open, incident.Acknowledged}, Limit: mostRows})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	now := s.Now()
+	byUrgency(open)
+	v := publicView{Said: "All is well", Tone: "ok"}
+	for i := range open {
+		inc := &open[i]
+		if inc.Severity < incident.High || inc.Labels["service"] == "tocsin" {
+			continue // nobody outside notices
+		}
+		p := publicIncident{Severity: inc.Severity.String(), Who: "nobody is at it yet", Since: at(began(inc), now), Lasts: span(now.Sub(began(inc)))}
+		if inc.State == incident.Acknowledged {
+			p.Who = "somebody is at it"
+		}
+		v.Open = append(v.Open, p)
+	}
+	if n := len(v.Open); n > 0 {
+		v.Said, v.Tone = plural(int64(n), "thing")+" is wrong", v.Open[0].Severity
+		if n > 1 {
+			v.Said = plural(int64(n), "thing") + " are wrong"
+		}
+	}
+	return s.show(w, r, http.StatusOK, publicTemplate, frame{Title: v.Said + " · status", Bare: true, Main: v})
+}
