@@ -31,6 +31,7 @@ type cli struct {
 	Backtest   backtestCommand   `cmd:"" help:"Count what each rule would have fired, told and paged on recorded entries."`
 	Diff       diffCommand       `cmd:"" help:"Say which pages come and go with a change of rules, on recorded entries."`
 	Explain    explainCommand    `cmd:"" help:"Say what becomes of an entry, gate by gate, and which gate says no."`
+	Routes     routesCommand     `cmd:"" help:"Say who would hear of an incident."`
 	Incidents  incidentsCommand  `cmd:"" help:"List incidents, or show one with its timeline."`
 	Ack        ackCommand        `cmd:"" help:"Acknowledge an incident: you have it, the pages stop."`
 	Resolve    resolveCommand    `cmd:"" help:"Resolve an incident."`
