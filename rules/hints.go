@@ -96,9 +96,9 @@ func runes(s string, n int) int {
 	return -1
 }
 
-// Lints are what is allowed in the rule's filters and probably not meant, each with its place.
+// Lints are what is allowed in the rule and its filters and probably not meant, each with its place.
 func (r *Rule) Lints() config.Errors {
-	var out config.Errors
+	out := r.lints()
 	for _, w := range r.written {
 		if w.filter == nil {
 			continue

@@ -170,7 +170,7 @@ func (rd *reader) rule() *Rule {
 	if len(rd.errs) > 0 {
 		return nil
 	}
-	r.written = rd.written
+	r.written, r.node, r.groups = rd.written, rd.node, set.GroupBy
 	r.Hash = hash(set.Filter, string(set.Detect.JSON()), groupText(set.GroupBy), set.For.Std().String())
 	return r
 }

@@ -46,6 +46,8 @@ type Rule struct {
 	traits      detectors.Traits       // of detect
 	listed      map[string]bool        // the groups that traits lists, by text; nil if it lists none
 	wantsEntry  bool                   // an annotation asks for .Entry
+	node        config.Node            // as it is written
+	groups      map[string]config.Node // group_by, as it is written
 	kind        string                 // of detection
 	settings    string                 // of the kind, as JSON
 	extra       map[string]*lql.Filter // the detector's own filters

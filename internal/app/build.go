@@ -97,6 +97,7 @@ func loadRules(path string, instead []string) (*Plan, config.Errors) {
 	l.routes()
 	l.rules()
 	l.reach()
+	l.ports(file.Root)
 	l.heartbeat()
 	return l.plan, l.errs.Sorted()
 }

@@ -23,6 +23,9 @@ func Check(path string) (summary string, warnings, errs config.Errors) {
 	plan, errs := load(path)
 	plan.Warnings = append(plan.Warnings, plan.over(time.Now())...).Sorted()
 	if plan.Rules != nil {
+		l := &loading{file: plan.File, plan: plan}
+		l.idle()
+		l.unheardRules(plan.configured())
 		plan.Warnings = append(plan.Warnings, lints(plan.Rules.Rules)...).Sorted()
 		errs = append(errs, rules.Slow(plan.Rules.Rules, cpuTime)...).Sorted()
 	}
@@ -32,13 +35,13 @@ func Check(path string) (summary string, warnings, errs config.Errors) {
 	return fmt.Sprintf("%s, %s, %s", plural(len(plan.configured()), "rule"), plural(len(plan.Sources), "source"), plural(len(plan.Receivers), "receiver")), plan.Warnings, nil
 }
 
-// lints are what the filters of rules say that is probably not meant.
+// lints are what rules say that is probably not meant.
 func lints(list []*rules.Rule) config.Errors {
 	var out config.Errors
 	for _, r := range list {
 		out = append(out, r.Lints()...)
 	}
-	return out
+	return append(out, rules.Alike(list)...)
 }
 
 // twice says which names a rule file gives twice. The causes that its rules name may be in other files.

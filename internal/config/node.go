@@ -37,6 +37,7 @@ type value struct {
 	tag     string // of a scalar: !!str, !!int, !!float, !!bool, !!timestamp
 	text    string // of a scalar: as it was written, without quotes
 	quoted  bool
+	comment string // of what is written and empty: what stands behind its key
 	items   []Node
 	members []Member
 	size    int // values in it, itself included, aliases followed

@@ -210,6 +210,9 @@ func (b *builder) mapping(y *yaml.Node, v *value, depth int) {
 			continue
 		}
 		lines[key.Value] = key.Line
+		if child.Kind() == Null && val.Kind == yaml.ScalarNode {
+			child.v.comment = key.LineComment
+		}
 		v.members = append(v.members, Member{Key: key.Value, KeyPosition: b.position(key), Value: child})
 		v.grow(child)
 	}

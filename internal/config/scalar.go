@@ -30,6 +30,8 @@ func (d *decoder) scalar(n Node, v reflect.Value, name string) {
 		return
 	}
 	switch {
+	case n.Kind() == Null && n.v.comment != "" && v.Kind() == reflect.String:
+		d.wrong(n, name, "has no value: what begins with # is a comment; write %q, in quotes, if that is meant", bounded(n.v.comment))
 	case n.Kind() == Null || n.Kind() == Absent:
 		d.wrong(n, name, "has no value: write %s, or leave the key out", want)
 	case n.Kind() == Scalar && n.v.quoted && v.Kind() != reflect.String && plainNumber(n.v.text):

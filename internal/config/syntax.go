@@ -12,6 +12,9 @@ import (
 
 var syntaxLine = regexp.MustCompile(`(?s)^yaml: (?:line (\d+): )?(.*)$`)
 
+// comment finds one that begins within braces or brackets, where a value may be meant.
+var comment = regexp.MustCompile(`[\[{][^\]}#]*[:,\[{]\s+(#\S)`)
+
 var unknownAnchor = regexp.MustCompile(`^unknown anchor '(.*)' referenced`)
 
 // hints say what the parser's messages mostly mean.
@@ -39,6 +42,10 @@ func syntaxError(file string, data []byte, err error) Error {
 	}
 	lines := bytes.Split(data, []byte("\n"))
 	at := Position{File: file, Line: min(max(line, 1), len(lines))}
+	if cut, ok := commented(lines[:at.Line], text); ok {
+		cut.File = file
+		return cut.Errorf("what begins with # is a comment, so that what is opened before it is not closed: put text that begins with # in quotes, such as \"#channel\"")
+	}
 	content := lines[at.Line-1]
 	indent := content[:len(content)-len(bytes.TrimLeft(content, " \t"))]
 	at.Column = utf8.RuneCount(indent) + 1
@@ -47,6 +54,19 @@ func syntaxError(file string, data []byte, err error) Error {
 		text = "a tab is here: indent with spaces"
 	}
 	return at.Errorf("%s", text)
+}
+
+// commented is the place of a comment that is probably meant as a value, where what is opened before it is never closed.
+func commented(lines [][]byte, text string) (Position, bool) {
+	if !strings.Contains(text, "did not find expected ',' or") && !strings.Contains(text, "did not find expected node content") {
+		return Position{}, false
+	}
+	for i := len(lines) - 1; i >= 0; i-- {
+		if m := comment.FindSubmatchIndex(lines[i]); m != nil {
+			return Position{Line: i + 1, Column: utf8.RuneCount(lines[i][:m[2]]) + 1}, true
+		}
+	}
+	return Position{}, false
 }
 
 // placed is the line, counted from one, and the text of a mistake that the parser found in data. With a line before the text

@@ -16,17 +16,22 @@ type Reached struct {
 
 // Reach are the routes by which an incident of that severity may go, whatever its other labels are.
 func (r *Router) Reach(severity incident.Severity) []Reached {
-	return r.root.reach(severity.String(), nil)
+	return r.Possible(func(label string) (string, bool) { return severity.String(), label == "severity" })
 }
 
-func (n *node) reach(severity string, to []Reached) []Reached {
-	taken := false // whether one of the routes inside takes every incident of that severity
+// Possible are the routes by which an incident may go of whose labels only those are known for which known says true.
+func (r *Router) Possible(known func(label string) (value string, ok bool)) []Reached {
+	return r.root.reach(known, nil)
+}
+
+func (n *node) reach(known func(string) (string, bool), to []Reached) []Reached {
+	taken := false // whether one of the routes inside takes every such incident
 	for _, child := range n.routes {
-		may, surely := child.takes(severity)
+		may, surely := child.takes(known)
 		if !may {
 			continue
 		}
-		to = child.reach(severity, to)
+		to = child.reach(known, to)
 		taken = taken || surely
 		if surely && !child.goesOn {
 			break
@@ -38,13 +43,13 @@ func (n *node) reach(severity string, to []Reached) []Reached {
 	return append(to, Reached{Path: n.path, Receiver: n.receiver, Policy: n.policy})
 }
 
-// takes says whether the route may match an incident of that severity, and whether it surely does.
-func (n *node) takes(severity string) (may, surely bool) {
+// takes says whether the route may match such an incident, and whether it surely does.
+func (n *node) takes(known func(string) (string, bool)) (may, surely bool) {
 	surely = true
 	for _, m := range n.matchers {
-		if m.Name != "severity" {
+		if value, ok := known(m.Name); !ok {
 			surely = false
-		} else if !m.Matches(severity) {
+		} else if !m.Matches(value) {
 			return false, false
 		}
 	}
@@ -62,4 +67,19 @@ func (r *Router) Users(policy string) []Reached {
 		}
 	}
 	return out
+}
+
+// Names says whether a route, reached or not, names the policy.
+func (r *Router) Names(policy string) bool {
+	return r.root.any(func(n *node) bool { return n.policy == policy })
+}
+
+// Tells says whether a route, reached or not, names the receiver.
+func (r *Router) Tells(receiver string) bool {
+	return r.root.any(func(n *node) bool { return n.receiver == receiver })
+}
+
+// any says whether something holds for the route or one inside it.
+func (n *node) any(holds func(*node) bool) bool {
+	return holds(n) || slices.ContainsFunc(n.routes, func(child *node) bool { return child.any(holds) })
 }
