@@ -184,7 +184,7 @@ func (p *pagerDutyNotifier) word(e *pagerDutyEvent, n *Notice) {
 		summary += " (" + s.news + ")"
 	}
 	details := map[string]string{"line": s.line, "since": s.since, "state": s.state, "incident": inc.ID}
-	for name, text := range map[string]string{"why": s.news, "also": strings.TrimPrefix(s.folded(), "Also: ")} {
+	for name, text := range map[string]string{"why": s.news, "also": strings.TrimPrefix(s.folded(), "Also: "), "before": strings.TrimPrefix(s.before, "Before it: ")} {
 		if text != "" {
 			details[name] = text
 		}

@@ -316,7 +316,7 @@ func (s *slackNotifier) word(n *Notice) slackWords {
 // slackBody is what stands below the line: since when, what else, who has it, where to go on.
 func slackBody(t *story) string {
 	var lines []string
-	for _, text := range []string{t.since, t.folded(), t.state, t.oncall()} {
+	for _, text := range []string{t.since, t.before, t.folded(), t.state, t.oncall()} {
 		if text != "" {
 			lines = append(lines, words.SlackLine(text, 1000))
 		}

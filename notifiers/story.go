@@ -24,6 +24,7 @@ type story struct {
 	title          string
 	line           string   // the evidence: the event's, of what tells an event, else the headline's first line
 	since          string   // since when, from where, how many lines
+	before         string   // what changed before it
 	also           []string // the other alerts, folded
 	state          string   // open, who has it, or when it was over
 	news           string   // what a call or a post says beside the incident
@@ -59,6 +60,9 @@ func tell(n *Notice) story {
 		s.runbookText = words.Clean(head.Annotations["runbook_url"], maxTitle)
 	}
 	s.since = since(n, head)
+	if b := words.Clean(head.Annotations[incident.BeforeNote], maxTitle); b != "" {
+		s.before = "Before it: " + b
+	}
 	for _, p := range n.People {
 		s.who = append(s.who, words.Clean(p.Name, maxWho))
 	}
@@ -313,6 +317,7 @@ func (s *story) plain(n *Notice) string {
 		}
 		line(s.line)
 		line(s.since)
+		line(s.before)
 		line(s.folded())
 		line(s.state)
 		if s.runbook+s.runbookText != "" {

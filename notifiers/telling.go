@@ -45,7 +45,7 @@ func parts(n *Notice) telling {
 		fact(s.state)
 		return t
 	}
-	fact(s.since, s.folded(), s.state, s.oncall())
+	fact(s.since, s.before, s.folded(), s.state, s.oncall())
 	if s.runbookText != "" {
 		fact("Runbook: " + s.runbookText)
 	}

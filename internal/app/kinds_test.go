@@ -1,5 +1,18 @@
 package app
 
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
 // kinds is what people need of each kind of failure, and of what only looks like one: who should hear, and how soon, is Prow's oncall's
 // own word. A crash loop is paged once it has lasted ten to twelve minutes; what is GitHub's pages nobody.
 var kinds = map[string]wanted{
@@ -7,7 +20,7 @@ var kinds = map[string]wanted{
 	"config-too-large-2019-03-08": {begins: "2019-03-08T19:51:01Z", pageBy: "any", toldBy: "2019-03-08T19:54:00Z", word: "Too long", one: true},
 	"tide-stuck-2019-02-20":       {begins: "2019-02-20T19:00:00Z", pageBy: "2019-02-20T19:30:00Z", toldBy: "any", word: "tide", one: true},
 	"mounts-2019-11-12":           {begins: "2019-11-12T19:40:00Z", pageBy: "2019-11-12T19:53:00Z", toldBy: "2019-11-12T19:46:00Z", word: "oauth-token", one: true},
-	"probes-kill-hook-2020-08-20": {begins: "2020-08-20T17:05:00Z", pageBy: "2020-08-20T17:12:00Z", toldBy: "any", word: "iveness probe", one: true},
+	"probes-kill-hook-2020-08-20": {begins: "2020-08-20T17:05:00Z", pageBy: "2020-08-20T17:12:00Z", toldBy: "any", word: "Before it: rollout of hook", one: true},
 	"tokens-2019-07-18":           {begins: "2019-07-18T08:40:00Z", pageBy: "any", toldBy: "2019-07-18T09:00:00Z", word: "token reset", one: true},
 	"usage-error":                 {begins: "2026-02-10T09:30:00Z", pageBy: "2026-02-10T09:43:00Z", toldBy: "any", word: "flag provided but not defined", one: true},
 	"silent-crash-loop":           {begins: "2026-02-11T09:30:00Z", pageBy: "2026-02-11T09:45:00Z", toldBy: "any", word: "hook", one: true},
@@ -30,4 +43,78 @@ var kinds = map[string]wanted{
 	"sunday-night":        {begins: "2026-03-15T02:00:00Z", quietChannel: true},
 	"early-day":           {begins: "2019-10-08T14:00:00Z", quietChannel: true},
 	"one-restart-each":    {begins: "2026-03-16T09:30:00Z"},
+}
+
+// TestDisorderChangesNothing doubles every fifth entry of outages and shuffles all within 40 s, as an ingestion that has trouble of its own
+// does: the same incidents, with the same alerts, and the same calls. The instants may differ by so much.
+func TestDisorderChangesNothing(t *testing.T) {
+	for _, name := range []string{"outage-2019-01-23", "hook-panic-2019-09-24", "boskos-crd-2019-03-26", "no-room", "jobs-fail"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			entries := entriesOf(t, name, 1)
+			want := storyOf(lines(t, replayed(t, shipped, entries, 0)))
+			got := storyOf(lines(t, replayed(t, shipped, disordered(t, entries), 0)))
+			if diff := cmp.Diff(want, got); diff != "" || len(want) == 0 {
+				t.Errorf("in disorder (-in order +in disorder):\n%s", diff)
+			}
+		})
+	}
+}
+
+// storyOf is what came of entries without its instants: each incident's title, severity and rules, and how often each receiver was called.
+func storyOf(all []told) []string {
+	count := map[string]int{}
+	for _, v := range all {
+		switch {
+		case v.Type == "incident" && v.State == "open":
+			count["incident "+v.Severity+" "+v.Title]++
+		case v.Type == "alert" && v.State == "firing":
+			count["alert "+v.Rule+" "+v.Labels["service"]]++
+		case v.Type == "notification" && v.Page:
+			count["page "+v.Receiver+" "+v.Reason]++
+		}
+	}
+	var story []string
+	for what, n := range count {
+		story = append(story, fmt.Sprintf("%s: %d", what, n))
+	}
+	slices.Sort(story)
+	return story
+}
+
+// disordered doubles every fifth entry and lets each come up to 40 s later than it did.
+func disordered(t *testing.T, entries []byte) []byte {
+	t.Helper()
+	type late struct {
+		at   time.Time
+		text []byte
+	}
+	random := rand.New(rand.NewPCG(40, 5))
+	var all []late
+	for n, line := range bytes.Split(bytes.TrimSpace(entries), []byte("\n")) {
+		var e map[string]json.RawMessage
+		var at time.Time
+		if err := errors.Join(json.Unmarshal(line, &e), json.Unmarshal(e["receiveTimestamp"], &at)); err != nil {
+			t.Fatal(err)
+		}
+		times := 1
+		if n%5 == 0 {
+			times = 2
+		}
+		for range times {
+			came := at.Add(time.Duration(random.Int64N(int64(40 * time.Second))))
+			e["receiveTimestamp"] = json.RawMessage(came.Format(`"2006-01-02T15:04:05.000000Z"`))
+			text, err := json.Marshal(e)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, late{came, text})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b late) int { return a.at.Compare(b.at) })
+	var out bytes.Buffer
+	for _, l := range all {
+		out.Write(append(l.text, '\n'))
+	}
+	return out.Bytes()
 }

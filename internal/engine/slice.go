@@ -278,6 +278,9 @@ func (e *Engine) fired(ctx context.Context, tx *store.Tx, c *rules.Change, a inc
 		}
 		return tx.AddFiring(ctx, store.Firing{Key: a.Key, At: c.At, Mode: a.Mode})
 	}
+	if err := noteChanges(ctx, tx, &a); err != nil {
+		return err
+	}
 	near, err := tx.Near(ctx, &a, c.At.Add(-incident.ReopenWithin))
 	if err != nil {
 		return err

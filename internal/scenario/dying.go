@@ -33,14 +33,14 @@ func tideStuck(w *world) {
 // probesKill is the outage of 2020-08-20: what is new of hook does not answer its probes in time, and the old pods go one by one.
 func probesKill(w *world) {
 	end, pods := w.End.Add(-20*time.Minute), w.pods("hook")
-	gone := w.Fault.Add(2 * time.Minute)
+	gone := w.Fault.Add(3 * time.Minute)
 	w.background(ordinary{pace: sparse, silent: []string{"hook"}, down: span{gone, end}})
 	w.happens(w.Fault, object{kind: "Deployment", name: "hook", namespace: services}, "ScalingReplicaSet", "Scaled up replica set hook-6d5f7c9b84 to 4")
 	for i, pod := range pods {
 		w.chatter(w.component("hook"), pod, 45*time.Second, w.Start, w.Fault.Add(time.Duration(i)*30*time.Second))
 		w.chatter(w.component("hook"), pod, 45*time.Second, end, w.End)
 		fresh := podOf("hook", w.pod("hook"))
-		w.backOffOf(fresh, w.Fault.Add(time.Duration(i)*30*time.Second), end, func(t time.Time) {
+		w.backOffOf(fresh, w.Fault.Add(time.Minute+time.Duration(i)*30*time.Second), end, func(t time.Time) {
 			w.says(t.Add(-40*time.Second), "hook", fresh.name, "info", "Loaded new config.", nil)
 			w.warns(t.Add(-10*time.Second), fresh, "Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 503")
 			w.warns(t.Add(-5*time.Second), fresh, "Unhealthy", "Liveness probe failed: Get http://10.0.0.7:8081/healthz: net/http: request canceled")

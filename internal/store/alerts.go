@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"tocsin/internal/incident"
 )
@@ -18,6 +19,7 @@ var (
 	selectAlertsOf  = selectAlerts + " WHERE incident = $1 ORDER BY first, rule, grp"
 	selectFiring    = selectAlerts + " WHERE rule = $1 AND grp = $2 AND state = 'firing' ORDER BY fired_at DESC, incident DESC LIMIT 1"
 	selectAllFiring = selectAlerts + " WHERE state = 'firing' ORDER BY rule, grp, fired_at, incident"
+	selectShadowed  = selectAlerts + " WHERE incident = '' AND last >= $1 ORDER BY last DESC, rule, grp LIMIT 1000"
 	upsertAlert     = alertColumns.upsert("alerts", "incident", "rule", "grp")
 )
 
@@ -90,6 +92,15 @@ func (tx *Tx) FiringAlerts(ctx context.Context) ([]incident.Alert, error) {
 	all, err := list(ctx, tx, scanAlert, selectAllFiring)
 	if err != nil {
 		return nil, fmt.Errorf("read firing alerts: %w", err)
+	}
+	return all, nil
+}
+
+// Shadowed are the alerts of rules in mode shadow whose newest entry is of since or later, the newest first, at most a thousand.
+func (tx *Tx) Shadowed(ctx context.Context, since time.Time) ([]incident.Alert, error) {
+	all, err := list(ctx, tx, scanAlert, selectShadowed, stamp(since))
+	if err != nil {
+		return nil, fmt.Errorf("read alerts in no incident: %w", err)
 	}
 	return all, nil
 }
