@@ -17,7 +17,7 @@ GOLANGCI_VERSION := v2.15.0
 GOLANGCI         := $(BIN)/golangci-lint-$(GOLANGCI_VERSION)
 
 .DEFAULT_GOAL := build
-.PHONY: build image test lint kill freeze sim sim-bugs latency flood tail bench fuzz-short compiler database amtool chromium
+.PHONY: build image test lint kill freeze sim sim-bugs latency flood tail pubsub bench fuzz-short compiler database amtool chromium
 
 build: ## the binary, static, in bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN)/tocsin ./cmd/tocsin
@@ -48,6 +48,9 @@ flood: database ## on STORE, 100,000 lines of one incident a second for a minute
 
 tail: ## what a full tail of Cloud Logging costs with 1,000 rules, and how fast one is read
 	$(GO) run ./internal/sim/tail
+
+pubsub: ## what a message of Pub/Sub costs with 1,000 rules, a thousandth of the entries matching one, from its bytes to the commit
+	$(GO) test -run='^$$' -bench=Messages -benchtime=5s -cpu=1 ./internal/sources/cloudpubsub
 
 sim: ## worlds of trouble on a virtual clock, STEPS steps from SEED on: no invariant may be violated
 	$(GO) run ./internal/sim/simulate -steps $(STEPS) -seed $(SEED)
