@@ -61,7 +61,7 @@ func away(t *testing.T) (*reader, *refusing) {
 	}
 	server, service := grpc.NewServer(), &refusing{}
 	pubsubpb.RegisterSubscriberServer(server, service)
-	go server.Serve(l) //nolint:errcheck // it ends with the listener
+	go server.Serve(l) // it ends with the listener
 	t.Cleanup(server.Stop)
 	s := Defaults()
 	s.Subscription, s.Endpoint = subscription, l.Addr().String()
