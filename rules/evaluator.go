@@ -305,7 +305,7 @@ func (s *stepping) tick(key incident.Key, at time.Time) error {
 		since, ok := s.Sight(st.Source)
 		s.outside = false
 		if !ok {
-			st.detector.Observe(detectors.Match{Time: now}) // unknown, not absent: its time begins anew
+			st.detector.Observe(detectors.Match{Time: later(now, s.Watermark.Add(-s.Lateness))}) // unknown, not absent: its time begins anew
 			return s.forget(r, st, at)
 		}
 		if since.After(now.Add(-r.window())) {

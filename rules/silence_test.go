@@ -3,6 +3,8 @@ package rules
 import (
 	"testing"
 	"time"
+
+	"tocsin/internal/incident"
 )
 
 // An absence tells where it is, since when there has been nothing, and the last words.
@@ -39,5 +41,36 @@ func TestSilenceTellsTheLastWords(t *testing.T) {
 		if want := "silent since " + day.Add(since).Format("15:04"); a.Annotations["summary"] != want {
 			t.Errorf("alert %d says %q, want %q", i, a.Annotations["summary"], want)
 		}
+	}
+}
+
+// A group that is listed and never spoke is due since ever. While its source is not in sight its time begins at the present, and not at one
+// window after another since 1970, which took minutes of a step.
+func TestAListedGroupOfASourceThatIsNotSeenYet(t *testing.T) {
+	list, errs := Read("r.yaml", []byte(`rules:
+  - name: silent
+    filter: severity="INFO"
+    group_by: {service: resource.labels.container_name}
+    detect: {absence: {after: 10m, groups: [{service: tide}]}}
+    severity: high
+    annotations: {summary: silent}
+`))
+	if len(errs) > 0 {
+		t.Fatal(errs)
+	}
+	asked := 0
+	e := &Evaluator{Set: NewSet(list), Lateness: time.Minute}
+	key := incident.Key{Rule: "silent", Group: incident.Labels{"service": "tide"}.Text()}
+	out, err := e.Step(Slice{Due: []Waiting{{Key: key, At: time.Unix(0, 1)}}, Watermark: day,
+		Load: func(incident.Key) (*State, error) { return &State{Group: incident.Labels{"service": "tide"}}, nil },
+		Sight: func(string) (time.Time, bool) {
+			asked++
+			return time.Time{}, false
+		}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if due, want := e.NextDue(list[0], out.States[key]), day.Add(10*time.Minute); asked != 1 || !due.Equal(want) || len(out.Changes) > 0 {
+		t.Errorf("asked %d times, due at %s, want once and %s: %v", asked, due, want, out.Changes)
 	}
 }
