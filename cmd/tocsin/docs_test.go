@@ -75,6 +75,8 @@ func TestConfigurationReference(t *testing.T) {
 	check("steps", escalation.Step{})
 	check("Retention", config.Retention{})
 	check("Heartbeat", heartbeat.Settings{})
+	check("Canary", heartbeat.CanarySettings{})
+	check("Own metrics", heartbeat.PointsSettings{})
 	check("Sign-in", config.SignIn{})
 	check("tokens", config.Token{})
 	check("iap", config.IAP{})

@@ -44,6 +44,8 @@ type Options struct {
 	Failpoint func(name string)
 	// Told, if set, hears of what was told.
 	Told func(now time.Time, n notifiers.Notice, text string)
+	// Dial, if set, stands in for the network to Google's APIs where an endpoint of theirs is configured.
+	Dial func(ctx context.Context, address string) (net.Conn, error)
 	// PollEvery is how often pagers are asked for answers; 15 s if not set.
 	PollEvery time.Duration
 	// Life is how long this process counts as alive after it was last heard of, where several share a database; 0: the store's.
@@ -87,6 +89,8 @@ type App struct {
 	// turn is this process's at the engine; nil while another has it, then leader is its name.
 	turn   *lead
 	leader string
+	// returned is after how long canaries came back.
+	returned *prometheus.HistogramVec
 	// fenced says that a write was refused because the life may have expired.
 	fenced atomic.Bool
 }
@@ -97,8 +101,10 @@ type generation struct {
 	desk     *store.Desk
 	targets  map[string]outbox.Target
 	outbox   *outbox.Outbox
-	beat     *heartbeat.Beat // nil: nobody takes one
-	wake     map[string]bell // of the targets' loops
+	beat     *heartbeat.Beat   // nil: nobody takes one
+	canary   *heartbeat.Canary // nil: nothing is written
+	points   *heartbeat.Points // nil: they are not written
+	wake     map[string]bell   // of the targets' loops
 	stop     context.CancelFunc
 	loops    *sync.WaitGroup // these and those of the generations before
 	loadedAt time.Time
@@ -125,7 +131,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 		return nil, errs
 	}
 	a := &App{o: o, wakeEngine: newBell(), wakeSteps: newBell(), wakeHanded: newBell(), readers: map[string]*reader{}, takers: map[string]*reader{},
-		started: time.Now(), begun: make(chan struct{}), broken: make(chan error, 1)}
+		started: time.Now(), begun: make(chan struct{}), broken: make(chan error, 1), returned: newReturned()}
 	var undo []func()
 	defer func() {
 		for i := len(undo) - 1; i >= 0 && err != nil; i-- {
@@ -203,7 +209,7 @@ func (a *App) generation(plan *Plan) (generation, error) {
 		Strangers: func() bool { return a.leading() != nil }, Failpoint: a.o.Failpoint, Told: a.o.Told, Log: a.o.Log})
 	g.steps = plan.escalation(g.desk)
 	g.steps.Unasked = a.unasked
-	g.beat = a.newBeat(plan)
+	g.beat, g.canary, g.points = a.newBeat(plan), a.newCanary(plan), a.newPoints(plan)
 	for name := range targets {
 		g.wake[name] = newBell()
 	}
@@ -218,7 +224,7 @@ func (a *App) generationNow() generation {
 
 func (a *App) pages() *http.Server {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), ownMetrics{a})
+	registry.MustRegister(a.returned, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), ownMetrics{a})
 	stopping := make(chan struct{})
 	handler := web.New(web.Options{Store: a.store.ForPages(), Actions: a.actions, Oncall: a.newOncall(), Maintenance: a.maintenance, Unmatched: a.unmatched, Version: a.o.Version, Ready: a.ready, Healthy: a.healthy, Status: a.status,
 		Registry: registry, Log: a.o.Log, Hosts: hosts(a.current.plan.File.URL),
@@ -361,5 +367,6 @@ func (a *App) env(name string) sources.Env {
 		Asked:   func() []sources.Asked { return a.asked(name) },
 		Trouble: func(err error) { a.sourceTrouble(name, err) },
 		Log:     a.o.Log,
+		Dial:    a.o.Dial,
 	}
 }

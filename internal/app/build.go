@@ -2,9 +2,7 @@ package app
 
 import (
 	"fmt"
-	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -41,6 +39,10 @@ type Plan struct {
 	People    map[string]notifiers.Person
 	// Heartbeat says where it is told that tocsin lives; nil for nowhere.
 	Heartbeat *heartbeat.Settings
+	// Canary is what is written to logs to see whether it comes back; nil for nothing.
+	Canary *Canary
+	// OwnMetrics says where tocsin's own metrics are written; nil for nowhere.
+	OwnMetrics *heartbeat.PointsSettings
 	// Direct are the ways to tell people directly, by the name of their target.
 	Direct    map[string]Direct
 	database  database
@@ -95,6 +97,8 @@ func loadRules(path string, instead []string) (*Plan, config.Errors) {
 	l.plan.intervals = l.intervals
 	l.people()
 	l.routes()
+	l.canary()
+	l.ownMetrics()
 	l.rules()
 	l.reach()
 	l.ports(file.Root)
@@ -277,6 +281,10 @@ func (l *loading) rules() {
 			whole = whole && len(errs) == 0
 		}
 	}
+	if l.plan.Canary != nil {
+		read, errs := l.plan.Canary.lost()
+		l.errs, list = append(l.errs, errs...), append(list, read...)
+	}
 	if whole { // what is missing would be blamed on the rest
 		l.errs = append(l.errs, rules.Together(list)...)
 		l.sourcesOf(list)
@@ -303,48 +311,6 @@ func (l *loading) sourcesOf(list []*rules.Rule) {
 			}
 		}
 	}
-}
-
-// namedFile is a file that a configuration names.
-type namedFile struct {
-	name string
-	data []byte
-}
-
-// filesOf reads the files that a pattern names, sorted by name; "builtin:" ones from the binary, where builtin holds any. A name
-// without wildcards must be there.
-func filesOf(f *config.File, pattern string, builtin fs.FS) ([]namedFile, error) {
-	var files []namedFile
-	if inside, ok := strings.CutPrefix(pattern, config.Builtin); ok && builtin != nil {
-		names, err := fs.Glob(builtin, inside)
-		if err != nil {
-			return nil, fmt.Errorf("%q is no pattern: %w", pattern, err)
-		}
-		for _, name := range names {
-			data, err := fs.ReadFile(builtin, name)
-			if err != nil {
-				return nil, err
-			}
-			files = append(files, namedFile{name: config.Builtin + name, data: data})
-		}
-		return files, nil
-	}
-	path := f.Resolve(pattern)
-	names := []string{path}
-	if strings.ContainsAny(pattern, "*?[") {
-		var err error
-		if names, err = filepath.Glob(path); err != nil {
-			return nil, fmt.Errorf("%q is no pattern: %w", pattern, err)
-		}
-	}
-	for _, name := range names {
-		data, err := os.ReadFile(name)
-		if err != nil {
-			return nil, fmt.Errorf("read what %q names: %w", pattern, err)
-		}
-		files = append(files, namedFile{name: name, data: data})
-	}
-	return files, nil
 }
 
 // traits are those of the receivers, as incidents need them.

@@ -56,7 +56,7 @@ func Doctor(ctx context.Context, o Examining, now func() time.Time) ([]setting.F
 		d.source(ctx, name)
 	}
 	d.receivers(ctx)
-	if plan.Heartbeat == nil {
+	if plan.Heartbeat == nil && plan.OwnMetrics == nil {
 		d.add("heartbeat", setting.Finding{Level: setting.Doubtful, Text: "nobody outside notices when tocsin is gone", Mend: "configure heartbeat, or: tocsin provision --apply, which makes an alert policy for it"})
 	}
 	return d.found, nil
@@ -82,7 +82,7 @@ func (d *doctor) add(about string, found ...setting.Finding) {
 func (d *doctor) cloud(ctx context.Context) {
 	resources := d.plan.read()
 	subscribed := slices.Contains(slices.Collect(maps.Values(d.plan.Kinds)), "pubsub")
-	if len(resources) == 0 && !subscribed {
+	if len(resources) == 0 && !subscribed && d.plan.OwnMetrics == nil {
 		return
 	}
 	d.add("clock", cloudsetup.Clock(ctx, cmp.Or(d.Time, "https://logging.googleapis.com"), d.now))
@@ -93,6 +93,14 @@ func (d *doctor) cloud(ctx context.Context) {
 		return
 	}
 	d.clients = clients
+	if c := d.plan.Canary; c != nil {
+		for _, project := range slices.Compact(slices.Sorted(maps.Values(c.Projects))) {
+			d.add("canary", clients.May(ctx, "projects/"+project, "logging.logEntries.create", writesLogs))
+		}
+	}
+	if m := d.plan.OwnMetrics; m != nil {
+		d.add("own metrics", clients.May(ctx, "projects/"+m.Project, "monitoring.timeSeries.create", writesMetrics))
+	}
 	d.add("quota", d.planned()...)
 	d.add("quota", clients.Quotas(ctx, d.Project, d.now())...)
 	for _, parent := range resources {

@@ -138,6 +138,18 @@ func (a *App) startOutbox(ctx context.Context) {
 	if g.beat != nil {
 		g.loops.Go(func() { a.every(loops, "heartbeat", newBell(), a.alone(g.beat.Step)) })
 	}
+	if g.canary != nil {
+		g.loops.Go(func() {
+			defer g.canary.Close()
+			a.every(loops, "canary", newBell(), a.alone(g.canary.Step))
+		})
+	}
+	if g.points != nil {
+		g.loops.Go(func() {
+			defer g.points.Close()
+			a.every(loops, "own metrics", newBell(), a.alone(g.points.Step))
+		})
+	}
 }
 
 // presentEvery is how often it is looked whether the database is still where it was.

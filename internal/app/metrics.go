@@ -29,12 +29,13 @@ var (
 	descPruned  = describe("pruned_total", "Rows that this process has deleted because they were over for long enough.", "table")
 	descBytes   = describe("store_bytes", "Size of the database file with its log; not there for a server.")
 	descEvents  = describe("source_events_total", "What this process did to read the source, by what it was.", "source", "event")
+	descCanary  = describe("canary_last_returned_seconds", "When the last line was written to a log that came back through the source, as Unix time; not there before the first.", "source")
 	descStep    = describe("loop_last_step_seconds", "When the loop did its last step, as Unix time.", "loop")
 )
 
 // Describe tells all of them.
 func (ownMetrics) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descAudit, descFailed, descBeat, descBlocked, descPruned, descBytes, descEvents, descStep} {
+	for _, d := range []*prometheus.Desc{descAudit, descFailed, descBeat, descBlocked, descPruned, descBytes, descEvents, descCanary, descStep} {
 		to <- d
 	}
 }
@@ -60,6 +61,13 @@ func (m ownMetrics) Collect(to chan<- prometheus.Metric) {
 		}
 		gauge(descBlocked, float64(len(h.Blocked)))
 	}
+	if canary := m.a.generationNow().canary; canary != nil && leads {
+		for source, s := range canary.States() {
+			if !s.ReturnedAt.IsZero() {
+				gauge(descCanary, unix(s.ReturnedAt), source)
+			}
+		}
+	}
 	forgotten := m.a.forgotten()
 	for _, what := range store.Prunable {
 		to <- prometheus.MustNewConstMetric(descPruned, prometheus.CounterValue, float64(forgotten[what]), what)
@@ -78,6 +86,12 @@ func (m ownMetrics) Collect(to chan<- prometheus.Metric) {
 	for loop, at := range steps {
 		gauge(descStep, unix(at), loop)
 	}
+}
+
+// newReturned is the histogram of a canary's latencies.
+func newReturned() *prometheus.HistogramVec {
+	return prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "tocsin_canary_seconds", Help: "How long lines took that were written to a log until they had come back through the source and were judged.",
+		Buckets: []float64{1, 2, 3, 5, 10, 20, 30, 60, 120, 300}}, []string{"source"})
 }
 
 // metricsServer serves health and metrics where a kubelet and a scraper reach them, and nothing else: nobody signs in there.

@@ -11,6 +11,7 @@ import (
 
 	"tocsin/internal/cloudsetup"
 	"tocsin/internal/config"
+	"tocsin/internal/heartbeat"
 	"tocsin/internal/lql"
 	"tocsin/internal/sources"
 )
@@ -36,6 +37,15 @@ type Provisioning struct {
 // silence has an answer while nobody who leads has audited for two minutes: gone, hanging or unable to write. The metric is in
 // docs/metrics.md.
 const silence = "absent_over_time(tocsin_audit_last_seconds[2m]) or time() - max(tocsin_audit_last_seconds) > 120"
+
+// heartbeatSilence has an answer while no heartbeat was written for what is watched for three minutes, of one a minute: the same, by the metric
+// that tocsin writes itself, so that nothing need scrape it.
+func heartbeatSilence(watched string) string {
+	return fmt.Sprintf("absent_over_time(custom_googleapis_com:tocsin_heartbeat{monitored_resource=%q,namespace=%q}[3m])", heartbeat.PointsResource, watched)
+}
+
+// The roles of whoever writes canaries, and own metrics.
+const writesLogs, writesMetrics = "roles/logging.logWriter", "roles/monitoring.metricWriter"
 
 var (
 	parentName       = regexp.MustCompile(`^(projects|folders|organizations)/[^/\s]+$`)
@@ -100,8 +110,17 @@ func (o Provisioning) wanted() (cloudsetup.Wanted, error) {
 			}
 		}
 	}
+	if plan.Canary != nil {
+		for _, project := range plan.Canary.Projects {
+			w.Grants = append(w.Grants, cloudsetup.Grant{Resource: "projects/" + project, Role: writesLogs})
+		}
+	}
+	if m := plan.OwnMetrics; m != nil {
+		w.Project, w.Silent.Query = m.Project, heartbeatSilence(plan.File.Project) // an alert policy sees the metrics of its own project
+		w.Grants = append(w.Grants, cloudsetup.Grant{Resource: "projects/" + m.Project, Role: writesMetrics})
+	}
 	slices.SortFunc(w.Grants, func(a, b cloudsetup.Grant) int {
-		return strings.Compare(a.Resource+a.View+a.Role, b.Resource+b.View+b.Role)
+		return cmp.Or(strings.Compare(a.Resource, b.Resource), strings.Compare(a.View, b.View), strings.Compare(a.Role, b.Role))
 	})
 	w.Grants = slices.Compact(w.Grants)
 	return w, nil

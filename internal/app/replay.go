@@ -53,7 +53,7 @@ func (r *Replay) Run(ctx context.Context) error {
 	}
 	defer db.Close()
 	desk := r.Plan.desk(r.Tell.Incident)
-	eng, err := engine.New(ctx, db, engine.Options{Program: r.Plan.program(desk), Virtual: true,
+	eng, err := engine.New(ctx, db, engine.Options{Program: r.Plan.withoutCanary().program(desk), Virtual: true,
 		Changed: func(c rules.Change, id string) { r.Tell.Alert(c.At, c.Alert, id) }})
 	if err != nil {
 		return err

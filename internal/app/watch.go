@@ -251,7 +251,7 @@ func (a *App) goneSources(ctx context.Context, tx *store.Tx, now time.Time) ([]s
 		return nil, err
 	}
 	have := a.generationNow().plan.Sources
-	var out []store.Trouble
+	out := a.goneCanaries(all, now)
 	for _, t := range all {
 		if name := t.Labels["source"]; t.Kind == "source_blind" && name != logs.OwnSource && have[name] == nil {
 			out = append(out, store.Trouble{Kind: t.Kind, Labels: t.Labels, At: now, Over: true, Text: "it is no longer in the configuration"})

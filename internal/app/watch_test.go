@@ -192,7 +192,7 @@ heartbeat: {url: "http://127.0.0.1:9/x"}
 `)
 	defer a.store.Close()
 	defer a.listener.Close()
-	served := map[string]bool{"tocsin_heartbeat_last_sent_seconds": true, "tocsin_source_clock_seconds": true, "tocsin_outbox_pending": true, "tocsin_source_events_total": true} // not there at first
+	served := map[string]bool{"tocsin_heartbeat_last_sent_seconds": true, "tocsin_source_clock_seconds": true, "tocsin_outbox_pending": true, "tocsin_source_events_total": true, "tocsin_canary_seconds": true, "tocsin_canary_last_returned_seconds": true} // not there at first
 	a.watch.stepped("engine")
 	a.report(t.Context(), store.Trouble{Kind: "x"})
 	if _, err := a.watch.audit.Step(t.Context(), time.Now()); err != nil {

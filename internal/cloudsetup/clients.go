@@ -40,7 +40,7 @@ type policyHolder interface {
 // Dial makes the clients; no connection is made before the first call. An endpoint (host:port) is asked instead of Google, without
 // credentials: it is taken for a stand-in on this machine.
 func Dial(ctx context.Context, endpoint string) (*Clients, error) {
-	c, o := &Clients{}, options(endpoint)
+	c, o := &Clients{}, Options(endpoint)
 	if err := cmp.Or( // what one cannot, none can: it is said once
 		open(ctx, c, &c.config, logging.NewConfigClient, o),
 		open(ctx, c, &c.topics, pubsub.NewTopicAdminClient, o),
@@ -57,8 +57,8 @@ func Dial(ctx context.Context, endpoint string) (*Clients, error) {
 	return c, nil
 }
 
-// options are those of a client. An endpoint of Google's own is asked with TLS and the account's credentials.
-func options(endpoint string) []option.ClientOption {
+// Options are those of a client of Google's; see Dial. An endpoint of Google's own is asked with TLS and the account's credentials.
+func Options(endpoint string) []option.ClientOption {
 	if endpoint == "" {
 		return nil
 	}

@@ -29,7 +29,7 @@ type Measuring struct {
 
 // ExamineMeasuring says what keeps a source of kind cloud_monitoring from working. The findings' About is left to the caller.
 func ExamineMeasuring(ctx context.Context, m Measuring, now time.Time) []setting.Finding {
-	client, err := monitoring.NewMetricClient(ctx, options(m.Endpoint)...)
+	client, err := monitoring.NewMetricClient(ctx, Options(m.Endpoint)...)
 	if err != nil {
 		return []setting.Finding{{Level: setting.Broken, Text: "no client of Cloud Monitoring can be made: " + err.Error(), Mend: "gcloud auth application-default login"}}
 	}

@@ -23,7 +23,7 @@ const (
 	evaluated = 30 * time.Second
 )
 
-const silentText = `Nothing was heard of tocsin for two minutes: it is gone, hangs, or cannot write. **Nobody is alerted of anything else until it is back.**
+const silentText = `Nothing was heard of tocsin for minutes: it is gone, hangs, or cannot write. **Nobody is alerted of anything else until it is back.**
 
 1. ` + "`kubectl -n tocsin get pods`" + `, and the log of what is there.
 2. ` + "`kubectl -n tocsin port-forward PODNAME 8481`" + `, then ` + "`curl 127.0.0.1:8481/healthz`" + ` says what is wrong.
@@ -42,7 +42,8 @@ func (s Silent) Policy() *monitoringpb.AlertPolicy {
 			DisplayName: silentTitle,
 			Condition: &monitoringpb.AlertPolicy_Condition_ConditionPrometheusQueryLanguage{
 				ConditionPrometheusQueryLanguage: &monitoringpb.AlertPolicy_Condition_PrometheusQueryLanguageCondition{
-					Query: s.Query, Duration: durationpb.New(evaluated), EvaluationInterval: durationpb.New(evaluated)},
+					Query: s.Query, Duration: durationpb.New(evaluated), EvaluationInterval: durationpb.New(evaluated),
+					DisableMetricValidation: true}, // it is made before tocsin has written anything
 			},
 		}},
 		NotificationChannels: s.Channels,

@@ -178,7 +178,7 @@ func (t *terraform) silent(project string, s Silent) {
 	t.line("")
 	t.line("    condition_prometheus_query_language {")
 	lasts := quoted(fmt.Sprintf("%ds", int(evaluated.Seconds())))
-	t.attributes("      ", []string{"query", quoted(s.Query), "duration", lasts, "evaluation_interval", lasts})
+	t.attributes("      ", []string{"query", quoted(s.Query), "duration", lasts, "evaluation_interval", lasts, "disable_metric_validation", "true"})
 	t.line("    }")
 	t.line("  }")
 	t.line("")

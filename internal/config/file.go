@@ -64,6 +64,12 @@ type File struct {
 	// Heartbeat says where it is told that tocsin lives.
 	Heartbeat Node `yaml:"heartbeat"`
 
+	// Canary says what is written to a log, to be seen to come back through which sources.
+	Canary Node `yaml:"canary"`
+
+	// OwnMetrics says where tocsin's own metrics are written.
+	OwnMetrics Node `yaml:"own_metrics"`
+
 	// Retention says how long what is over is kept.
 	Retention Retention `yaml:"retention"`
 

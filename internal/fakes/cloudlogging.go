@@ -48,6 +48,9 @@ type CloudLogging struct {
 	refuse   func(filter string) error
 	hang     chan struct{} // closed when it is over; nil while nothing hangs
 	requests []*loggingpb.ListLogEntriesRequest
+	// unwritable is how writes fail, nil if they do not; losing says that they lead to nothing.
+	unwritable *status.Status
+	losing     bool
 }
 
 // held is an entry that came.

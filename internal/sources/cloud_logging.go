@@ -20,7 +20,7 @@ func (s *CloudLogging) Validate() []setting.FieldError { return (*cloudlog.Setti
 
 // New makes the source. It reads what env.Filter wants.
 func (s *CloudLogging) New(name string, env Env) (Source, error) {
-	return cloudlog.New(name, cloudlog.Settings(*s), cloudlog.Options{Filter: env.Filter, Asked: env.Asked, Tell: env.Trouble, Log: env.Log}), nil
+	return cloudlog.New(name, cloudlog.Settings(*s), cloudlog.Options{Filter: env.Filter, Asked: env.Asked, Tell: env.Trouble, Log: env.Log, Dial: env.Dial}), nil
 }
 
 // Speaks is how often it says at the least that it is well.

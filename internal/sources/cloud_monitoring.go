@@ -22,7 +22,7 @@ func (s *CloudMonitoring) Validate() []setting.FieldError {
 
 // New makes the source. It reads the one metric of its filter, whatever the rules want.
 func (s *CloudMonitoring) New(name string, env Env) (Source, error) {
-	m, err := cloudmetric.New(name, cloudmetric.Settings(*s), cloudmetric.Options{Project: env.Project, Tell: env.Trouble, Log: env.Log})
+	m, err := cloudmetric.New(name, cloudmetric.Settings(*s), cloudmetric.Options{Project: env.Project, Tell: env.Trouble, Log: env.Log, Dial: env.Dial})
 	if err != nil {
 		return nil, err
 	}

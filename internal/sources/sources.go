@@ -5,6 +5,7 @@ package sources
 import (
 	"context"
 	"log/slog"
+	"net"
 	"net/http"
 	"time"
 
@@ -68,6 +69,8 @@ type Env struct {
 	Log *slog.Logger
 	// Transport, if set, stands in for the network of the kinds that speak HTTP (the simulation sets it).
 	Transport http.RoundTripper
+	// Dial, if set, stands in for the network of the kinds that speak gRPC with Google, where they have an endpoint.
+	Dial func(ctx context.Context, address string) (net.Conn, error)
 }
 
 // Kinds are the kinds of source: the word that the configuration uses, and its settings with their defaults in place.

@@ -105,14 +105,15 @@ resource "google_monitoring_alert_policy" "silent" {
     display_name = "tocsin is silent"
 
     condition_prometheus_query_language {
-      query               = "absent_over_time(up[2m])"
-      duration            = "30s"
-      evaluation_interval = "30s"
+      query                     = "absent_over_time(up[2m])"
+      duration                  = "30s"
+      evaluation_interval       = "30s"
+      disable_metric_validation = true
     }
   }
 
   documentation {
-    content   = "Nothing was heard of tocsin for two minutes: it is gone, hangs, or cannot write. **Nobody is alerted of anything else until it is back.**\n\n1. `kubectl -n tocsin get pods`, and the log of what is there.\n2. `kubectl -n tocsin port-forward PODNAME 8481`, then `curl 127.0.0.1:8481/healthz` says what is wrong.\n3. docs/operations.md, \"When it does not start\"."
+    content   = "Nothing was heard of tocsin for minutes: it is gone, hangs, or cannot write. **Nobody is alerted of anything else until it is back.**\n\n1. `kubectl -n tocsin get pods`, and the log of what is there.\n2. `kubectl -n tocsin port-forward PODNAME 8481`, then `curl 127.0.0.1:8481/healthz` says what is wrong.\n3. docs/operations.md, \"When it does not start\"."
     mime_type = "text/markdown"
   }
 }

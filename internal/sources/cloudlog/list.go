@@ -42,8 +42,11 @@ func (s *Source) dial(ctx context.Context) (*logging.Client, error) {
 			options = append(options, option.WithoutAuthentication(), option.WithTelemetryDisabled(),
 				option.WithGRPCDialOption(grpc.WithTransportCredentials(insecure.NewCredentials())))
 		}
+		if s.Dial != nil {
+			options = append(options, option.WithEndpoint("passthrough:///"+e), option.WithGRPCDialOption(grpc.WithContextDialer(s.Dial)))
+		}
 	}
-	client, err := logging.NewClient(ctx, append(options, s.options...)...)
+	client, err := logging.NewClient(ctx, options...)
 	if err != nil {
 		return nil, fmt.Errorf("%w (tocsin uses the application default credentials)", err)
 	}

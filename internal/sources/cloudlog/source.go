@@ -24,12 +24,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"net"
 	"sync"
 	"time"
 
 	logging "cloud.google.com/go/logging/apiv2"
 	"golang.org/x/time/rate"
-	"google.golang.org/api/option"
 
 	"tocsin/internal/logs"
 )
@@ -59,6 +59,8 @@ type Options struct {
 	Tell func(error)
 	// Log gets what nobody need be woken for: the plan, and what became of the tail's sessions.
 	Log *slog.Logger
+	// Dial, if set, stands in for the network where there is an endpoint.
+	Dial func(ctx context.Context, address string) (net.Conn, error)
 }
 
 // Asked is a filter that a rule asks of a source.
@@ -70,7 +72,6 @@ type Source struct {
 	name     string
 	settings Settings
 	limiter  *rate.Limiter // over all Reads: a restart must not break the quota
-	options  []option.ClientOption
 
 	mu      sync.Mutex
 	figures Figures

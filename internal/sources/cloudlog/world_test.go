@@ -16,8 +16,6 @@ import (
 	"cloud.google.com/go/logging/apiv2/loggingpb"
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
-	"google.golang.org/api/option"
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -114,8 +112,7 @@ func bubble(t *testing.T, change func(*Settings), test func(w *world)) {
 			defer w.mu.Unlock()
 			w.said = append(w.said, fmt.Sprint(err))
 		}})
-		w.src.settings.Endpoint = "passthrough:///memory"
-		w.src.options = []option.ClientOption{option.WithGRPCDialOption(grpc.WithContextDialer(l.dial))}
+		w.src.settings.Endpoint, w.src.Dial = "memory:1", l.dial
 		time.Sleep(24 * time.Hour) // so that there is a past
 		test(w)
 		w.stop()

@@ -57,6 +57,8 @@ type Options struct {
 	Tell func(error)
 	// Log gets what nobody need be woken for.
 	Log *slog.Logger
+	// Dial, if set, stands in for the network where there is an endpoint.
+	Dial func(ctx context.Context, address string) (net.Conn, error)
 }
 
 // Source reads from Cloud Monitoring. Make it with New.
@@ -66,7 +68,6 @@ type Source struct {
 	settings Settings
 	limiter  *rate.Limiter // over all Reads: a restart must not break the quota
 	most     int           // how many points one reading holds
-	options  []option.ClientOption
 
 	mu     sync.Mutex
 	counts map[string]int64
@@ -147,8 +148,11 @@ func (s *Source) dial(ctx context.Context) (*monitoring.MetricClient, error) {
 			options = append(options, option.WithoutAuthentication(), option.WithTelemetryDisabled(),
 				option.WithGRPCDialOption(grpc.WithTransportCredentials(insecure.NewCredentials())))
 		}
+		if s.Dial != nil {
+			options = append(options, option.WithEndpoint("passthrough:///"+e), option.WithGRPCDialOption(grpc.WithContextDialer(s.Dial)))
+		}
 	}
-	client, err := monitoring.NewMetricClient(ctx, append(options, s.options...)...)
+	client, err := monitoring.NewMetricClient(ctx, options...)
 	if err != nil {
 		return nil, fmt.Errorf("%w (tocsin uses the application default credentials)", err)
 	}

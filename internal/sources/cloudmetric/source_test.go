@@ -15,9 +15,7 @@ import (
 	"cloud.google.com/go/monitoring/apiv3/v2/monitoringpb"
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
-	"google.golang.org/api/option"
 	metricpb "google.golang.org/genproto/googleapis/api/metric"
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/types/known/durationpb"
 
@@ -99,8 +97,7 @@ func bubble(t *testing.T, change func(*Settings), test func(w *world)) {
 			t.Fatal(err)
 		}
 		w.src = src
-		src.settings.Endpoint = "passthrough:///memory"
-		src.options = []option.ClientOption{option.WithGRPCDialOption(grpc.WithContextDialer(l.dial))}
+		src.settings.Endpoint, src.Dial = "memory:1", l.dial
 		time.Sleep(24 * time.Hour) // so that there is a past
 		w.began = time.Now().UTC()
 		test(w)

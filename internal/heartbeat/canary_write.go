@@ -1,0 +1,103 @@
+package heartbeat
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"sync"
+	"time"
+
+	"cloud.google.com/go/logging"
+	"google.golang.org/api/option"
+	"google.golang.org/genproto/googleapis/api/monitoredres"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// CanaryLog is the log that canaries write to, below its project.
+const CanaryLog = "tocsin/canary"
+
+var (
+	projectID   = regexp.MustCompile(`^[a-z0-9][a-z0-9.:-]*$`)
+	hostAndPort = regexp.MustCompile(`^(\[[0-9a-fA-F:]+\]|[^/:\s]+):[0-9]+$`)
+)
+
+// LineWriter writes the lines of a canary.
+type LineWriter interface {
+	// Write writes one line, meant for a source, to the log of a project.
+	Write(ctx context.Context, project, source string, l Line) error
+	// Explain words an error of Write with its mend, and says whether it lasts until somebody does something.
+	Explain(err error) (text string, lasting bool)
+	// Close ends the connections.
+	Close()
+}
+
+// writeTimeout is how long writing a line, or points, may take.
+const writeTimeout = 10 * time.Second
+
+// CloudWriter writes to Cloud Logging. Make it with NewCloudWriter.
+type CloudWriter struct {
+	options []option.ClientOption
+
+	mu      sync.Mutex
+	clients map[string]*logging.Client // by project
+}
+
+// NewCloudWriter makes a writer; no connection is made before the first line.
+func NewCloudWriter(options ...option.ClientOption) *CloudWriter {
+	return &CloudWriter{options: options, clients: map[string]*logging.Client{}}
+}
+
+// Write writes one line and waits until Cloud Logging has taken it, ten seconds at the most.
+func (w *CloudWriter) Write(ctx context.Context, project, source string, l Line) error {
+	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
+	client, err := w.client(ctx, project)
+	if err != nil {
+		return err
+	}
+	// The resource is named: left out, the client would look for one and say where tocsin runs.
+	logger := client.Logger(CanaryLog, logging.CommonResource(&monitoredres.MonitoredResource{Type: "global", Labels: map[string]string{"project_id": project}}))
+	return logger.LogSync(ctx, logging.Entry{Timestamp: l.At, Severity: logging.Info, InsertID: l.Nonce,
+		Payload: map[string]any{"canary": l.Nonce, "source": source, "message": "tocsin looks whether this line comes back to it"}})
+}
+
+func (w *CloudWriter) client(ctx context.Context, project string) (*logging.Client, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if c := w.clients[project]; c != nil {
+		return c, nil
+	}
+	c, err := logging.NewClient(context.WithoutCancel(ctx), "projects/"+project, w.options...)
+	if err != nil {
+		return nil, fmt.Errorf("open Cloud Logging client: %w (tocsin uses the application default credentials)", err)
+	}
+	c.OnError = func(error) {} // of what is written in the background, which is nothing
+	w.clients[project] = c
+	return c, nil
+}
+
+// Explain words an error of Write.
+func (w *CloudWriter) Explain(err error) (text string, lasting bool) {
+	switch status.Code(err) {
+	case codes.PermissionDenied, codes.Unauthenticated:
+		return fmt.Sprintf("access denied, grant roles/logging.logWriter on it to the account that tocsin runs as: %v", err), true
+	case codes.NotFound, codes.InvalidArgument:
+		return fmt.Sprintf("it was refused, look at project under canary: %v", err), true
+	case codes.ResourceExhausted:
+		return fmt.Sprintf("the quota for writing logs is used up, which everybody who logs there shares: %v", err), false
+	case codes.Unavailable, codes.DeadlineExceeded:
+		return fmt.Sprintf("no answer, look at the way out to logging.googleapis.com:443 and at status.cloud.google.com: %v", err), false
+	}
+	return err.Error(), false
+}
+
+// Close ends the connections.
+func (w *CloudWriter) Close() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for project, c := range w.clients {
+		_ = c.Close() // each line was waited for
+		delete(w.clients, project)
+	}
+}
