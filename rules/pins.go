@@ -11,7 +11,7 @@ import (
 
 // unpinned says what a paging rule's filter leaves open: anyone who can write a log line can try to page, so each branch must
 // pin the place. That is the project or the cluster and, by kind of resource: for a container or a pod the namespace or the
-// controller (its container's name and its own labels a pod says of itself); for a load balancer the url map, the forwarding rule or the host of the request; for a probe its name.
+// controller (its container's name and its own labels a pod says of itself); for a load balancer the url map, the forwarding rule or the host of the request; for a probe its name; for an alert that was posted its name.
 //
 // What only tocsin's own source is asked for is pinned by that: nobody else can write there.
 func unpinned(f *lql.Filter, sources []string) []string {
@@ -50,6 +50,8 @@ func branchUnpinned(terms []lql.Term) string {
 			kind = t.Value
 		case path == "log_id" && strings.EqualFold(t.Value, "tocsin/probe"), path == "logname" && strings.HasSuffix(t.Value, "tocsin%2Fprobe"):
 			kind = "uptime_url"
+		case path == "log_id" && strings.EqualFold(t.Value, "tocsin/alertmanager"), path == "logname" && strings.HasSuffix(t.Value, "tocsin%2Falertmanager"):
+			kind = "alertmanager"
 		}
 	}
 	has := func(paths ...string) bool {
@@ -67,6 +69,11 @@ func branchUnpinned(terms []lql.Term) string {
 	case "uptime_url":
 		if !has("labels.probe", "jsonpayload.probe") {
 			return "must name the probe in every branch: add labels.probe=\"...\""
+		}
+		return ""
+	case "alertmanager":
+		if !has("labels.alertname", "jsonpayload.alertname") {
+			return "must name the alert in every branch: add labels.alertname=\"...\""
 		}
 		return ""
 	case "http_load_balancer":

@@ -19,7 +19,7 @@ import (
 
 // Builtin holds the shipped rule files, named as they are after "builtin:" in a configuration: prow/config.yaml.
 //
-//go:embed prow/*.yaml gke/*.yaml tocsin/*.yaml
+//go:embed alertmanager/*.yaml prow/*.yaml gke/*.yaml tocsin/*.yaml
 var Builtin embed.FS
 
 // Rule is one compiled rule.

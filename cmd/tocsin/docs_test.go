@@ -54,7 +54,11 @@ func TestConfigurationReference(t *testing.T) {
 	check("The file", config.File{})
 	check("postgres", app.Postgres{})
 	for kind, spec := range sources.Kinds {
-		check(kind, spec())
+		section := kind
+		if _, both := notifiers.Kinds[kind]; both {
+			section += " (source)"
+		}
+		check(section, spec())
 	}
 	for kind, spec := range notifiers.Kinds {
 		check(kind, spec())

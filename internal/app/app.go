@@ -60,6 +60,7 @@ type App struct {
 	actions    *actions.Actions
 	listener   net.Listener
 	server     *http.Server
+	secure     bool // the pages are served over TLS
 	// metrics is a second listener for health and metrics alone; nil if nobody asked for one.
 	metrics    net.Listener
 	wakeEngine bell
@@ -228,6 +229,7 @@ func (a *App) pages() *http.Server {
 	stopping := make(chan struct{})
 	handler := web.New(web.Options{Store: a.store.ForPages(), Actions: a.actions, Oncall: a.newOncall(), Maintenance: a.maintenance, Unmatched: a.unmatched, Version: a.o.Version, Ready: a.ready, Healthy: a.healthy, Status: a.status,
 		Registry: registry, Log: a.o.Log, Hosts: hosts(a.current.plan.File.URL),
+		Post: a.post,
 		Gate: func() *access.Gate { return a.generationNow().gate }, Rules: a.rules, Stopping: stopping})
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 60 * time.Second,
 		IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(a.o.Log.Handler(), slog.LevelWarn)}
@@ -257,7 +259,7 @@ func hosts(address string) []string {
 
 // URL is the address of the pages.
 func (a *App) URL() string {
-	if a.server.TLSConfig != nil {
+	if a.secure {
 		return "https://" + a.listener.Addr().String()
 	}
 	return "http://" + a.listener.Addr().String()
@@ -366,6 +368,7 @@ func (a *App) env(name string) sources.Env {
 		Filter:  func() string { return a.pushdown(name) },
 		Asked:   func() []sources.Asked { return a.asked(name) },
 		Trouble: func(err error) { a.sourceTrouble(name, err) },
+		Inbox:   inbox{a},
 		Log:     a.o.Log,
 		Dial:    a.o.Dial,
 	}

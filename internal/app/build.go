@@ -92,6 +92,7 @@ func loadRules(path string, instead []string) (*Plan, config.Errors) {
 	}
 	l.database()
 	l.sources()
+	l.posted()
 	l.receivers()
 	l.intervals = l.timeIntervals()
 	l.plan.intervals = l.intervals

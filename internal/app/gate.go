@@ -91,14 +91,14 @@ func (a *App) secured(plan *Plan) error {
 	}
 	web, err := config.ReadWebConfig(plan.File.Resolve(plan.File.SignIn.WebConfig))
 	if err == nil && web.TLS != nil {
-		a.server.TLSConfig = web.TLS
+		a.server.TLSConfig, a.secure = web.TLS, true // what net/http makes of it while it serves is its own
 	}
 	return err
 }
 
 // servePages serves until the server is closed.
 func (a *App) servePages() error {
-	if a.server.TLSConfig != nil {
+	if a.secure {
 		return a.server.ServeTLS(a.listener, "", "")
 	}
 	return a.server.Serve(a.listener)

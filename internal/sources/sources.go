@@ -65,6 +65,8 @@ type Env struct {
 	// Trouble, if set, is told what a source goes on from by itself and somebody should hear of: once when it begins, once at
 	// each change, and with nil when the source is well again. It may be called from any goroutine.
 	Trouble func(err error)
+	// Inbox is where what was posted to tocsin waits; nil where nothing is.
+	Inbox Inbox
 	// Log, if set, gets what nobody need be woken for.
 	Log *slog.Logger
 	// Transport, if set, stands in for the network of the kinds that speak HTTP (the simulation sets it).
@@ -75,6 +77,7 @@ type Env struct {
 
 // Kinds are the kinds of source: the word that the configuration uses, and its settings with their defaults in place.
 var Kinds = map[string]func() Spec{
+	"alertmanager":     func() Spec { return &Alertmanager{} },
 	"file":             func() Spec { return &File{Follow: true} },
 	"stdin":            func() Spec { return &Stdin{} },
 	"http_probe":       func() Spec { return newHTTPProbe() },

@@ -44,6 +44,7 @@ func TestKinds(t *testing.T) {
 				return &s
 			}(),
 		},
+		"alertmanager": {"{}", &Alertmanager{}},
 		"pubsub": {
 			"{subscription: projects/p/subscriptions/s, max_outstanding_messages: 100, max_outstanding_bytes: 2000000, max_extension: 5m, streams: 2, endpoint: 127.0.0.1:1}",
 			&PubSub{Subscription: "projects/p/subscriptions/s", MaxOutstandingMessages: 100, MaxOutstandingBytes: 2000000, MaxExtension: setting.Duration(5 * time.Minute),

@@ -19,7 +19,7 @@ import (
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 
-// maxBody bounds the body of a request, in bytes: all that is ever sent is a name.
+// maxBody bounds the body of a request, in bytes: all that is ever sent, alerts aside, is a name.
 const maxBody = 16 << 10
 
 // requestTime is how long a request may take: a store that is stuck must not look like a page that loads.
@@ -46,7 +46,11 @@ func (s *server) guarded(next http.Handler) http.Handler {
 				"this tocsin is not reached as %q: ask for 127.0.0.1 or localhost, or have the name allowed", clean(r.Host, 100))}).ServeHTTP(w, r)
 			return
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		most := int64(maxBody)
+		if r.URL.Path == alertsPath {
+			most = maxAlertsBody
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, most)
 		ctx, cancel := r.Context(), func() {}
 		if r.URL.Path != followPath {
 			ctx, cancel = context.WithTimeout(ctx, requestTime)

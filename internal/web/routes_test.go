@@ -124,6 +124,7 @@ func TestEveryRoute(t *testing.T) {
 		{"GET", "/rules", "/rules", "", "", 200, "text/html; charset=utf-8"},
 		{"GET", "/sources", "/sources", "", "", 200, "text/html; charset=utf-8"},
 		{"GET", "/status", "/status", "", "", 200, "text/html; charset=utf-8"},
+		{"POST", "/api/v2/alerts", "/api/v2/alerts", `[{"labels":{"alertname":"a"}}]`, jsonType, 404, "application/json; charset=utf-8"},
 		{"GET", "/login", "/login", "", "", 403, "text/html; charset=utf-8"},
 		{"GET", "/login/callback", "/login/callback?code=x&state=y", "", "", 403, "text/html; charset=utf-8"},
 		{"POST", "/logout", "/logout", "", formType, 303, ""},

@@ -50,7 +50,9 @@ type Options struct {
 	Maintenance func(at time.Time) []incident.Holder
 	// Unmatched says which of a silence's matchers name a rule or a label that no loaded rule has. Left out, none is looked at.
 	Unmatched func(matchers []string) []string
-	Version   string
+	// Post keeps alerts that were posted, for a source to read. Left out, none are taken.
+	Post    func(ctx context.Context, alerts []store.Posted, now time.Time) error
+	Version string
 	// Ready is nil's answer when the service does its work; the error's text says what is missing. Healthy likewise says
 	// whether the process is worth keeping. Left out, both are always well.
 	Ready   func() error
@@ -128,6 +130,11 @@ func New(o Options) http.Handler {
 		open := access.NewGate(o.Store, access.Settings{})
 		o.Gate = func() *access.Gate { return open }
 	}
+	if o.Post == nil {
+		o.Post = func(context.Context, []store.Posted, time.Time) error {
+			return &refusal{http.StatusNotFound, client.NotFound, "nothing reads alerts here"}
+		}
+	}
 	if o.Oncall == nil {
 		o.Oncall = noOncall{}
 	}
@@ -190,6 +197,7 @@ func (s *server) routes() []route {
 		{"GET", "/api/v1/oncall", s.api(s.listDuties), viewer, nobody},
 		{"POST", "/api/v1/oncall/{schedule}/overrides", s.api(s.overrideSchedule), silencer, nobody},
 		{"POST", "/api/v1/notify-test", s.api(s.try), responder, nobody},
+		{"POST", alertsPath, s.api(s.postAlerts), responder, nobody},
 		{"GET", "/api/v1/rules/{rule}/record", s.api(s.getRecord), viewer, nobody},
 		{"GET", "/api/v1/status", s.api(s.getStatus), viewer, nobody},
 		{"GET", "/api/v1/audit", s.api(s.listTrail), admin, nobody},
