@@ -119,8 +119,7 @@ func (d *rate) Observe(m Match) {
 	if s.Born == 0 || n < s.Born {
 		s.Born = n
 	}
-	oldest := max(s.Start+int64(len(s.Counts)), n+1) - d.kept()
-	if n < oldest {
+	if n < d.oldest(n+1) {
 		return
 	}
 	if n < s.Start {
@@ -131,15 +130,24 @@ func (d *rate) Observe(m Match) {
 	s.Counts[n-s.Start]++
 }
 
-// extend makes room for the stretches up to one, and forgets what is older than the past.
+// oldest is the oldest stretch that is still needed, where there are stretches up to one: to judge the next window, or, where none has been
+// judged for long, so many that it has an end.
+func (d *rate) oldest(end int64) int64 {
+	end = max(end, d.saved.Start+int64(len(d.saved.Counts)))
+	return max(d.saved.Judged+1-d.kept(), end-d.kept()-int64(2*time.Hour/d.width()))
+}
+
+// extend makes room for the stretches up to one, and forgets what is not needed any more.
 func (d *rate) extend(end int64) {
 	s := &d.saved
-	if more := end - s.Start - int64(len(s.Counts)); more > d.kept() {
-		s.Start, s.Counts = end-1, []int64{0}
-	} else if more > 0 {
+	oldest := d.oldest(end)
+	if s.Start+int64(len(s.Counts)) < oldest {
+		s.Start, s.Counts = oldest, nil
+	}
+	if more := end - s.Start - int64(len(s.Counts)); more > 0 {
 		s.Counts = append(s.Counts, make([]int64, more)...)
 	}
-	if over := int64(len(s.Counts)) - d.kept(); over > 0 {
+	if over := min(oldest-s.Start, int64(len(s.Counts))); over > 0 {
 		s.Counts, s.Start = slices.Delete(s.Counts, 0, int(over)), s.Start+over
 	}
 }

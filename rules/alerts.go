@@ -33,6 +33,9 @@ func (s *stepping) fire(r *Rule, st *State, e *logs.Entry, at time.Time) {
 	}
 	var spoiled string
 	a.Annotations, spoiled = r.annotate(&a, e, st.detector.Value())
+	if len(st.Folded) > 0 {
+		a.Annotations["description"] = strings.TrimSpace(a.Annotations["description"] + "\n" + "The rule has " + r.foldedText(st) + ".")
+	}
 	st.Alert = &a
 	st.AliveAt, st.QuietPassed = time.Time{}, false
 	s.changed(Change{Kind: Fired, Rule: r, Alert: a, At: at, Spoiled: spoiled})
@@ -141,6 +144,9 @@ func (s *stepping) tryQuiet(r *Rule, st *State, at time.Time) {
 	now := at.Add(-s.Lateness)
 	if st.Alert == nil || r.resolves.kind != onQuiet || now.Before(st.Alert.Last.Add(r.resolves.after)) {
 		return
+	}
+	if len(st.Held) > 0 && !st.Held[0].Time.After(now) {
+		return // what waits has its turn at this very instant, and may have more of it
 	}
 	st.QuietPassed = true
 	if st.AliveAt.Before(now.Add(-AliveWithin)) {

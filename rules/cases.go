@@ -155,8 +155,9 @@ func (e *Evaluator) play(hits []Hit, r *Rule, from, until time.Time) ([]Change, 
 		}
 		SortWaiting(due)
 		out, err := e.Step(Slice{Hits: hits, Until: until, Due: due, Watermark: until,
-			Load:  func(key incident.Key) (*State, error) { return reload(states[key]) },
-			Sight: func(string) (time.Time, bool) { return time.Time{}, true }})
+			Load:   func(key incident.Key) (*State, error) { return reload(states[key]) },
+			Groups: func(string) (int, error) { return len(states), nil },
+			Sight:  func(string) (time.Time, bool) { return time.Time{}, true }})
 		if err != nil {
 			return nil, err
 		}

@@ -65,6 +65,8 @@ type Slice struct {
 	// Clock, if set, is a source's clock. What is read again begins an Overlap before it, however long ago that is by the watermark: until
 	// it moves, what has been seen must not be forgotten. Zero is for a source that nobody reads any more.
 	Clock func(source string) (time.Time, error)
+	// Groups, if set, says how many groups of a rule have a state.
+	Groups func(rule string) (int, error)
 }
 
 // goneFor is how long a source that is not read is waited for.
@@ -78,6 +80,8 @@ type Outcome struct {
 	Late map[string]int
 	// Afresh says of which groups the state could not be read: they have begun anew.
 	Afresh []error
+	// Folded says of rules that have more groups than they may which were folded.
+	Folded map[string]string
 	// States are those that were looked at, to be stored with their Due.
 	States map[incident.Key]*State
 }
@@ -88,7 +92,7 @@ type Outcome struct {
 func (e *Evaluator) Step(in Slice) (Outcome, error) {
 	for {
 		in.Due = slices.DeleteFunc(slices.Clone(in.Due), func(w Waiting) bool { return e.Set.IsAside(w.Key.Rule) })
-		run := &stepping{Evaluator: e, Slice: in, out: Outcome{States: map[incident.Key]*State{}, Late: map[string]int{}}}
+		run := &stepping{Evaluator: e, Slice: in, out: Outcome{States: map[incident.Key]*State{}, Late: map[string]int{}}, groups: map[string]int{}, folded: map[incident.Key]incident.Key{}}
 		culprit, why, err := run.run()
 		if culprit == "" {
 			return run.out, err
@@ -127,6 +131,9 @@ type stepping struct {
 	out Outcome
 	// timers are those of the states that were looked at; of a state that has changed since, the older ones mean nothing.
 	timers timers
+	// groups are how many groups rules have, as far as that was asked for, folded the keys of groups that were folded.
+	groups map[string]int
+	folded map[incident.Key]incident.Key
 	// rule is the one that something is being done for, outside says that whoever gave the slice is doing it.
 	rule    string
 	outside bool
@@ -145,9 +152,7 @@ func (s *stepping) next() (time.Time, func(at time.Time) error) {
 				if s.rule = h.Rule.Name; s.Set.IsAside(s.rule) {
 					return nil
 				}
-				err := s.observe(h)
-				s.set(h.Key)
-				return err
+				return s.observe(h)
 			}
 		}
 	}
@@ -182,7 +187,7 @@ func (s *stepping) state(r *Rule, key incident.Key, group incident.Labels) (*Sta
 		return nil, fmt.Errorf("load state of %s %s: %w", key.Rule, key.Group, err)
 	}
 	if st == nil {
-		st = &State{Group: group}
+		st = &State{Group: group, made: true}
 	}
 	begins := st.Detector == nil
 	if st.detector, err = r.detect.New(st.Detector); err != nil { // one group begins anew rather than that all stop
@@ -201,14 +206,21 @@ func (s *stepping) state(r *Rule, key incident.Key, group incident.Labels) (*Sta
 }
 
 func (s *stepping) observe(h *Hit) error {
-	r, e := h.Rule, h.Entry
-	if r.listed != nil && !r.listed[h.Key.Group] {
+	if r := h.Rule; r.listed != nil && !r.listed[h.Key.Group] {
 		return nil // with a list, no others are learned
 	}
-	st, err := s.state(r, h.Key, h.Group)
+	st, key, err := s.stateOf(h)
 	if err != nil {
 		return err
 	}
+	err = s.take(h, st)
+	s.set(key)
+	return err
+}
+
+// take lets a group take an entry.
+func (s *stepping) take(h *Hit, st *State) error {
+	r, e := h.Rule, h.Entry
 	t, at := e.Time(), e.Clock
 	st.Behind = time.Time{} // the clock may be right again
 	switch h.Role {

@@ -1,6 +1,9 @@
 package rules
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"hash/fnv"
 	"maps"
 	"slices"
@@ -8,6 +11,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"tocsin/internal/config"
 	"tocsin/internal/incident"
 	"tocsin/internal/logs"
 )
@@ -86,4 +90,18 @@ func identity(e *logs.Entry) string {
 	b.WriteByte(0)
 	b.WriteString(strconv.FormatInt(e.Offset, 36))
 	return b.String()
+}
+
+func groupText(g map[string]config.Node) string {
+	text := ""
+	for _, name := range sortedKeys(g) {
+		text += name + "=" + string(g[name].JSON()) + ";"
+	}
+	return text
+}
+
+func hash(parts ...string) string {
+	b, _ := json.Marshal(parts) // strings always marshal
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:8])
 }

@@ -91,7 +91,16 @@ func (p *player) run(hits []Hit) {
 		}
 		SortWaiting(due)
 		out, err := p.ev.Step(Slice{Hits: hits, Due: due, Watermark: p.clock,
-			Load:  func(k incident.Key) (*State, error) { return reload(p.states[k]) },
+			Load: func(k incident.Key) (*State, error) { return reload(p.states[k]) },
+			Groups: func(rule string) (int, error) {
+				n := 0
+				for k := range p.states {
+					if k.Rule == rule {
+						n++
+					}
+				}
+				return n, nil
+			},
 			Sight: func(string) (time.Time, bool) { return time.Time{}, true }, Gone: func(string) bool { return p.gone }})
 		if err != nil {
 			p.t.Fatal(err)

@@ -1,9 +1,6 @@
 package rules
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -34,6 +31,8 @@ type ruleSettings struct {
 	Detect config.Node `yaml:"detect"`
 	// GroupBy holds a label for each path, list of paths, or regexp_extract.
 	GroupBy map[string]config.Node `yaml:"group_by"`
+	// MaxGroups is how many groups it may have at once; what is beyond is folded into one. 1000 if left out.
+	MaxGroups *int `yaml:"max_groups"`
 	// Labels are added to each alert.
 	Labels map[string]string `yaml:"labels"`
 	// Severity is critical, high, warning or info.
@@ -136,6 +135,7 @@ func (rd *reader) rule() *Rule {
 		annotations: map[string]*words.Annotation{},
 	}
 	rd.plain(&set, r)
+	rd.maxGroups(&set, r)
 	r.Filter = rd.filter("filter", set.Filter)
 	rd.detect(&set, r)
 	rd.groupBy(&set, r)
@@ -380,18 +380,4 @@ func validLabel(s string) bool {
 		}
 	}
 	return s != ""
-}
-
-func groupText(g map[string]config.Node) string {
-	text := ""
-	for _, name := range sortedKeys(g) {
-		text += name + "=" + string(g[name].JSON()) + ";"
-	}
-	return text
-}
-
-func hash(parts ...string) string {
-	b, _ := json.Marshal(parts) // strings always marshal
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:8])
 }

@@ -53,6 +53,7 @@ type Rule struct {
 	extra       map[string]*lql.Filter // the detector's own filters
 	fields      map[string]lql.Path    // the detector's fields
 	groupBy     []groupLabel           // by label name
+	maxGroups   int
 	resolves    resolves
 	annotations map[string]*words.Annotation
 	written     []written // its filters and paths, where they stand

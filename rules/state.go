@@ -60,6 +60,11 @@ type State struct {
 	// Kept is before when nothing is forgotten, because its source's clock stands still: what was read last may be read again.
 	Kept time.Time `json:"kept,omitzero"`
 
+	// Folded are groups that were folded into this one, FoldedMore says that there were others.
+	Folded     []string `json:"folded,omitempty"`
+	FoldedMore bool     `json:"folded_more,omitempty"`
+
+	made     bool // it was not stored
 	detector detectors.Detector
 	known    map[uint64]struct{} // the hashes in Seen; nil until they are asked for
 }

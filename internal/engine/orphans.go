@@ -80,7 +80,7 @@ func (e *Engine) ownTroubles(ctx context.Context, tx *store.Tx, now time.Time) e
 		}
 		for _, t := range all {
 			rule := t.Labels["rule"]
-			if _, still := aside[rule]; still || t.Kind != "rule_quarantined" && (t.Kind != "template_failed" || e.o.Program.Evaluator.Set.Rule(rule) != nil) {
+			if _, still := aside[rule]; still || t.Kind != "rule_quarantined" && (t.Kind != "template_failed" && t.Kind != "groups_folded" || e.o.Program.Evaluator.Set.Rule(rule) != nil) {
 				continue
 			}
 			if err := tx.Report(ctx, store.Trouble{Kind: t.Kind, Labels: t.Labels, At: now, Over: true, Text: "the rules were loaded anew"}); err != nil {

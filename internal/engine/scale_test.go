@@ -20,6 +20,7 @@ rules:
     group_by: {cluster: resource.labels.cluster_name}
     detect: {threshold: {count: 1, window: 1h}}
     resolves: by_hand
+    max_groups: 100000
     severity: warning
 `
 

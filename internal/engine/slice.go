@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"tocsin/internal/incident"
@@ -29,7 +31,8 @@ func (e *Engine) slice(ctx context.Context, tx *store.Tx, now time.Time) (slice,
 	done := slice{fired: map[string]int{}}
 	ev := e.o.Program.Evaluator
 	in := rules.Slice{Hits: e.queue, Watermark: e.watermark(now), Sight: e.sight,
-		Load: func(key incident.Key) (*rules.State, error) { return e.load(ctx, tx, key) }}
+		Load:   func(key incident.Key) (*rules.State, error) { return e.load(ctx, tx, key) },
+		Groups: func(rule string) (int, error) { return tx.CountStates(ctx, rule) }}
 	if e.o.Virtual {
 		in.Until = now
 	} else {
@@ -53,6 +56,9 @@ func (e *Engine) slice(ctx context.Context, tx *store.Tx, now time.Time) (slice,
 	if err := e.ownTroubles(ctx, tx, now); err != nil {
 		return done, err
 	}
+	if err := e.folded(ctx, tx, out.Folded, now); err != nil {
+		return done, err
+	}
 	for _, err := range out.Afresh {
 		e.o.Log.Error("a state of detection cannot be read: its group begins anew", "error", err)
 	}
@@ -66,7 +72,7 @@ func (e *Engine) slice(ctx context.Context, tx *store.Tx, now time.Time) (slice,
 		}
 	}
 	for key, st := range out.States {
-		if err := e.save(ctx, tx, key, st); err != nil {
+		if err := e.save(ctx, tx, key, st, now); err != nil {
 			return done, err
 		}
 	}
@@ -148,10 +154,16 @@ func (e *Engine) afresh(ctx context.Context, tx *store.Tx, key incident.Key) (*r
 	return st, err
 }
 
-func (e *Engine) save(ctx context.Context, tx *store.Tx, key incident.Key, st *rules.State) error {
+func (e *Engine) save(ctx context.Context, tx *store.Tx, key incident.Key, st *rules.State, now time.Time) error {
 	r := e.o.Program.Evaluator.Set.Rule(key.Rule)
 	due := e.o.Program.Evaluator.NextDue(r, st)
 	if st.Empty() && due.IsZero() {
+		if len(st.Folded) > 0 && !e.o.Virtual {
+			if err := tx.Report(ctx, store.Trouble{Kind: "groups_folded", Labels: map[string]string{"rule": key.Rule}, At: now, Over: true,
+				Text: "its groups are few again"}); err != nil {
+				return err
+			}
+		}
 		return tx.DeleteState(ctx, key)
 	}
 	body, err := st.Encode()
@@ -159,6 +171,20 @@ func (e *Engine) save(ctx context.Context, tx *store.Tx, key incident.Key, st *r
 		return err
 	}
 	return tx.SaveState(ctx, store.GroupState{Key: key, Hash: r.Hash, Body: body, Due: due, Firing: st.Alert != nil})
+}
+
+// folded reports the rules that have more groups than they may.
+func (e *Engine) folded(ctx context.Context, tx *store.Tx, texts map[string]string, now time.Time) error {
+	if e.o.Virtual {
+		return nil
+	}
+	for _, rule := range slices.Sorted(maps.Keys(texts)) {
+		t := store.Trouble{Kind: "groups_folded", Labels: map[string]string{"rule": rule}, At: now, Severity: "WARNING", Text: texts[rule]}
+		if err := tx.Report(ctx, t); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // finish moves the cursors of the sources whose batches are complete with this slice.

@@ -54,6 +54,15 @@ func (tx *Tx) RuleStates(ctx context.Context, rule string) ([]GroupState, error)
 	return all, nil
 }
 
+// CountStates is how many groups of a rule have a state.
+func (tx *Tx) CountStates(ctx context.Context, rule string) (int, error) {
+	n, _, err := first(ctx, tx, func(r row, n *int) error { return r.Scan(n) }, "SELECT COUNT(*) FROM states WHERE rule = $1", rule)
+	if err != nil {
+		return 0, fmt.Errorf("count states of rule %s: %w", rule, err)
+	}
+	return n, nil
+}
+
 // SaveState writes the state of a (rule, group).
 func (tx *Tx) SaveState(ctx context.Context, s GroupState) error {
 	if _, err := tx.exec(ctx, upsertState, s.Key.Rule, s.Key.Group, s.Hash, s.Body, stamp(s.Due), s.Firing); err != nil {
