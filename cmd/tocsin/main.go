@@ -32,6 +32,7 @@ type cli struct {
 	Diff       diffCommand       `cmd:"" help:"Say which pages come and go with a change of rules, on recorded entries."`
 	Explain    explainCommand    `cmd:"" help:"Say what becomes of an entry, gate by gate, and which gate says no."`
 	Routes     routesCommand     `cmd:"" help:"Say who would hear of an incident."`
+	Schema     schemaCommand     `cmd:"" help:"Print the JSON Schema of rule files, configurations or scenario files."`
 	Incidents  incidentsCommand  `cmd:"" help:"List incidents, or show one with its timeline."`
 	Ack        ackCommand        `cmd:"" help:"Acknowledge an incident: you have it, the pages stop."`
 	Resolve    resolveCommand    `cmd:"" help:"Resolve an incident."`

@@ -16,8 +16,8 @@ import (
 
 // unheardRules warns of severities that nobody receives, and of rules that may page where no route calls anybody.
 func (l *loading) unheardRules(list []*rules.Rule) {
-	if l.plan.Router == nil || len(l.plan.Receivers) == 0 {
-		return // its mistakes come first; without a receiver it is tried out
+	if l.plan.Router == nil || len(l.plan.Receivers) == 0 || l.file.Route.IsZero() {
+		return // its mistakes come first; without a receiver or a route it is tried out
 	}
 	at := l.file.Root.KeyAt("route")
 	for s := incident.Critical; s > incident.Info; s-- { // info is for the web page
@@ -78,7 +78,7 @@ func (l *loading) calls(r *rules.Rule) bool {
 
 // idle warns of policies and schedules that nothing uses, and of receivers that nothing names.
 func (l *loading) idle() {
-	if l.plan.Router == nil {
+	if l.plan.Router == nil || l.file.Route.IsZero() {
 		return
 	}
 	receivers := map[string]bool{l.file.Fallback: true}

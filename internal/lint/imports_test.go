@@ -39,6 +39,7 @@ var rooms = map[string][]string{
 	"sim":        {"*", "cmd", "web", "lint"},
 	"app":        {"*", "cmd", "sim", "lint"},
 	"cmd":        {"app", "config", "rules", "web/client"},
+	"docs":       {}, // the JSON Schemas, embedded; app prints them
 	"lint":       {},
 }
 
