@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -93,16 +94,18 @@ func newShared(t *testing.T, failpoints ...func(name string)) *shared {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.db.Close() })
-	eventually(t, "all replicas read", func() bool {
-		live := 0
-		for _, r := range s.readings() {
-			if r.Lives {
-				live++
-			}
-		}
-		return live == len(failpoints)
-	})
+	eventually(t, "all replicas read", func() bool { return s.live() == len(failpoints) })
 	return s
+}
+
+// live is how many replicas read.
+func (s *shared) live() (n int) {
+	for _, r := range s.readings() {
+		if r.Lives {
+			n++
+		}
+	}
+	return n
 }
 
 func (s *shared) write(name, text string) {
@@ -248,4 +251,27 @@ func TestHandedOverTwice(t *testing.T) {
 	if n, st := s.count("b"); n != 80 || st.Late != 0 {
 		t.Errorf("the alert has %d lines, want 80; the source %+v", n, st)
 	}
+}
+
+// TestOtherRulesDoNotSift: a replica that has loaded other rules than the one that leads does not read, so that no line is left out that a
+// rule in force asks for; once the one that leads has them too, both read.
+func TestOtherRulesDoNotSift(t *testing.T) {
+	t.Parallel()
+	s := newShared(t, calm, calm)
+	leads, follows := 0, 1
+	if s.replicas[1].leading() != nil {
+		leads, follows = 1, 0
+	}
+	s.write("rules.yaml", strings.ReplaceAll(sharedRules, "boom", "bang"))
+	if err := s.replicas[follows].Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the one with other rules reads no longer", func() bool { return s.live() == 1 })
+	s.publish(80, 0, "c")
+	eventually(t, "all is acknowledged", func() bool { return s.acknowledged() == 80 })
+	eventually(t, "all is counted", func() bool { n, _ := s.count("c"); return n == 80 })
+	if err := s.replicas[leads].Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "both read", func() bool { return s.live() == 2 })
 }
