@@ -27,6 +27,7 @@ type sieve struct {
 	set    *rules.Set
 	asked  string
 	firing map[string]bool
+	aside  int // how many of the set's rules are put aside
 
 	clock    time.Time
 	rows     []store.Handed
@@ -46,27 +47,31 @@ func (p *Plan) asks(source string) string {
 // use sifts by the rules of a plan from now on. The set is its own: the engine's is not for two at once.
 func (s *sieve) use(p *Plan) {
 	if s.plan != p {
-		s.plan, s.set, s.asked = p, rules.NewSet(p.Rules.Rules), p.asks(s.source)
+		s.plan, s.set, s.asked, s.aside = p, rules.NewSet(p.Rules.Rules), p.asks(s.source), 0
 	}
 }
 
-// sift adds a batch to what is to be handed over.
-func (s *sieve) sift(b logs.Batch) error {
+// sift adds a batch to what is to be handed over. One on which a rule panicked, so that it is asked no more, goes whole: the one that leads
+// meets the same, and says so.
+func (s *sieve) sift(b logs.Batch) {
 	s.reading.CaughtUp = b.CaughtUp && !b.Blind
 	if len(b.Data) == 0 {
-		return nil
+		return
 	}
 	hits, progress, err := s.set.Scan(b, s.clock, func(rule string) bool { return s.firing[rule] })
-	if err != nil {
-		return fmt.Errorf("sift a batch of %s: %w", s.source, err)
-	}
-	s.clock = progress.Clock
-	s.reading.Clock = s.clock
 	if n := len(s.rows); n == 0 || s.rows[n-1].Backlog != b.Backlog || len(s.rows[n-1].Lines) >= rowBytes {
 		s.rows = append(s.rows, store.Handed{Backlog: b.Backlog})
 	}
 	row := &s.rows[len(s.rows)-1]
 	row.Passed += int64(b.Passed)
+	if n := len(s.set.Aside()); err != nil || n > s.aside {
+		s.aside = n
+		row.Lines = append(row.Lines, b.Data...)
+		s.rowsSize += len(b.Data)
+		return
+	}
+	s.clock = progress.Clock
+	s.reading.Clock = s.clock
 	row.Sifted += int64(progress.Entries)
 	row.Broken += int64(progress.Broken)
 	for _, e := range askedFor(hits) {
@@ -77,7 +82,6 @@ func (s *sieve) sift(b logs.Batch) error {
 			row.Broken--
 		}
 	}
-	return nil
 }
 
 // askedFor are the entries that a rule asks for, in order. Of those that are only a sign of life the last of each group will do: it is
@@ -105,8 +109,11 @@ func (s *sieve) forget() { s.rows, s.rowsSize = nil, 0 }
 
 // lookWhatFires reads which rules fire.
 func (s *sieve) lookWhatFires(ctx context.Context, from *store.Store) error {
-	return from.View(ctx, func(tx *store.Tx) (err error) {
-		s.firing, err = tx.FiringRules(ctx)
+	return from.View(ctx, func(tx *store.Tx) error {
+		firing, err := tx.FiringRules(ctx)
+		if err == nil {
+			s.firing = firing
+		}
 		return err
 	})
 }

@@ -113,6 +113,7 @@ type taking struct {
 func (a *App) take(ctx context.Context, r *reader, name string, spec sources.Spec, env sources.Env) error {
 	t := &taking{sieve: &sieve{source: name}, a: a, reader: r, loop: "reading " + name}
 	defer a.watch.ended(t.loop)
+	defer a.stepDone(context.WithoutCancel(ctx), t.loop) // a store that is still away fails other steps too
 	t.use(a.generationNow().plan)
 	if err := t.say(ctx); err != nil {
 		return err
@@ -181,8 +182,9 @@ func (t *taking) run(ctx context.Context, batches <-chan logs.Batch) error {
 // takeIn sifts a batch.
 func (t *taking) takeIn(ctx context.Context, b logs.Batch) {
 	if now := time.Now(); now.Sub(t.lookedAt) >= firingEvery {
-		if err := t.lookWhatFires(ctx, t.a.store); err == nil { // else it goes by what fired before
-			t.lookedAt = now
+		t.lookedAt = now
+		if err := t.lookWhatFires(ctx, t.a.store); err != nil && ctx.Err() == nil {
+			t.a.o.Log.Warn("it is not known which rules fire: it is gone by what fired before", "source", t.source, "error", err)
 		}
 	}
 	if !b.Blind {
@@ -195,9 +197,7 @@ func (t *taking) takeIn(ctx context.Context, b logs.Batch) {
 	if len(b.Data) > 0 {
 		t.held, t.heldSize = append(t.held, b), t.heldSize+len(b.Data)
 	}
-	if err := t.sift(b); err != nil {
-		t.a.o.Log.Error("a batch cannot be sifted", "source", t.source, "error", err)
-	}
+	t.sift(b)
 }
 
 // handOver hands over what there is, if there is anything, and acknowledges it. With other rules loaded meanwhile it is sifted anew.
@@ -245,9 +245,7 @@ func (t *taking) anew(plan *Plan) {
 	t.forget()
 	said := t.reading
 	for _, b := range t.held {
-		if err := t.sift(b); err != nil {
-			t.a.o.Log.Error("a batch cannot be sifted", "source", t.source, "error", err)
-		}
+		t.sift(b)
 	}
 	t.reading.CaughtUp = said.CaughtUp
 }
@@ -265,6 +263,16 @@ func (t *taking) why() string {
 // say says that this process begins to read. It is refused while other rules are in force.
 func (t *taking) say(ctx context.Context) error {
 	t.reading.Why = t.why()
+	err := t.a.store.View(ctx, func(tx *store.Tx) error { // the look spares the writers' row
+		inForce, err := tx.Asked(ctx, t.source)
+		if err == nil && inForce != t.asked {
+			err = store.ErrOtherRules
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
 	return t.a.store.Update(ctx, func(tx *store.Tx) error { return tx.HandOver(ctx, t.source, t.asked, nil, t.reading) })
 }
 
