@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -93,6 +94,8 @@ func (c *oncallOverrideCommand) Run(ctx context.Context, s *streams) error {
 
 type notifyTestCommand struct {
 	remote
+	Config string `placeholder:"FILE" help:"Try it by this configuration, from here, without a service."`
+	Send   bool   `help:"With --config: send it, and that it is over. Without this it is only said what would be sent."`
 	By     string `help:"Who you are; your login's name if not given."`
 	DryRun bool   `help:"Say what would be sent, and send nothing."`
 	Target string `arg:"" help:"A receiver, or person:NAME."`
@@ -101,22 +104,21 @@ type notifyTestCommand struct {
 // Help is shown under --help.
 func (*notifyTestCommand) Help() string {
 	return `The service that runs sends it, with its own secrets: a message that says that it is a test. A pager rings; resolve it there.
+With --config nothing need run: it is said what would be sent, and with --send it is sent from here, with the secrets that the configuration
+names, and then that it is over; a pager rings for 20 seconds.
 Exits 1 with the reason if it was not taken, 3 if there is no such receiver or person.
 
 Examples:
   tocsin notify-test testing-ops
-  tocsin notify-test --dry-run person:ana`
+  tocsin notify-test --dry-run person:ana
+  tocsin notify-test --config tocsin.yaml --send testing-ops`
 }
 
 // Run tries a receiver.
 func (c *notifyTestCommand) Run(ctx context.Context, s *streams) error {
-	cl, err := c.client()
+	trial, err := c.try(ctx)
 	if err != nil {
 		return err
-	}
-	trial, err := cl.Try(ctx, client.TrialWish{Target: c.Target, By: whoami(c.By), Dry: c.DryRun})
-	if err != nil {
-		return failed(err, "")
 	}
 	if c.Format == "json" {
 		err = app.PrintJSON(s.out, trial)
@@ -126,5 +128,31 @@ func (c *notifyTestCommand) Run(ctx context.Context, s *streams) error {
 	if err == nil && trial.Error != "" {
 		return &exit{code: exitNo, err: fmt.Errorf("%s did not take it: %s", c.Target, app.Plain(trial.Error))}
 	}
+	if err == nil && c.Config != "" && !c.Send && c.Format == "text" {
+		fmt.Fprintln(s.err, "nothing is sent yet: add --send to send it")
+	}
 	return err
+}
+
+func (c *notifyTestCommand) try(ctx context.Context) (client.Trial, error) {
+	if c.Config == "" && c.Send {
+		return client.Trial{}, &exit{code: exitError, err: errors.New("--send goes with --config; a service sends unless --dry-run says otherwise")}
+	}
+	if c.Config != "" {
+		trial, err := app.TryReceiver(ctx, app.Trying{Config: c.Config, Target: c.Target, By: whoami(c.By), Send: c.Send && !c.DryRun, Rings: 20 * time.Second})
+		var coded interface{ Code() string }
+		if errors.As(err, &coded) && coded.Code() == client.NotFound {
+			return trial, &exit{code: exitNotFound, err: err}
+		}
+		return trial, err
+	}
+	cl, err := c.client()
+	if err != nil {
+		return client.Trial{}, err
+	}
+	trial, err := cl.Try(ctx, client.TrialWish{Target: c.Target, By: whoami(c.By), Dry: c.DryRun})
+	if err != nil {
+		return trial, failed(err, "")
+	}
+	return trial, nil
 }
