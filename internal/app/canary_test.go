@@ -127,20 +127,20 @@ route: {receiver: ops}
 // Lines come back, all day, and it is known how long they take; over a restart too. Nobody hears anything.
 func TestTheCanaryComesBack(t *testing.T) {
 	keepVigil(t, canaryVigil, func(v *vigil) {
-		v.pass(10*time.Minute + 30*time.Second)
+		v.pass(5*time.Minute + 30*time.Second)
 		state := v.app.current.canary.States()["logs"]
 		if ago := time.Since(state.ReturnedAt); ago > 90*time.Second || state.After > 10*time.Second || state.After <= 0 || len(state.Waiting) > 0 {
-			t.Errorf("after ten minutes: %+v", state)
+			t.Errorf("after five minutes: %+v", state)
 		}
 		v.stop()
 		v.pass(10 * time.Minute)
 		v.serve()
-		v.pass(10 * time.Minute)
+		v.pass(5 * time.Minute)
 		if state := v.app.current.canary.States()["logs"]; time.Since(state.ReturnedAt) > 90*time.Second {
 			t.Errorf("after a restart: %+v", state)
 		}
-		if n := v.logging.Added(); n < 20 || n > 24 {
-			t.Errorf("%d lines in twenty minutes of one a minute", n)
+		if n := v.logging.Added(); n < 10 || n > 14 {
+			t.Errorf("%d lines in ten minutes of one a minute", n)
 		}
 		if said := v.heard(); said != "" {
 			t.Errorf("all is well, and it says:\n%s", said)
@@ -151,7 +151,7 @@ func TestTheCanaryComesBack(t *testing.T) {
 // What does not come back is an incident, three minutes after the last that did, and over with the next that does; a restart makes neither.
 func TestTheCanaryIsLost(t *testing.T) {
 	keepVigil(t, canaryVigil, func(v *vigil) {
-		v.pass(10 * time.Minute)
+		v.pass(4 * time.Minute)
 		v.logging.LoseWrites(true)
 		v.pass(2 * time.Minute)
 		if said := v.heard(); said != "" {
@@ -174,9 +174,9 @@ func TestTheCanaryIsLost(t *testing.T) {
 // That it cannot be written is said with the role, and only that: nothing is lost that nobody could write.
 func TestTheCanaryCannotBeWritten(t *testing.T) {
 	keepVigil(t, canaryVigil, func(v *vigil) {
-		v.pass(10 * time.Minute)
+		v.pass(4 * time.Minute)
 		v.logging.RefuseWrites(codes.PermissionDenied, "Permission 'logging.logEntries.create' denied on resource")
-		v.pass(10 * time.Minute)
+		v.pass(6 * time.Minute)
 		said := v.heard()
 		if !strings.Contains(said, "write to the log tocsin/canary of projects/prow: access denied, grant roles/logging.logWriter on it") || strings.Contains(said, "has not come back") {
 			t.Errorf("it says:\n%s", said)
@@ -192,12 +192,12 @@ func TestTheCanaryCannotBeWritten(t *testing.T) {
 // A source that cannot see is said by itself: what does not come back through it is not said too.
 func TestTheCanaryOfASourceThatIsBlind(t *testing.T) {
 	keepVigil(t, canaryVigil, func(v *vigil) {
-		v.pass(10 * time.Minute)
+		v.pass(4 * time.Minute)
 		v.logging.Fail(100000, codes.PermissionDenied, "denied")
 		v.logging.FailTails(100000, codes.PermissionDenied, "denied")
 		v.logging.Break(codes.PermissionDenied, "denied")
-		v.pass(20 * time.Minute)
-		if said := v.heard(); !strings.Contains(said, "cannot see what logs watches") || strings.Contains(said, "has not come back") {
+		v.pass(8 * time.Minute)
+		if said := v.heard(); !strings.Contains(said, "What logs watches is not seen as it should be") || strings.Contains(said, "has not come back") {
 			t.Errorf("it says:\n%s", said)
 		}
 	})
@@ -213,7 +213,7 @@ func TestOwnMetrics(t *testing.T) {
 			}
 			return out
 		}
-		v.pass(10 * time.Minute)
+		v.pass(5 * time.Minute)
 		got := newest()
 		latency := got["custom.googleapis.com/tocsin/canary_latency_secondslogs"]
 		if got["custom.googleapis.com/tocsin/heartbeat"] != 1 || latency <= 0 || latency > 10 || got["custom.googleapis.com/tocsin/source_lag_secondslogs"] != 0 {
@@ -222,8 +222,8 @@ func TestOwnMetrics(t *testing.T) {
 		if r := v.metrics.Written()[0].GetResource(); r.GetType() != heartbeat.PointsResource || r.GetLabels()["namespace"] != "prow" || r.GetLabels()["project_id"] != "ops" {
 			t.Errorf("of %v", r)
 		}
-		if n := len(v.metrics.Written()); n < 9*3 || n > 11*4 {
-			t.Errorf("%d points in ten minutes", n)
+		if n := len(v.metrics.Written()); n < 4*3 || n > 6*4 {
+			t.Errorf("%d points in five minutes", n)
 		}
 		v.metrics.Refuse(codes.PermissionDenied, "Permission monitoring.timeSeries.create denied")
 		v.logging.Fail(100000, codes.PermissionDenied, "denied")

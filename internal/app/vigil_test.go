@@ -81,6 +81,12 @@ type heardOf struct {
 	text   string
 }
 
+// vigilRules are there to be named.
+const vigilRules = `
+rules:
+  - {name: oh-no, filter: 'resource.type="k8s_container" severity>=ERROR textPayload:"oh no"', detect: {threshold: {count: 1, window: 5m}}, severity: warning, resolves: by_hand, annotations: {summary: a}}
+`
+
 // keepVigil runs a test in a bubble. The stand-ins are at logging:1 and metrics:1.
 func keepVigil(t *testing.T, config string, test func(v *vigil)) {
 	t.Helper()
@@ -93,8 +99,11 @@ func keepVigil(t *testing.T, config string, test func(v *vigil)) {
 		defer v.logging.Close()
 		v.metrics = fakes.ServeCloudMonitoring(v.dials["metrics:1"])
 		defer v.metrics.Close()
-		if err := os.WriteFile(v.config, []byte(config), 0o600); err != nil {
-			t.Fatal(err)
+		v.metrics.Describe(requestCounts)
+		for path, text := range map[string]string{v.config: config, filepath.Join(filepath.Dir(v.config), "rules.yaml"): vigilRules} {
+			if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
 		}
 		time.Sleep(26 * 365 * 24 * time.Hour) // the clock of a bubble begins in 2000
 		v.began = time.Now()

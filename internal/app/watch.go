@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -209,7 +210,7 @@ func (a *App) lookAtSources(now time.Time) []store.Trouble {
 	var out []store.Trouble
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		u, s := all[name], seen[name]
-		t := store.Trouble{Kind: "source_blind", At: now, Text: u.why, Labels: map[string]string{"source": name}}
+		t := store.Trouble{Kind: "source_blind", At: now, Labels: map[string]string{"source": name}}
 		if u.why == "" {
 			t.Over, t.Text = true, "it can be read again"
 			out = append(out, t)
@@ -223,11 +224,20 @@ func (a *App) lookAtSources(now time.Time) []store.Trouble {
 		}
 		w.unseen[name] = u
 		if now.Sub(u.since) >= blindFor {
+			t.Text = fmt.Sprintf("%s (since %s UTC)", inShort(name, u.why), u.since.UTC().Format("15:04:05"))
 			out = append(out, t)
 			w.outcome = append(w.outcome, fmt.Sprintf("source %s: %s", name, u.why))
 		}
 	}
 	return out
+}
+
+// grpcWords begin an error of gRPC's.
+var grpcWords = regexp.MustCompile(`rpc error: code = (\w+) desc = `)
+
+// inShort is why a source is not well as it is told of the source: without its name, and without gRPC's words around the API's.
+func inShort(source, why string) string {
+	return grpcWords.ReplaceAllString(strings.TrimPrefix(why, "source "+source+": "), "$1: ")
 }
 
 // keepBlind takes down which of the sources that are read here cannot see.

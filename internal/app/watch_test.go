@@ -117,7 +117,11 @@ receivers: {screen: {console: {}}}
 		var got []string
 		for _, one := range a.lookAtSources(began.Add(at)) {
 			if !one.Over {
-				got = append(got, one.Labels["source"]+": "+one.Text)
+				text, since, ok := strings.Cut(one.Text, " (since ")
+				if _, err := time.Parse("15:04:05 UTC)", since); !ok || err != nil {
+					t.Errorf("at %s: it does not say since when: %s", at, one.Text)
+				}
+				got = append(got, one.Labels["source"]+": "+text)
 			}
 		}
 		if diff := cmp.Diff(want, got); diff != "" {

@@ -2,7 +2,6 @@ package fakes
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -97,22 +96,22 @@ type query struct {
 func newQuery(d *metricpb.MetricDescriptor, req *monitoringpb.ListTimeSeriesRequest) (*query, error) {
 	q := &query{kind: d.GetMetricKind(), from: req.GetInterval().GetStartTime().AsTime(), until: req.GetInterval().GetEndTime().AsTime(), Aggregation: req.GetAggregation()}
 	gauge := d.GetMetricKind() == metricpb.MetricDescriptor_GAUGE
-	var err error
+	wrong := ""
 	switch a := q.GetPerSeriesAligner(); {
 	case !q.from.Before(q.until):
-		err = errors.New("Field interval.startTime had an invalid value: The start time must be before the end time.")
+		wrong = "Field interval.startTime had an invalid value: The start time must be before the end time."
 	case a == monitoringpb.Aggregation_ALIGN_COUNT: // of anything
 	case a == monitoringpb.Aggregation_ALIGN_NONE:
-		err = errors.New("Field aggregation.perSeriesAligner had an invalid value of \"ALIGN_NONE\": this stand-in only aligns.")
+		wrong = "Field aggregation.perSeriesAligner had an invalid value of \"ALIGN_NONE\": this stand-in only aligns."
 	case q.GetAlignmentPeriod().AsDuration() < time.Minute:
-		err = fmt.Errorf("Field aggregation.alignmentPeriod had an invalid value of %q: The alignment period must be at least 60 seconds.", q.GetAlignmentPeriod().AsDuration())
+		wrong = fmt.Sprintf("Field aggregation.alignmentPeriod had an invalid value of %q: The alignment period must be at least 60 seconds.", q.GetAlignmentPeriod().AsDuration())
 	case gauge && (a == monitoringpb.Aggregation_ALIGN_DELTA || a == monitoringpb.Aggregation_ALIGN_RATE), !gauge && (a == monitoringpb.Aggregation_ALIGN_MEAN || a == monitoringpb.Aggregation_ALIGN_NEXT_OLDER || a == monitoringpb.Aggregation_ALIGN_MAX):
-		err = fmt.Errorf("Field aggregation.perSeriesAligner had an invalid value of %q: The aligner cannot be applied to metrics with kind %s and value type %s.", a, d.GetMetricKind(), d.GetValueType())
+		wrong = fmt.Sprintf("Field aggregation.perSeriesAligner had an invalid value of %q: The aligner cannot be applied to metrics with kind %s and value type %s.", a, d.GetMetricKind(), d.GetValueType())
 	case !gauge && q.GetCrossSeriesReducer() == monitoringpb.Aggregation_REDUCE_COUNT_TRUE:
-		err = fmt.Errorf("Field aggregation.crossSeriesReducer had an invalid value of %q: The reducer cannot be applied to value type %s.", q.GetCrossSeriesReducer(), d.GetValueType())
+		wrong = fmt.Sprintf("Field aggregation.crossSeriesReducer had an invalid value of %q: The reducer cannot be applied to value type %s.", q.GetCrossSeriesReducer(), d.GetValueType())
 	}
-	if err != nil {
-		return nil, status.Error(codes.InvalidArgument, err.Error())
+	if wrong != "" {
+		return nil, status.Error(codes.InvalidArgument, wrong)
 	}
 	return q, nil
 }

@@ -81,15 +81,23 @@ func (w *CloudWriter) client(ctx context.Context, project string) (*logging.Clie
 func (w *CloudWriter) Explain(err error) (text string, lasting bool) {
 	switch status.Code(err) {
 	case codes.PermissionDenied, codes.Unauthenticated:
-		return fmt.Sprintf("access denied, grant roles/logging.logWriter on it to the account that tocsin runs as: %v", err), true
+		return fmt.Sprintf("access denied, grant roles/logging.logWriter on it to the account that tocsin runs as: %s", words(err)), true
 	case codes.NotFound, codes.InvalidArgument:
-		return fmt.Sprintf("it was refused, look at project under canary: %v", err), true
+		return fmt.Sprintf("it was refused, look at project under canary: %s", words(err)), true
 	case codes.ResourceExhausted:
-		return fmt.Sprintf("the quota for writing logs is used up, which everybody who logs there shares: %v", err), false
+		return fmt.Sprintf("the quota for writing logs is used up, which everybody who logs there shares: %s", words(err)), false
 	case codes.Unavailable, codes.DeadlineExceeded:
-		return fmt.Sprintf("no answer, look at the way out to logging.googleapis.com:443 and at status.cloud.google.com: %v", err), false
+		return fmt.Sprintf("no answer, look at the way out to logging.googleapis.com:443 and at status.cloud.google.com: %s", words(err)), false
 	}
-	return err.Error(), false
+	return words(err), false
+}
+
+// words are the API's own words in an error.
+func words(err error) string {
+	if s, ok := status.FromError(err); ok {
+		return s.Code().String() + ": " + s.Message()
+	}
+	return err.Error()
 }
 
 // Close ends the connections.

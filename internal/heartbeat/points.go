@@ -126,7 +126,7 @@ func (p *Points) Step(ctx context.Context, now time.Time) (next time.Time, err e
 		t.Text, report = text, lasting || p.failures >= failuresTold
 		p.o.Log.Warn("tocsin's own metrics cannot be written", "error", failure)
 	}
-	if !report || ctx.Err() != nil {
+	if stopped := ctx.Err() != nil; !report || stopped {
 		return p.due, nil
 	}
 	if err := p.store.Update(ctx, func(tx *store.Tx) error { return tx.Report(ctx, t) }); err != nil {
@@ -177,13 +177,13 @@ func (p *Points) explain(err error) (text string, lasting bool) {
 	where := "write to projects/" + p.o.Settings.Project + ": "
 	switch status.Code(err) {
 	case codes.PermissionDenied, codes.Unauthenticated:
-		return fmt.Sprintf("%saccess denied, grant roles/monitoring.metricWriter on it to the account that tocsin runs as: %v", where, err), true
+		return fmt.Sprintf("%saccess denied, grant roles/monitoring.metricWriter on it to the account that tocsin runs as: %s", where, words(err)), true
 	case codes.NotFound, codes.InvalidArgument:
-		return fmt.Sprintf("%sit was refused, look at project under own_metrics: %v", where, err), false // a point may come too soon after one of the process before
+		return fmt.Sprintf("%sit was refused, look at project under own_metrics: %s", where, words(err)), false // a point may come too soon after one of the process before
 	case codes.ResourceExhausted:
-		return fmt.Sprintf("%sthe quota for writing time series is used up: %v", where, err), false
+		return fmt.Sprintf("%sthe quota for writing time series is used up: %s", where, words(err)), false
 	case codes.Unavailable, codes.DeadlineExceeded:
-		return fmt.Sprintf("%sno answer, look at the way out to monitoring.googleapis.com:443 and at status.cloud.google.com: %v", where, err), false
+		return fmt.Sprintf("%sno answer, look at the way out to monitoring.googleapis.com:443 and at status.cloud.google.com: %s", where, words(err)), false
 	}
-	return where + err.Error(), false
+	return where + words(err), false
 }
