@@ -192,7 +192,7 @@ func (r *reading) hand(ctx context.Context, p *pile) {
 	r.mu.Unlock()
 	select {
 	case r.out <- b:
-		r.offset += int64(len(p.data))
+		r.offset += int64(len(b.Data)) // the pile may be committed by now
 		r.said(b.CaughtUp, now)
 	case <-ctx.Done():
 		r.done(p, false)
