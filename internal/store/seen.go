@@ -4,40 +4,54 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"tocsin/internal/incident"
 )
 
-// RuleTally is what a rule has come to, in all that is kept.
+// RuleTally is what a rule has come to.
 type RuleTally struct {
 	Rule string
-	// Firing alerts are open now, of Alerts in all; Last is when an entry matched last that made or fed one, Incident the one of that alert, ""
-	// in shadow.
-	Firing, Alerts int
-	Last           time.Time
-	Incident       string
+	// Firing alerts are open now; it fired Fired times in all that is kept, Last being the last, of Incident, "" in shadow.
+	Firing, Fired int
+	Last          time.Time
+	Incident      string
 }
 
-const selectRuleTallies = "SELECT s.rule, s.firing, s.alerts, s.last, max(a.incident) FROM " +
-	"(SELECT rule, sum(CASE WHEN state = 'firing' THEN 1 ELSE 0 END) AS firing, count(*) AS alerts, max(last) AS last FROM alerts GROUP BY rule) s " +
-	"JOIN alerts a ON a.rule = s.rule AND a.last = s.last GROUP BY s.rule, s.firing, s.alerts, s.last"
+const (
+	selectFired = "SELECT s.rule, s.fired, s.last, max(f.incident) FROM (SELECT rule, count(*) AS fired, max(at) AS last FROM firings GROUP BY rule) s " +
+		"JOIN firings f ON f.rule = s.rule AND f.at = s.last GROUP BY s.rule, s.fired, s.last"
+	selectFiringNow = "SELECT rule, count(*) FROM alerts WHERE state = 'firing' GROUP BY rule"
+)
 
 // RuleTallies are the rules that have ever fired, by name.
 func (tx *Tx) RuleTallies(ctx context.Context) (map[string]RuleTally, error) {
-	all, err := list(ctx, tx, func(r row, s *RuleTally) error {
-		return r.Scan(&s.Rule, &s.Firing, &s.Alerts, stampInto{&s.Last}, &s.Incident)
-	}, selectRuleTallies)
+	out := map[string]RuleTally{}
+	_, err := list(ctx, tx, func(r row, _ *struct{}) error {
+		var t RuleTally
+		err := r.Scan(&t.Rule, &t.Fired, stampInto{&t.Last}, &t.Incident)
+		out[t.Rule] = t
+		return err
+	}, selectFired)
+	if err == nil {
+		_, err = list(ctx, tx, func(r row, _ *struct{}) error {
+			var rule string
+			var n int
+			err := r.Scan(&rule, &n)
+			t := out[rule]
+			t.Rule, t.Firing = rule, n
+			out[rule] = t
+			return err
+		}, selectFiringNow)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read what rules have come to: %w", err)
-	}
-	out := make(map[string]RuleTally, len(all))
-	for _, s := range all {
-		out[s.Rule] = s
 	}
 	return out, nil
 }
 
 const selectMark = "SELECT coalesce((SELECT max(id) FROM events), 0), coalesce((SELECT max(id) FROM notifications), 0), " +
 	"(SELECT count(*) FROM notifications WHERE state IN ('pending', 'inflight')), coalesce((SELECT max(id) FROM troubles), 0), " +
-	"coalesce((SELECT max(id) FROM trail), 0), coalesce((SELECT sum(revision) FROM incidents WHERE state IN ('open', 'acknowledged')), 0)"
+	"coalesce((SELECT max(id) FROM trail), 0), coalesce((SELECT sum(revision + 1) FROM incidents WHERE state IN ('open', 'acknowledged')), 0)"
 
 // Mark is a text that is another once something has changed that people look at. It is cheap to ask for.
 func (tx *Tx) Mark(ctx context.Context) (string, error) {
@@ -51,4 +65,16 @@ func (tx *Tx) Mark(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("look for changes: %w", err)
 	}
 	return mark, nil
+}
+
+// selectOpen reads without the alerts, as selectHeld does.
+var selectOpen = selectIncidents + " WHERE state IN ('open', 'acknowledged') ORDER BY opened_at DESC, id DESC"
+
+// OpenIncidents are all that are open or acknowledged, without their alerts, the newest first.
+func (tx *Tx) OpenIncidents(ctx context.Context) ([]incident.Incident, error) {
+	all, err := list(ctx, tx, scanIncident, selectOpen)
+	if err != nil {
+		return nil, fmt.Errorf("read open incidents: %w", err)
+	}
+	return all, nil
 }

@@ -83,9 +83,9 @@ func matchersOf(inc *incident.Incident) []string {
 	if a == nil {
 		return nil
 	}
-	out := []string{"rule=" + strconv.Quote(a.Rule)}
+	out := []string{"rule=" + strconv.Quote(clean(a.Rule, titleLength))}
 	for _, name := range []string{"cluster", "service"} {
-		if value := a.Labels[name]; value != "" {
+		if value := a.Labels[name]; value != "" && value == clean(value, titleLength) { // what cannot be read cannot be checked either
 			out = append(out, name+"="+strconv.Quote(value))
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -195,9 +196,23 @@ func TestHostileText(t *testing.T) {
 			return Status{Sources: []client.Source{{Name: evil, Kind: evil, Error: evil}}, Config: client.Configuration{ReloadError: evil}}
 		}
 		o.Healthy = func() error { return errors.New(evil) }
+		o.Rules = func() []Rule { return []Rule{{Name: evil, Severity: "high", Mode: evil, Filter: evil, Where: evil}} }
+		o.Maintenance = func(time.Time) []incident.Holder {
+			return []incident.Holder{{By: "maintenance " + evil, Why: evil, Until: noon}}
+		}
 	})
+	inc.Holds = []incident.Holder{{By: "silence 1", Until: noon.Add(time.Hour)}, {By: "maintenance " + evil, Until: noon}}
 	fill(t, s, []incident.Incident{inc, over}, events, told)
-	for _, path := range []string{"/", "/incidents/" + inc.ID, "/incidents/" + over.ID, "/healthz", "/nowhere/%3Cscript%3Ealert(1)%1b%E2%80%AE"} {
+	err := s.Update(t.Context(), func(tx *store.Tx) error {
+		if err := tx.AddOverride(t.Context(), &store.Override{Schedule: "prow", Person: evil, From: noon, To: noon.Add(time.Hour), By: evil, Reason: evil, At: noon}); err != nil {
+			return err
+		}
+		return tx.SaveSilence(t.Context(), &incident.Silence{Matchers: []string{"rule=~" + strconv.Quote(evil)}, Starts: noon.Add(-time.Minute), Ends: noon.Add(time.Hour), Owner: evil, Reason: evil, UpTo: incident.High, CreatedAt: noon})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"/", "/silences", "/silences?for=" + inc.ID, "/oncall", "/rules", "/sources", "/status", "/incidents/" + inc.ID, "/incidents/" + over.ID, "/healthz", "/nowhere/%3Cscript%3Ealert(1)%1b%E2%80%AE"} {
 		answer, page := ask(t, h, "GET", path, "")
 		if answer.StatusCode >= 500 && path != "/healthz" {
 			t.Fatalf("%s: %d\n%s", path, answer.StatusCode, page)
@@ -316,4 +331,52 @@ func TestTheViewOfItself(t *testing.T) {
 	})
 	_, page = ask(t, h, "GET", "/", "")
 	expect(t, page, "Its own audit, 8 s ago: clean. No heartbeat is configured: if tocsin dies, nobody outside notices.")
+}
+
+// BenchmarkPages is each page with ten thousand incidents, a thousand of them open: none may take 100 ms.
+func BenchmarkPages(b *testing.B) {
+	s := openStore(b)
+	var all []incident.Incident
+	for i := range 10_000 {
+		state := incident.Resolved
+		if i%10 == 0 {
+			state = incident.Open
+		}
+		all = append(all, small(fmt.Sprintf("rule-%d", i%200), noon.Add(-time.Duration(i)*time.Minute), incident.High, state, fmt.Sprintf("it is the %dth time", i)))
+	}
+	fill(b, s, all, nil, nil, watched()...)
+	err := s.Update(b.Context(), func(tx *store.Tx) error {
+		for i := range all {
+			a := &all[i].Alerts[0]
+			if err := tx.AddFiring(b.Context(), store.Firing{Key: a.Key, At: a.FiredAt, Mode: a.Mode, Incident: a.Incident}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	inc, events, told := outage()
+	fill(b, s, []incident.Incident{inc}, events, told)
+	o := options(s)
+	o.Rules = func() (rules []Rule) {
+		for i := range 200 {
+			rules = append(rules, Rule{Name: fmt.Sprintf("rule-%d", i), Severity: "high", Mode: "page", Filter: `severity>=ERROR "it"`})
+		}
+		return rules
+	}
+	h := New(o)
+	for _, path := range []string{"/", "/incidents/" + inc.ID, "/silences", "/oncall", "/rules", "/sources", "/status", "/api/v1/status"} {
+		b.Run(strings.ReplaceAll(path, inc.ID, "ID"), func(b *testing.B) {
+			for b.Loop() {
+				if answer, text := ask(b, h, "GET", path, ""); answer.StatusCode != 200 {
+					b.Fatal(answer.StatusCode, text)
+				}
+			}
+			if took := b.Elapsed() / time.Duration(b.N); took > 100*time.Millisecond {
+				b.Errorf("%s takes %s", path, took)
+			}
+		})
+	}
 }

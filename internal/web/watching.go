@@ -29,9 +29,9 @@ type rulesView struct {
 // ruleView is one rule. State is one word, Tone its class.
 type ruleView struct {
 	Rule
-	State, Tone, Alerts string
-	Last                moment
-	Incident            string
+	State, Tone, Fired string
+	Last               moment
+	Incident           string
 	// WhyNot is the command that says why it does not fire.
 	WhyNot string
 	// Aside is why it is not asked any more; empty while it is.
@@ -68,9 +68,9 @@ func (s *server) rules(w http.ResponseWriter, r *http.Request) error {
 		st := states[rule.Name]
 		view := ruleView{Rule: rule, State: "quiet", Tone: "soft", Last: exactly(st.Last, now), Incident: st.Incident,
 			WhyNot: fmt.Sprintf("tocsin explain --config %s --rule %s --at %s", cmp.Or(clean(status.Config.File, 200), "tocsin.yaml"), clean(rule.Name, 200), now.UTC().Format(time.RFC3339))}
-		view.Name, view.Filter, view.Where, view.Aside = clean(rule.Name, titleLength), cleanLines(rule.Filter, lineLength), clean(rule.Where, titleLength), clean(aside[rule.Name], titleLength)
-		if st.Alerts > 0 {
-			view.Alerts = number(int64(st.Alerts))
+		view.Name, view.Severity, view.Mode, view.Filter, view.Where, view.Aside = clean(rule.Name, titleLength), clean(rule.Severity, 40), clean(rule.Mode, 40), cleanLines(rule.Filter, lineLength), clean(rule.Where, titleLength), clean(aside[rule.Name], titleLength)
+		if st.Fired > 0 {
+			view.Fired = number(int64(st.Fired))
 		}
 		switch {
 		case view.Aside != "":
@@ -147,6 +147,7 @@ type publicView struct {
 	Said string
 	Tone string
 	Open []publicIncident
+	More string
 }
 
 // publicIncident is that something is wrong, as much as everybody may know.
@@ -160,19 +161,23 @@ type publicIncident struct {
 func (s *server) publicStatus(w http.ResponseWriter, r *http.Request) error {
 	var open []incident.Incident
 	err := s.Store.View(r.Context(), func(tx *store.Tx) (err error) {
-		open, err = tx.Incidents(r.Context(), store.IncidentFilter{States: []incident.State{incident.Open, incident.Acknowledged}, Limit: mostRows})
+		open, err = tx.OpenIncidents(r.Context())
 		return err
 	})
 	if err != nil {
 		return err
 	}
 	now := s.Now()
+	open = slices.DeleteFunc(open, func(inc incident.Incident) bool { // nobody outside notices
+		return inc.Severity < incident.High || inc.Labels["service"] == "tocsin"
+	})
 	byUrgency(open)
 	v := publicView{Said: "All is well", Tone: "ok"}
 	for i := range open {
 		inc := &open[i]
-		if inc.Severity < incident.High || inc.Labels["service"] == "tocsin" {
-			continue // nobody outside notices
+		if i == mostCards {
+			v.More = fmt.Sprintf("and %s more", number(int64(len(open)-i)))
+			break
 		}
 		p := publicIncident{Severity: inc.Severity.String(), Who: "nobody is at it yet", Since: at(began(inc), now), Lasts: span(now.Sub(began(inc)))}
 		if inc.State == incident.Acknowledged {
@@ -180,7 +185,7 @@ func (s *server) publicStatus(w http.ResponseWriter, r *http.Request) error {
 		}
 		v.Open = append(v.Open, p)
 	}
-	if n := len(v.Open); n > 0 {
+	if n := len(open); n > 0 {
 		v.Said, v.Tone = plural(int64(n), "thing")+" is wrong", v.Open[0].Severity
 		if n > 1 {
 			v.Said = plural(int64(n), "thing") + " are wrong"
