@@ -99,12 +99,19 @@ func (b *chromium) does(actions ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-// until waits for what a script says to be true.
+// until waits for what a script says to be true. Between two pages there is none that could say anything.
 func (b *chromium) until(script string) {
 	b.t.Helper()
 	look := time.NewTicker(20 * time.Millisecond) // another process is at work
 	defer look.Stop()
-	for !eval[bool](b, script) {
+	for {
+		yes, err := chromedp.Run(b.Context, chromedp.Evaluate[bool](script))
+		if yes && err == nil {
+			return
+		}
+		if b.Err() != nil {
+			b.t.Fatalf("it never came to %s: %v", script, err)
+		}
 		<-look.C
 	}
 }
@@ -115,20 +122,25 @@ func (b *chromium) opens(url string) {
 	b.does(chromedp.Navigate(url), chromedp.WaitVisible(chromedp.CSS("#main")))
 }
 
-// types writes into a field, clicks presses, sees waits for something.
+// types writes into a field, clicks presses, sees waits for something. None of them keeps hold of what it has found: a page that follows is
+// made anew under one's hands.
 func (b *chromium) types(at, text string) {
 	b.t.Helper()
-	b.does(chromedp.SendKeys(chromedp.CSS(at), text))
+	b.sees(at)
+	b.until(fmt.Sprintf(`(() => { document.querySelector(%[1]q).focus(); return document.activeElement === document.querySelector(%[1]q); })()`, at))
+	b.does(chromedp.KeyEvent(text))
 }
 
 func (b *chromium) clicks(at string) {
 	b.t.Helper()
-	b.does(chromedp.Click(chromedp.CSS(at)))
+	b.sees(at)
+	place := eval[[]float64](b, fmt.Sprintf(`(() => { const e = document.querySelector(%q); e.scrollIntoView({ block: "center" }); const r = e.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; })()`, at))
+	b.does(chromedp.MouseClickXY(place[0], place[1]))
 }
 
 func (b *chromium) sees(at string) {
 	b.t.Helper()
-	b.does(chromedp.WaitVisible(chromedp.CSS(at)))
+	b.until(fmt.Sprintf(`!!document.querySelector(%q)?.checkVisibility()`, at))
 }
 
 // quiet holds that nothing was said in the console.
