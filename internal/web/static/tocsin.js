@@ -5,7 +5,7 @@
   const lonely = 5000, told = 30000; // how often to look by itself, and while it is told of changes
   const from = document.body.dataset.from;
   const remembered = "tocsin.by";
-  let failures = 0, answered = new Date(), following = false, timer;
+  let failures = 0, answered = new Date(), following = false, pressed = false, timer;
 
   // A time is written in UTC; pointing at it says what the clock on the wall says.
   function localTimes() {
@@ -62,6 +62,7 @@
       if (!fresh.getElementById("main")) throw new Error("not a page of tocsin's");
       failures = 0;
       answered = new Date();
+      if (pressed) return; // what is under the finger stays there; it looks again once that is up
       document.title = fresh.title;
       replace("well", fresh);
       replaceMain(fresh);
@@ -99,4 +100,6 @@
   later();
   follow();
   document.addEventListener("visibilitychange", now);
+  addEventListener("pointerdown", () => { pressed = true; }, true);
+  for (const up of ["pointerup", "pointercancel"]) addEventListener(up, () => setTimeout(() => { pressed = false; }), true);
 })();
