@@ -85,8 +85,9 @@ rules:
   - name: ` + lostRule + `
     sources: [{{range .Sources}}{{printf "%q" .}}, {{end}}tocsin]
     filter: |
-      (logName=({{range $i, $p := .Projects}}{{if $i}} OR {{end}}"projects/{{$p}}/logs/tocsin%2Fcanary"{{end}}) jsonPayload.source=({{range $i, $s := .Sources}}{{if $i}} OR {{end}}{{printf "%q" $s}}{{end}}))
-      OR (log_id("tocsin/self") jsonPayload.trouble="` + heartbeat.CanaryUnwritten + `" jsonPayload.over=false)
+      jsonPayload.source=({{range $i, $s := .Sources}}{{if $i}} OR {{end}}{{printf "%q" $s}}{{end}})
+      (logName=({{range $i, $p := .Projects}}{{if $i}} OR {{end}}"projects/{{$p}}/logs/tocsin%2Fcanary"{{end}})
+      OR (log_id("tocsin/self") jsonPayload.trouble="` + heartbeat.CanaryUnwritten + `" jsonPayload.over=false))
     group_by: {source: jsonPayload.source}
     labels: {service: tocsin}
     detect: {absence: {after: {{.Within}}, groups: [{{range $i, $s := .Sources}}{{if $i}}, {{end}}{source: {{printf "%q" $s}}}{{end}}]}}
