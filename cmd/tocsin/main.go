@@ -33,6 +33,7 @@ type cli struct {
 	Explain    explainCommand    `cmd:"" help:"Say what becomes of an entry, gate by gate, and which gate says no."`
 	Routes     routesCommand     `cmd:"" help:"Say who would hear of an incident."`
 	Schema     schemaCommand     `cmd:"" help:"Print the JSON Schema of rule files, configurations or scenario files."`
+	Rule       ruleCommand       `cmd:"" help:"Write a new rule."`
 	Incidents  incidentsCommand  `cmd:"" help:"List incidents, or show one with its timeline."`
 	Ack        ackCommand        `cmd:"" help:"Acknowledge an incident: you have it, the pages stop."`
 	Resolve    resolveCommand    `cmd:"" help:"Resolve an incident."`
@@ -46,6 +47,7 @@ type cli struct {
 	Restore    restoreCommand    `cmd:"" help:"Put a backup in the place of the database."`
 	Doctor     doctorCommand     `cmd:"" help:"Say what would keep each source, rule and receiver from working, and how to mend it."`
 	Provision  provisionCommand  `cmd:"" help:"Say what tocsin needs in Google Cloud, and make it."`
+	Completion completionCommand `cmd:"" help:"Print what completes commands and flags in bash, zsh or fish."`
 	Version    versionCommand    `cmd:"" help:"Print the version."`
 }
 

@@ -95,11 +95,14 @@ type ExplainOptions struct {
 
 // ReadEntry reads the one entry that an argument names: a file, - for standard input, or the entry itself as JSON.
 func ReadEntry(arg string, stdin io.Reader) (*logs.Entry, error) {
-	paths := []string{arg}
+	paths, from := []string{arg}, arg
 	if strings.HasPrefix(strings.TrimSpace(arg), "{") {
-		paths, stdin = []string{"-"}, strings.NewReader(strings.ReplaceAll(arg, "\n", " ")+"\n")
+		paths, from, stdin = []string{"-"}, "it", strings.NewReader(strings.ReplaceAll(arg, "\n", " ")+"\n")
 	} else if _, err := os.Stat(arg); arg != "-" && err != nil {
 		return nil, fmt.Errorf("%q is no file: an entry is a file that holds one, - for standard input, or its JSON", arg)
+	}
+	if arg == "-" {
+		from = "standard input"
 	}
 	next, closeAll, err := Entries(paths, stdin, inlineBatch, time.Now())
 	if err != nil {
@@ -123,9 +126,9 @@ func ReadEntry(arg string, stdin io.Reader) (*logs.Entry, error) {
 	}
 	switch {
 	case n == 0:
-		return nil, fmt.Errorf("there is no entry in %s", arg)
+		return nil, fmt.Errorf("there is no entry in %s", from)
 	case n > 1:
-		return nil, fmt.Errorf("there are several entries in %s: give one (tocsin grep finds it), or ask with --at TIME --rule NAME what a rule made of all of them", arg)
+		return nil, fmt.Errorf("there are several entries in %s: give one; tocsin grep finds it", from)
 	}
 	return found, nil
 }
