@@ -97,6 +97,8 @@ func (r *Rule) Resolving() string {
 		return "at an entry that on_clear matches"
 	case onEntry:
 		return "at the group's next entry"
+	case onEnd:
+		return "once what is compared has been well for long enough"
 	}
 	return "by hand"
 }

@@ -6,10 +6,12 @@ import (
 	"strings"
 	"time"
 
+	"tocsin/detectors"
 	"tocsin/internal/config"
 	"tocsin/internal/incident"
 	"tocsin/internal/logs"
 	"tocsin/internal/lql"
+	"tocsin/internal/words"
 )
 
 // lints are what is allowed in a rule and probably not meant, beside what its filters say.
@@ -47,6 +49,12 @@ func (r *Rule) lints() config.Errors {
 	}
 	if kind, _ := r.Detection(); kind == "threshold" && r.Severity == incident.Critical && r.detectsOne() && r.resolves.kind == onQuiet && r.node.Get("resolves").Get("on_quiet").Get("alive").IsZero() {
 		warn("severity", "one entry makes it critical, and %s of quiet end it: what is dead is quiet too; say in resolves.on_quiet.alive what only the living write, or resolve by on_clear or by_hand", r.resolves.after)
+	}
+	if r.traits.Judged && r.wantsEntry {
+		warn("annotations", ".Entry is nothing here: time decides, no entry lets it fire; write .Value, .Labels or .List")
+	}
+	if q, ok := r.detect.(*detectors.Sequence); ok && q.Missing && r.resolves.kind == onQuiet && r.resolves.after <= r.window() {
+		warn("resolves", "quiet is counted from the first that waited in vain, and told once it has waited for %s: after %s it is over as soon as it is told; write a longer one", q.Within, words.Duration(r.resolves.after))
 	}
 	return out
 }
