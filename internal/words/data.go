@@ -37,7 +37,7 @@ func Data(inc *incident.Incident, receiver, url string, reason incident.Reason, 
 		labels["alertname"], labels["severity"] = escape(Clean(a.Rule, maxLabel)), a.Severity.String()
 		notes := amtemplate.KV{}
 		for name, text := range a.Annotations {
-			notes[name] = escape(Block(text, maxNote))
+			notes[Clean(name, maxLabel)] = escape(Block(text, maxNote))
 		}
 		if _, taken := notes["line"]; !taken && a.FirstLine.Text != "" {
 			notes["line"] = escape(Block(a.FirstLine.Text, maxLine))
@@ -68,7 +68,7 @@ func status(over bool) string {
 func values(labels map[string]string, escape func(string) string) amtemplate.KV {
 	kv := amtemplate.KV{}
 	for name, value := range labels {
-		kv[name] = escape(Clean(value, maxLabel))
+		kv[Clean(name, maxLabel)] = escape(Clean(value, maxLabel))
 	}
 	return kv
 }
