@@ -36,12 +36,13 @@ type input struct {
 	Event        incident.Event
 	Parent, URL  string
 	People       []notifiers.Person
+	Oncall       []string
 	Now          time.Time
 }
 
 func (in *input) notice() notifiers.Notice {
 	in.Notification.Incident = in.Incident.ID
-	return notifiers.Notice{Notification: in.Notification, Incident: in.Incident, Event: in.Event, Parent: in.Parent, URL: in.URL, People: in.People, Now: in.Now}
+	return notifiers.Notice{Notification: in.Notification, Incident: in.Incident, Event: in.Event, Parent: in.Parent, URL: in.URL, People: in.People, Oncall: in.Oncall, Now: in.Now}
 }
 
 // TestGolden runs testdata/<kind>/*.txtar: settings.yaml and notice.json in, answers.txt if the provider answers otherwise than

@@ -58,6 +58,8 @@ type Notice struct {
 	Parent string
 	// People are those to mention.
 	People []Person
+	// Oncall names who is on call for the incident, for a Message to say while nobody has it.
+	Oncall []string
 	// URL is the address of the incident's page; may be empty.
 	URL string
 	// Now is the time of the attempt.

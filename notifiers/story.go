@@ -66,6 +66,11 @@ func tell(n *Notice) story {
 	for _, p := range n.People {
 		s.who = append(s.who, words.Clean(p.Name, maxWho))
 	}
+	if len(s.who) == 0 && n.Kind == incident.Message && inc.State == incident.Open {
+		for _, name := range n.Oncall {
+			s.who = append(s.who, words.Clean(name, maxWho))
+		}
+	}
 	return s
 }
 

@@ -206,7 +206,7 @@ func (a *App) generation(plan *Plan) (generation, error) {
 		return generation{}, err
 	}
 	g := generation{plan: plan, desk: plan.desk(nil), targets: targets, wake: map[string]bell{}, loops: new(sync.WaitGroup), loadedAt: time.Now(), gate: gate}
-	g.outbox = outbox.New(a.store, outbox.Options{Targets: targets, People: plan.People, URL: plan.url, Fallback: plan.File.Fallback,
+	g.outbox = outbox.New(a.store, outbox.Options{Targets: targets, People: plan.People, URL: plan.url, Oncall: a.oncallFor(plan), Fallback: plan.File.Fallback,
 		Strangers: func() bool { return a.leading() != nil }, Failpoint: a.o.Failpoint, Told: a.o.Told, Log: a.o.Log})
 	g.steps = plan.escalation(g.desk)
 	g.steps.Unasked = a.unasked

@@ -72,6 +72,7 @@ func (o *Outbox) call(ctx context.Context, a *attempt) answer {
 			return out
 		}
 	}
+	o.nameOncall(ctx, a)
 	out.err = guard(func() (err error) {
 		now := time.Now()
 		if end, ok := ctx.Deadline(); ok && !now.Before(end) || !now.Before(a.until) {
@@ -87,6 +88,16 @@ func (o *Outbox) call(ctx context.Context, a *attempt) answer {
 		out.err = fmt.Errorf("%w; an earlier attempt may have arrived, and cannot be looked for: %s", out.err, out.blind)
 	}
 	return out
+}
+
+// nameOncall says in a message who is on call while nobody has the incident.
+func (o *Outbox) nameOncall(ctx context.Context, a *attempt) {
+	if o.o.Oncall == nil || a.row.Kind != incident.Message || a.notice.Incident.State != incident.Open {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	a.notice.Oncall = o.o.Oncall(ctx, &a.notice.Incident, a.notice.Now)
 }
 
 // find asks the provider for an earlier attempt, leaving time to send.

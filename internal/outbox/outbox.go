@@ -30,6 +30,8 @@ type Options struct {
 	People map[string]notifiers.Person
 	// URL is the address of an incident's page; may be nil.
 	URL func(incidentID string) string
+	// Oncall names who is on call for an incident now; nil: no message says it. It is asked within a second, outside of any transaction.
+	Oncall func(ctx context.Context, inc *incident.Incident, now time.Time) []string
 	// Fallback is the receiver that hears when a page is not accepted within a minute; empty for none.
 	Fallback string
 	// Deadline is how long one attempt may take; 0 means 10 s.
