@@ -9,6 +9,7 @@ SEED     ?= 1
 WORLDS   ?= 300
 FUZZTIME ?= 10s
 BYTES    ?= 1000000000
+ENTRIES  ?= 1000000
 OPEN     ?= 10000
 STORE    ?= sqlite
 SOURCE   ?= file
@@ -17,7 +18,7 @@ GOLANGCI_VERSION := v2.15.0
 GOLANGCI         := $(BIN)/golangci-lint-$(GOLANGCI_VERSION)
 
 .DEFAULT_GOAL := build
-.PHONY: build image test lint kill freeze sim sim-bugs latency flood tail pubsub bench fuzz-short compiler database amtool chromium
+.PHONY: build image test lint kill freeze sim sim-bugs latency flood tail pubsub bench replay-bench fuzz-short compiler database amtool chromium
 
 build: ## the binary, static, in bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN)/tocsin ./cmd/tocsin
@@ -65,6 +66,9 @@ bench: ## how fast filters are asked, beside grep, ripgrep, mtail, sec and jq, o
 	  as_root=; [ "$$(id -u)" = 0 ] || as_root=sudo; \
 	  $$as_root apt-get update -q && $$as_root apt-get install -y -q --no-install-recommends $$missing; }
 	$(GO) run ./internal/sim/bench -bytes $(BYTES)
+
+replay-bench: ## a million entries through a thousand rules on one core, from the file to the last step: entries a second, memory
+	$(GO) run ./internal/sim/replay -entries $(ENTRIES)
 
 fuzz-short: ## every fuzz target for FUZZTIME
 	@set -eu; for dir in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \

@@ -92,6 +92,9 @@ const (
 // AliveWithin is how recently a group must have been seen alive for its quiet to mean that it is well.
 const AliveWithin = 5 * time.Minute
 
+// skew is how far ahead of a batch's clock the entries in it may be dated to count as signs of life of what fires in that batch itself.
+const skew = 2 * time.Minute
+
 // Set is all rules, compiled together.
 type Set struct {
 	Rules  []*Rule
@@ -204,10 +207,14 @@ type Hit struct {
 // Sign says that the entry is only a sign of life, asked for because the rule fires.
 func (h *Hit) Sign() bool { return h.Role == roleAlive }
 
-// Scan asks all rules once of a batch. clock is the source's clock before it. firing are the names of rules that have, or in this
-// batch may come to have, alerts that fire: only they are asked who is alive. Hits come in the order of the entries, then of the rules. A rule
-// that makes the scan panic is put aside (see Aside), and the others are asked again.
-func (s *Set) Scan(b logs.Batch, clock time.Time, firing func(rule string) bool) ([]Hit, logs.Progress, error) {
+// Firing says whether a rule has alerts that fire. With since it has none yet, but has matches that wait to be judged, the earliest of
+// that time. Nil says that of no rule.
+type Firing func(rule string) (since time.Time, fires bool)
+
+// Scan asks all rules once of a batch. clock is the source's clock before it. Only rules that have, or in this batch may come to have, alerts
+// that fire are asked who is alive, and of those that only may, nothing that is too early to count. Hits come in the order of the entries,
+// then of the rules. A rule that makes the scan panic is put aside (see Aside), and the others are asked again.
+func (s *Set) Scan(b logs.Batch, clock time.Time, firing Firing) ([]Hit, logs.Progress, error) {
 	for {
 		hits, progress, err := s.scan(b, clock, firing)
 		if p := (*panicked)(nil); !errors.As(err, &p) || s.blame(b, clock) == 0 {
@@ -216,18 +223,26 @@ func (s *Set) Scan(b logs.Batch, clock time.Time, firing func(rule string) bool)
 	}
 }
 
-func (s *Set) scan(b logs.Batch, clock time.Time, firing func(rule string) bool) ([]Hit, logs.Progress, error) {
+func (s *Set) scan(b logs.Batch, clock time.Time, firing Firing) ([]Hit, logs.Progress, error) {
 	hits, progress, err := s.ask(b, clock, s.watch, s.watchers)
 	if err != nil {
 		return nil, progress, err
 	}
-	wanted := map[*Rule]bool{}
+	first := map[*Rule]time.Time{} // the earliest match of each rule that may come to fire in here
 	for _, h := range hits {
-		wanted[h.Rule] = true
+		if t, ok := first[h.Rule]; !ok || h.Entry.Time().Before(t) {
+			first[h.Rule] = h.Entry.Time()
+		}
+	}
+	if firing == nil {
+		if len(hits) == 0 {
+			return hits, progress, nil
+		}
+		firing = func(string) (time.Time, bool) { return time.Time{}, false }
 	}
 	var living []*Rule
 	for _, r := range s.Rules {
-		if r.resolves.alive != nil && !s.IsAside(r.Name) && (wanted[r] || firing(r.Name)) {
+		if r.resolves.alive != nil && !s.IsAside(r.Name) && r.asksAlive(firing, first, progress.Clock) {
 			living = append(living, r)
 		}
 	}
@@ -243,6 +258,20 @@ func (s *Set) scan(b logs.Batch, clock time.Time, firing func(rule string) bool)
 		s.living, s.asking, s.askers = living, lql.Compile(filters), watchers
 	}
 	return s.ask(b, clock, s.asking, s.askers)
+}
+
+// asksAlive says whether what shows a rule's groups alive can count, in a batch that brings the clock to a time. An alert that is still to
+// fire is quiet for long enough only `after` behind its newest match, and who was seen alive more than AliveWithin before that does not count.
+func (r *Rule) asksAlive(firing Firing, first map[*Rule]time.Time, clock time.Time) bool {
+	since, fires := firing(r.Name)
+	if fires && since.IsZero() {
+		return true
+	}
+	t, matched := first[r]
+	if matched && (!fires || t.Before(since)) {
+		since = t
+	}
+	return (fires || matched) && !clock.Add(skew).Before(since.Add(r.resolves.after-AliveWithin))
 }
 
 // ask scans a batch with one compiled set. A panic comes back as an error.

@@ -126,7 +126,7 @@ func (w *watching) next(from func() (logs.Batch, error)) (logs.Batch, error) {
 	if over && cut == 0 {
 		return logs.Batch{}, io.EOF
 	}
-	hits, _, err := w.set.Scan(b, clock, func(string) bool { return false })
+	hits, _, err := w.set.Scan(b, clock, func(string) (time.Time, bool) { return time.Time{}, false })
 	if err != nil {
 		return b, fmt.Errorf("ask rule %s: %w", w.rule.Name, err)
 	}

@@ -58,7 +58,7 @@ func (s *sieve) sift(b logs.Batch) {
 	if len(b.Data) == 0 {
 		return
 	}
-	hits, progress, err := s.set.Scan(b, s.clock, func(rule string) bool { return s.firing[rule] })
+	hits, progress, err := s.set.Scan(b, s.clock, func(rule string) (time.Time, bool) { return time.Time{}, s.firing[rule] })
 	if n := len(s.rows); n == 0 || s.rows[n-1].Backlog != b.Backlog || len(s.rows[n-1].Lines) >= rowBytes {
 		s.rows = append(s.rows, store.Handed{Backlog: b.Backlog})
 	}

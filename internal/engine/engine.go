@@ -116,11 +116,7 @@ func (e *Engine) scan(ctx context.Context, b logs.Batch) error {
 	if err != nil {
 		return err
 	}
-	waiting := map[string]bool{} // rules that may come to fire by what was offered before
-	for i := range e.queue {
-		waiting[e.queue[i].Rule.Name] = true
-	}
-	hits, progress, err := e.o.Program.Evaluator.Set.Scan(b, src.clock, func(rule string) bool { return e.unclear || e.firing[rule] > 0 || waiting[rule] })
+	hits, progress, err := e.o.Program.Evaluator.Set.Scan(b, src.clock, e.mayFire())
 	if err != nil {
 		return fmt.Errorf("scan batch of %s: %w", b.Source, err)
 	}
@@ -137,6 +133,31 @@ func (e *Engine) scan(ctx context.Context, b logs.Batch) error {
 	e.offered = append(e.offered, o)
 	e.enqueue(hits, o)
 	return nil
+}
+
+// mayFire says which rules have alerts that fire, or may come to by what was offered before; nil if none does.
+func (e *Engine) mayFire() rules.Firing {
+	waiting := map[string]time.Time{} // the earliest match of each that waits
+	for i := range e.queue {
+		t, ok := waiting[e.queue[i].Rule.Name]
+		if at := e.queue[i].Entry.Time(); !ok || at.Before(t) {
+			waiting[e.queue[i].Rule.Name] = at
+		}
+	}
+	some := e.unclear || len(waiting) > 0
+	for _, n := range e.firing {
+		some = some || n > 0
+	}
+	if !some {
+		return nil
+	}
+	return func(rule string) (since time.Time, fires bool) {
+		if e.unclear || e.firing[rule] > 0 {
+			return time.Time{}, true
+		}
+		since, fires = waiting[rule]
+		return since, fires
+	}
 }
 
 // enqueue puts the hits of a batch among those that wait, by their clocks: while one source catches up, what another has offered before

@@ -1,0 +1,53 @@
+package rules
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"tocsin/internal/logs"
+)
+
+// TestSignsThatCount holds who is asked alive to what can count: an alert that fires in a batch is quiet for long enough only `after`
+// behind its match, and what was seen alive before the last five minutes of that says nothing. Of one that fires already all counts.
+func TestSignsThatCount(t *testing.T) {
+	list, errs := Read("rule.yaml", []byte(`rules: [{name: down, filter: 'jsonPayload.level="fatal"', detect: {threshold: {count: 1, window: 1m}}, severity: high,
+  resolves: {on_quiet: {after: 20m, alive: 'jsonPayload.level="info"'}}}]`))
+	if len(errs) > 0 {
+		t.Fatal(errs)
+	}
+	noon := time.Date(2026, 3, 3, 12, 0, 0, 0, time.UTC)
+	line := func(minute int, level string) string {
+		return fmt.Sprintf(`{"timestamp":%q,"insertId":"%d","logName":"projects/p/logs/x","jsonPayload":{"level":%q}}`+"\n", noon.Add(time.Duration(minute)*time.Minute).Format(time.RFC3339), minute, level)
+	}
+	fires := func(string) (time.Time, bool) { return time.Time{}, true }
+	waits := func(string) (time.Time, bool) { return noon.Add(-10 * time.Minute), true }
+	for _, c := range []struct {
+		name   string
+		lines  []string
+		firing Firing
+		signs  int
+	}{
+		{"nothing fires, nothing matches", []string{line(0, "info"), line(30, "info")}, nil, 0},
+		{"a match, and the batch ends too early for a sign to count", []string{line(0, "fatal"), line(1, "info"), line(12, "info")}, nil, 0},
+		{"a match, and a sign that may count", []string{line(0, "fatal"), line(1, "info"), line(15, "info")}, nil, 2},
+		{"it fires already", []string{line(0, "info"), line(1, "info")}, fires, 2},
+		{"a match of before waits, too near for a sign to count", []string{line(1, "info"), line(2, "info")}, waits, 0},
+		{"a match of before waits, and a sign that may count", []string{line(1, "info"), line(6, "info")}, waits, 2},
+	} {
+		hits, _, err := NewSet(list).Scan(logs.Batch{Data: []byte(strings.Join(c.lines, ""))}, noon, c.firing)
+		if err != nil {
+			t.Fatal(err)
+		}
+		signs := 0
+		for i := range hits {
+			if hits[i].Sign() {
+				signs++
+			}
+		}
+		if signs != c.signs {
+			t.Errorf("%s: %d signs of life, want %d", c.name, signs, c.signs)
+		}
+	}
+}
