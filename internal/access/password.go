@@ -18,6 +18,8 @@ type passwords struct {
 	turn chan struct{}
 	mu   *sync.Mutex
 	seen map[string]bool
+	// nobody is what is compared for who does not exist.
+	nobody string
 }
 
 // mostSeen bounds what is remembered.
@@ -26,7 +28,7 @@ const mostSeen = 200
 func newPasswords() passwords {
 	key := make([]byte, 32)
 	_, _ = rand.Read(key) // it never fails
-	return passwords{key: key, turn: make(chan struct{}, 1), mu: new(sync.Mutex), seen: map[string]bool{}}
+	return passwords{key: key, turn: make(chan struct{}, 1), mu: new(sync.Mutex), seen: map[string]bool{}, nobody: nobodys}
 }
 
 // nobodys is the hash of a password that nobody has: who does not exist takes as long to refuse as who does.
@@ -44,7 +46,7 @@ func (g *Gate) byPassword(r *http.Request) (Identity, error) {
 	}
 	hash, known := users[name]
 	if !known {
-		hash = nobodys
+		hash = g.passwords.nobody
 	}
 	p := &g.passwords
 	mac := hmac.New(sha256.New, p.key)
