@@ -197,8 +197,14 @@ func (r *Rule) neverDistinct(branches [][]lql.Term) string {
 	return fmt.Sprintf("it wants %d different values of %s, and its filter lets %d through", count, path, len(values))
 }
 
-// ofContainer says whether a branch asks for what a container, or a pod's events, write.
+// ofContainer says whether a branch asks for what a container, or a pod's events, write; not if it asks for events by a reason that is none of
+// a container that restarts, such as FailedMount.
 func ofContainer(branch []lql.Term) bool {
+	for _, t := range branch {
+		if t.Path == "jsonPayload.reason" && t.Op == "=" && !t.Negated && !strings.EqualFold(t.Value, "BackOff") {
+			return false
+		}
+	}
 	return slices.Contains([]string{"k8s_container", "k8s_pod", "container"}, kindOf(branch))
 }
 

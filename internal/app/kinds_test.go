@@ -22,6 +22,7 @@ var kinds = map[string]wanted{
 	"mounts-2019-11-12":           {begins: "2019-11-12T19:40:00Z", pageBy: "2019-11-12T19:53:00Z", toldBy: "2019-11-12T19:46:00Z", word: "oauth-token", one: true},
 	"probes-kill-hook-2020-08-20": {begins: "2020-08-20T17:05:00Z", pageBy: "2020-08-20T17:12:00Z", toldBy: "any", word: "Before it: rollout of hook", one: true},
 	"tokens-2019-07-18":           {begins: "2019-07-18T08:40:00Z", pageBy: "any", toldBy: "2019-07-18T09:00:00Z", word: "token reset", one: true},
+	"plugin-2021-08-18":           {begins: "2021-08-18T22:05:00Z", pageBy: "any", toldBy: "2021-08-18T22:35:00Z", word: "Before it: rollout of hook", one: true},
 	"usage-error":                 {begins: "2026-02-10T09:30:00Z", pageBy: "2026-02-10T09:43:00Z", toldBy: "any", word: "flag provided but not defined", one: true},
 	"silent-crash-loop":           {begins: "2026-02-11T09:30:00Z", pageBy: "2026-02-11T09:45:00Z", toldBy: "any", word: "hook", one: true},
 	"no-room":                     {begins: "2026-02-12T09:30:00Z", pageBy: "2026-02-12T09:43:00Z", toldBy: "2026-02-12T09:36:00Z", word: "Insufficient memory", one: true},

@@ -80,3 +80,14 @@ func oneRestartEach(w *world) {
 		w.warns(t.Add(2*time.Second), podOf(c.name, c.pods[0]), "BackOff", backedOff)
 	}
 }
+
+// brokenPlugin is what the rollout of 2021-08-18 did: hook lives, and one of its plugins fails on everything.
+func brokenPlugin(w *world) {
+	w.background(ordinary{pace: sparse})
+	w.rollout(w.Fault)
+	for t := range w.every(12*time.Second, w.Fault.Add(4*time.Minute), w.End, usual) {
+		w.says(t, "hook", pick(w, w.pods("hook")...), "error", "Error handling ReviewEvent.", fields{
+			"plugin": "approve", "org": "kubernetes", "error": "failed to load OWNERS_ALIASES: yaml: unmarshal errors: line 3: cannot unmarshal",
+		})
+	}
+}

@@ -172,6 +172,7 @@ func TestCounts(t *testing.T) {
 		"mounts-2019-11-12":           {"FailedMount": {270, 345}, "default BackOff": {}},
 		"probes-kill-hook-2020-08-20": {"Unhealthy": {80, 160}, "Killing": {40, 80}, "default BackOff": {40, 80}, "request failed_to_pick_backend": {500, 700}},
 		"tokens-2019-07-18":           {"error": {55, 90}},
+		"plugin-2021-08-18":           {"error": {380, 450}, "ScalingReplicaSet": {9, 9}},
 		"usage-error":                 {"stack": {80, 100}, "default BackOff": {20, 25}},
 		"silent-crash-loop":           {"default BackOff": {18, 18}},
 		"no-room":                     {"FailedScheduling": {400, 470}},

@@ -72,6 +72,11 @@ var broken = []Scenario{
 		era: early, project: oldProject, play: tokensUsedUp,
 	},
 	{
+		Name: "plugin-2021-08-18", About: "After a rollout a plugin of hook fails on everything: people are told within half an hour, and the rollout is named.",
+		Start: at("2021-08-18T21:30:00Z"), End: at("2021-08-18T23:30:00Z"), Fault: at("2021-08-18T22:05:00Z"),
+		era: modern, project: oldProject, play: brokenPlugin,
+	},
+	{
 		Name: "usage-error", About: "A flag that the new image of tide does not know: its usage text, and a crash loop; paged after ten minutes, in its words.",
 		Start: at("2026-02-10T09:00:00Z"), End: at("2026-02-10T11:00:00Z"), Fault: at("2026-02-10T09:30:00Z"),
 		era: modern, project: todayProject, play: usageError,
