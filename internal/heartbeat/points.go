@@ -126,7 +126,7 @@ func (p *Points) Step(ctx context.Context, now time.Time) (next time.Time, err e
 		t.Text, report = text, lasting || p.failures >= failuresTold
 		p.o.Log.Warn("tocsin's own metrics cannot be written", "error", failure)
 	}
-	if stopped := ctx.Err() != nil; !report || stopped {
+	if !report || stopped(ctx) {
 		return p.due, nil
 	}
 	if err := p.store.Update(ctx, func(tx *store.Tx) error { return tx.Report(ctx, t) }); err != nil {
@@ -187,3 +187,6 @@ func (p *Points) explain(err error) (text string, lasting bool) {
 	}
 	return where + words(err), false
 }
+
+// stopped says that tocsin ends: what failed then says nothing.
+func stopped(ctx context.Context) bool { return ctx.Err() != nil }
