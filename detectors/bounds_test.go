@@ -40,7 +40,7 @@ func TestStatesHaveAnEnd(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for i := range 5000 {
+			for i := range 3500 {
 				m := Match{Time: day.Add(time.Duration(i) * 7 * time.Second), Evidence: []byte(`"` + strings.Repeat("e", 1000) + `"`)}
 				if c.values != nil {
 					m.Values = c.values(i)

@@ -1,6 +1,7 @@
 package detectors
 
 import (
+	"cmp"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -229,8 +230,7 @@ func (d *newValue) remember(m Match) (text string, isNew bool) {
 	}
 	p := &pattern{Words: words, Seen: day}
 	if d.drain.add(p); len(d.drain.patterns) > maxPatterns {
-		oldest := d.oldestPattern(p)
-		d.keepPatterns(func(x *pattern) bool { return x != oldest })
+		d.forgetPatterns(p)
 	}
 	return short(strings.Join(words, " ")), true
 }
@@ -247,15 +247,16 @@ func (d *newValue) forgetOldest() {
 	delete(d.values, oldest)
 }
 
-// oldestPattern is the pattern, other than one, that was not seen for longest.
-func (d *newValue) oldestPattern(but *pattern) *pattern {
-	var oldest *pattern
-	for _, p := range d.drain.patterns {
-		if p != but && (oldest == nil || p.Seen < oldest.Seen) {
-			oldest = p
-		}
+// forgetPatterns forgets an eighth of the patterns, but not one: those that were not seen for longest. Many at once, that it need not be
+// done for each.
+func (d *newValue) forgetPatterns(but *pattern) {
+	byAge := slices.Clone(d.drain.patterns)
+	slices.SortStableFunc(byAge, func(a, b *pattern) int { return cmp.Compare(a.Seen, b.Seen) })
+	gone := map[*pattern]bool{}
+	for _, p := range byAge[:maxPatterns/8] {
+		gone[p] = p != but
 	}
-	return oldest
+	d.keepPatterns(func(p *pattern) bool { return !gone[p] })
 }
 
 // keepPatterns drops all other patterns.
