@@ -208,7 +208,7 @@ type Hit struct {
 func (h *Hit) Sign() bool { return h.Role == roleAlive }
 
 // Firing says whether a rule has alerts that fire. With since it has none yet, but has matches that wait to be judged, the earliest of
-// that time. Nil says that of no rule.
+// that time; without fires it may have such, for all that is known here. Nil says that of no rule.
 type Firing func(rule string) (since time.Time, fires bool)
 
 // Scan asks all rules once of a batch. clock is the source's clock before it. Only rules that have, or in this batch may come to have, alerts
@@ -268,7 +268,7 @@ func (r *Rule) asksAlive(firing Firing, first map[*Rule]time.Time, clock time.Ti
 		return true
 	}
 	t, matched := first[r]
-	if matched && (!fires || t.Before(since)) {
+	if matched && (since.IsZero() || t.Before(since)) {
 		since = t
 	}
 	return (fires || matched) && !clock.Add(skew).Before(since.Add(r.resolves.after-AliveWithin))
