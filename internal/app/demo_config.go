@@ -131,7 +131,8 @@ func (p pace) rules(shipped []byte) []byte {
 		}
 		switch {
 		case cases:
-		case strings.Contains(line, "{absence: "): // nothing is silent for so long in a demo
+		// Nothing is silent for so long in a demo, and a share of what is said (its window on a line of its own) is of minutes.
+		case strings.Contains(line, "{absence: "), strings.HasPrefix(line, "        window: "):
 			out = append(out, line)
 		default:
 			out = append(out, ruleSaid.ReplaceAllString(ruleTime.ReplaceAllStringFunc(line, p.ruleTime), ""))
