@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -110,7 +112,7 @@ var wants = map[string]wanted{
 // TestScenarios replays each recorded-looking day, several seeds of it, under the shipped configuration and holds what people would
 // have been told to what they need.
 func TestScenarios(t *testing.T) {
-	for _, name := range scenario.Names() {
+	for _, name := range played(scenario.Names()) {
 		want, seeds := wants[name], uint64(3)
 		if want == (wanted{}) {
 			want, seeds = kinds[name], 1
@@ -243,12 +245,29 @@ func TestOutageIsOneStory(t *testing.T) {
 	}
 }
 
-// TestCutsChangeNothing replays the same entries a line, 64 KiB and 1 MiB a batch: the same bytes must come out.
+// played are those of the days that are replayed here: all, or short ones while the race detector looks on.
+func played(names []string) []string {
+	if !raced {
+		return names
+	}
+	return slices.DeleteFunc(names, func(name string) bool { return name != "hook-panic-2019-09-24" && name != "no-room" })
+}
+
+// TestCutsChangeNothing replays the same entries a line, 64 KiB and 1 MiB a batch: the same bytes must come out. A line a batch is a
+// transaction for each, so of whole days there are two hours: of the outage, those in which hook dies.
 func TestCutsChangeNothing(t *testing.T) {
-	for name := range wants {
+	for _, name := range played(slices.Sorted(maps.Keys(wants))) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			entries := entriesOf(t, name, 1)
+			var b bytes.Buffer
+			o := scenario.Options{Seed: 1}
+			if name == "outage-2019-01-23" || name == "busy-day" || name == "quiet-day" {
+				o.From, o.Until = 13*time.Hour, 15*time.Hour
+			}
+			if err := scenario.WriteWith(&b, name, o); err != nil {
+				t.Fatal(err)
+			}
+			entries := b.Bytes()
 			want := replayed(t, shipped, entries, 64<<10)
 			for _, size := range []int{1, 1 << 20} {
 				if got := replayed(t, shipped, entries, size); !bytes.Equal(got, want) {
