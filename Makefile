@@ -26,10 +26,10 @@ build: ## the binary, static, in bin/
 image: ## the container image, with ko: into KO_DOCKER_REPO, or as a tarball: make image TO="--push=false --tarball=tocsin.tar"
 	$(GO) tool -modfile=deploy/image/go.mod ko build --base-import-paths --platform=linux/amd64 $(TO) ./cmd/tocsin
 
-test: compiler database amtool chromium ## every test, under the race detector but for the commands and the longest days, and the scenarios of Prow
+test: compiler database amtool chromium ## every test, under the race detector but for the commands, the days that are written and the longest that are replayed, and the scenarios of Prow
 	$(GO) vet ./...
-	CGO_ENABLED=1 $(GO) test -race -timeout 20m $$($(GO) list ./... | grep -v /cmd/)
-	$(GO) test -timeout 20m ./cmd/...
+	CGO_ENABLED=1 $(GO) test -race -timeout 20m $$($(GO) list ./... | grep -vE '/(cmd/.*|postmortem|scenario)$$')
+	$(GO) test -timeout 20m ./cmd/... ./internal/postmortem ./internal/scenario
 	$(GO) test -timeout 20m ./internal/app -run "^Test(Scenarios|CutsChangeNothing|DisorderChangesNothing)\$$"
 	$(GO) run ./cmd/tocsin test deploy/prow/tocsin.yaml deploy/prow/scenarios.yaml
 	cd deploy/image && $(GO) test -timeout 20m ./...

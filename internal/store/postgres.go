@@ -170,16 +170,18 @@ func examinePostgres(ctx context.Context, p place) error {
 		return err
 	}
 	defer db.Close()
-	var version, theirs, ours int
+	var version, theirs int
+	var ours, begun bool
 	err = db.QueryRowContext(ctx, `SELECT current_setting('server_version_num')::int,
-		(SELECT count(*) FROM pg_tables WHERE schemaname = current_schema()),
-		(SELECT count(*) FROM pg_tables WHERE schemaname = current_schema() AND tablename IN ('goose_db_version', 'store'))`).Scan(&version, &theirs, &ours)
+		(SELECT count(*) FROM pg_tables WHERE schemaname = current_schema() AND tablename <> 'goose_db_version'),
+		EXISTS (SELECT 1 FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'store'),
+		EXISTS (SELECT 1 FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'goose_db_version')`).Scan(&version, &theirs, &ours, &begun)
 	switch {
 	case err != nil:
 		return err
 	case version < 130000:
 		return fmt.Errorf("the server is PostgreSQL %d: tocsin needs 13 or later", version/10000)
-	case theirs > 0 && ours < 2:
+	case theirs > 0 && !(ours && begun): // the table of versions alone is what a kill at the first start leaves
 		return errors.New("it holds tables of something else: give tocsin a database of its own (CREATE DATABASE tocsin)")
 	}
 	return nil
