@@ -181,7 +181,7 @@ func examinePostgres(ctx context.Context, p place) error {
 		return err
 	case version < 130000:
 		return fmt.Errorf("the server is PostgreSQL %d: tocsin needs 13 or later", version/10000)
-	case theirs > 0 && !(ours && begun): // the table of versions alone is what a kill at the first start leaves
+	case theirs > 0 && (!ours || !begun): // the table of versions alone is what a kill at the first start leaves
 		return errors.New("it holds tables of something else: give tocsin a database of its own (CREATE DATABASE tocsin)")
 	}
 	return nil
