@@ -28,9 +28,9 @@ image: ## the container image, with ko: into KO_DOCKER_REPO, or as a tarball: ma
 
 test: compiler database amtool chromium ## every test, under the race detector but for the commands, the days that are written and the longest that are replayed, and the scenarios of Prow
 	$(GO) vet ./...
-	CGO_ENABLED=1 $(GO) test -race -timeout 20m $$($(GO) list ./... | grep -vE '/(cmd/.*|postmortem|scenario)$$')
-	$(GO) test -timeout 20m ./cmd/... ./internal/postmortem ./internal/scenario
-	$(GO) test -timeout 20m ./internal/app -run "^Test(Scenarios|CutsChangeNothing|DisorderChangesNothing)\$$"
+	CGO_ENABLED=1 $(GO) test -race -timeout 20m $$($(GO) list ./... | grep -vE '/(cmd/.*|incident|postmortem|scenario)$$')
+	$(GO) test -timeout 20m ./cmd/... ./internal/incident ./internal/postmortem ./internal/scenario
+	$(GO) test -timeout 20m ./internal/app ./internal/escalation -run "^Test(Scenarios|OutageIsOneStory|CutsChangeNothing|DisorderChangesNothing|WhatAlwaysHolds)\$$"
 	$(GO) run ./cmd/tocsin test deploy/prow/tocsin.yaml deploy/prow/scenarios.yaml
 	cd deploy/image && $(GO) test -timeout 20m ./...
 

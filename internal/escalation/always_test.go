@@ -20,7 +20,7 @@ func TestWhatAlwaysHolds(t *testing.T) {
 		{Steps: []Step{{Notify: []string{"oncall"}}, {After: minutes(20), Notify: []string{"schedule:prow"}}}, Escalates: ByPager},
 		{Steps: []Step{{Notify: []string{"oncall"}, During: []string{"working-hours"}}, {After: minutes(5), Notify: []string{"schedule:prow"}}}, Gap: GapFallback},
 	}
-	for seed := range uint64(16) {
+	for seed := range nightsInTest {
 		gap := []Gap{GapHold, GapFallback}[seed/4%2]
 		night(t, fridayEvening, policies[seed%4], workers(gap), func(w *nightWorld) {
 			r := rand.New(rand.NewPCG(seed, 1))
