@@ -60,7 +60,7 @@ func (w *World) plantRestart() {
 
 // plantSource does what a bug does when a source is begun, before it is read.
 func (w *World) plantSource(l *sourceLog) {
-	if w.planted(absenceAtStart) {
+	if w.planted(absenceAtStart) && w.life != nil { // it may have crashed at the source before this one
 		b := logs.Batch{Source: l.name, Received: w.began, CaughtUp: true}
 		w.guarded("reading", func() error { return w.life.engine.Offer(w.ctx, b) })
 	}
