@@ -22,36 +22,6 @@ import (
 	"tocsin/notifiers"
 )
 
-// memory is a listener whose connections are pipes, so that client and server can live in one synctest bubble.
-type memory struct {
-	conns  chan net.Conn
-	closed chan struct{}
-}
-
-func (m *memory) Accept() (net.Conn, error) {
-	select {
-	case c := <-m.conns:
-		return c, nil
-	case <-m.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (m *memory) Close() error   { close(m.closed); return nil }
-func (m *memory) Addr() net.Addr { return &net.UnixAddr{Name: "memory"} }
-
-func (m *memory) dial(ctx context.Context, _ string) (net.Conn, error) {
-	here, there := net.Pipe()
-	select {
-	case m.conns <- there:
-		return here, nil
-	case <-m.closed:
-		return nil, net.ErrClosed
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
 // pagesAt is where the pages would be: a bubble has no real sockets.
 type pagesAt struct{ net.Listener }
 
@@ -65,7 +35,7 @@ type vigil struct {
 	metrics *fakes.CloudMonitoring
 	config  string
 	db      string
-	dials   map[string]*memory
+	dials   map[string]*fakes.Pipes
 	app     *App
 	stop    func()
 	began   time.Time
@@ -91,9 +61,9 @@ rules:
 func keepVigil(t *testing.T, config string, test func(v *vigil)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		v := &vigil{t: t, dials: map[string]*memory{}, config: filepath.Join(t.TempDir(), "tocsin.yaml"), db: filepath.Join(t.TempDir(), "tocsin.db")}
+		v := &vigil{t: t, dials: map[string]*fakes.Pipes{}, config: filepath.Join(t.TempDir(), "tocsin.yaml"), db: filepath.Join(t.TempDir(), "tocsin.db")}
 		for _, address := range []string{"logging:1", "metrics:1"} {
-			v.dials[address] = &memory{conns: make(chan net.Conn), closed: make(chan struct{})}
+			v.dials[address] = fakes.NewPipes()
 		}
 		v.logging = fakes.ServeCloudLogging(v.dials["logging:1"])
 		defer v.logging.Close()
@@ -125,7 +95,7 @@ func (v *vigil) serve() {
 	ctx, cancel := context.WithCancel(context.Background())
 	a := &App{wakeEngine: newBell(), wakeSteps: newBell(), wakeHanded: newBell(), readers: map[string]*reader{}, takers: map[string]*reader{}, started: time.Now(), begun: make(chan struct{}), broken: make(chan error, 1), returned: newReturned(), listener: pagesAt{},
 		o: Options{Log: slog.New(slog.DiscardHandler), Failpoint: func(string) {}, PollEvery: 15 * time.Second, Version: "test", Dial: func(ctx context.Context, address string) (net.Conn, error) {
-			return v.dials[address].dial(ctx, address)
+			return v.dials[address].Dial(ctx, address)
 		}}}
 	var err error
 	if a.store, err = store.Open(ctx, v.db, store.Options{Left: a.wakeFor}); err != nil {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
-	"net"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -24,36 +23,6 @@ import (
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// memory is a listener whose connections are pipes, so that client and server can live in one synctest bubble.
-type memory struct {
-	conns  chan net.Conn
-	closed chan struct{}
-}
-
-func (m *memory) Accept() (net.Conn, error) {
-	select {
-	case c := <-m.conns:
-		return c, nil
-	case <-m.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (m *memory) Close() error   { close(m.closed); return nil }
-func (m *memory) Addr() net.Addr { return &net.UnixAddr{Name: "memory"} }
-
-func (m *memory) dial(ctx context.Context, _ string) (net.Conn, error) {
-	here, there := net.Pipe()
-	select {
-	case m.conns <- there:
-		return here, nil
-	case <-m.closed:
-		return nil, net.ErrClosed
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
 
 // world is a source that reads from a stand-in of Cloud Logging, with the real client, in a bubble.
 type world struct {
@@ -95,7 +64,7 @@ func withoutTail(t *testing.T, change func(*Settings), test func(w *world)) {
 func bubble(t *testing.T, change func(*Settings), test func(w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		l := &memory{conns: make(chan net.Conn), closed: make(chan struct{})}
+		l := fakes.NewPipes()
 		w := &world{t: t, server: fakes.ServeCloudLogging(l)}
 		defer w.server.Close()
 		s := Defaults()
@@ -112,7 +81,7 @@ func bubble(t *testing.T, change func(*Settings), test func(w *world)) {
 			defer w.mu.Unlock()
 			w.said = append(w.said, fmt.Sprint(err))
 		}})
-		w.src.settings.Endpoint, w.src.Dial = "memory:1", l.dial
+		w.src.settings.Endpoint, w.src.Dial = "memory:1", l.Dial
 		time.Sleep(24 * time.Hour) // so that there is a past
 		test(w)
 		w.stop()

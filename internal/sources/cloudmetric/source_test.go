@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net"
 	"slices"
 	"strings"
 	"sync"
@@ -26,36 +25,6 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// memory is a listener whose connections are pipes, so that client and server can live in one synctest bubble.
-type memory struct {
-	conns  chan net.Conn
-	closed chan struct{}
-}
-
-func (m *memory) Accept() (net.Conn, error) {
-	select {
-	case c := <-m.conns:
-		return c, nil
-	case <-m.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (m *memory) Close() error   { close(m.closed); return nil }
-func (m *memory) Addr() net.Addr { return &net.UnixAddr{Name: "memory"} }
-
-func (m *memory) dial(ctx context.Context, _ string) (net.Conn, error) {
-	here, there := net.Pipe()
-	select {
-	case m.conns <- there:
-		return here, nil
-	case <-m.closed:
-		return nil, net.ErrClosed
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
 // world is a source that reads from a stand-in of Cloud Monitoring, with the real client, in a bubble.
 type world struct {
 	t      *testing.T
@@ -75,7 +44,7 @@ const requestCount = "loadbalancing.googleapis.com/https/request_count"
 func bubble(t *testing.T, change func(*Settings), test func(w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		l := &memory{conns: make(chan net.Conn), closed: make(chan struct{})}
+		l := fakes.NewPipes()
 		w := &world{t: t, server: fakes.ServeCloudMonitoring(l)}
 		defer w.server.Close()
 		w.server.Describe(&metricpb.MetricDescriptor{Type: requestCount, MetricKind: metricpb.MetricDescriptor_DELTA, ValueType: metricpb.MetricDescriptor_INT64,
@@ -97,7 +66,7 @@ func bubble(t *testing.T, change func(*Settings), test func(w *world)) {
 			t.Fatal(err)
 		}
 		w.src = src
-		src.settings.Endpoint, src.Dial = "memory:1", l.dial
+		src.settings.Endpoint, src.Dial = "memory:1", l.Dial
 		time.Sleep(24 * time.Hour) // so that there is a past
 		w.began = time.Now().UTC()
 		test(w)
