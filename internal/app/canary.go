@@ -12,15 +12,14 @@ import (
 	"time"
 
 	"google.golang.org/api/option"
-	"google.golang.org/grpc"
 
-	"tocsin/internal/cloudsetup"
 	"tocsin/internal/config"
 	"tocsin/internal/heartbeat"
 	"tocsin/internal/incident"
 	"tocsin/internal/logs"
 	"tocsin/internal/setting"
 	"tocsin/internal/sources"
+	"tocsin/internal/sources/google"
 	"tocsin/internal/store"
 	"tocsin/internal/words"
 	"tocsin/rules"
@@ -140,11 +139,7 @@ func (a *App) newCanary(plan *Plan) *heartbeat.Canary {
 
 // google are the options of a client of Google's APIs.
 func (a *App) google(endpoint string) []option.ClientOption {
-	options := cloudsetup.Options(endpoint)
-	if endpoint != "" && a.o.Dial != nil {
-		options = append(options, option.WithEndpoint("passthrough:///"+endpoint), option.WithGRPCDialOption(grpc.WithContextDialer(a.o.Dial)))
-	}
-	return options
+	return google.Options(endpoint, a.o.Dial)
 }
 
 // seenLine is the newest of a canary's lines that its rule has matched. The state of the rule's group has the newest lines.

@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"net"
-	"strings"
 
 	"cloud.google.com/go/iam/apiv1/iampb"
 	logging "cloud.google.com/go/logging/apiv2"
@@ -14,8 +12,8 @@ import (
 	resourcemanager "cloud.google.com/go/resourcemanager/apiv3"
 	"github.com/googleapis/gax-go/v2"
 	"google.golang.org/api/option"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
+
+	"tocsin/internal/sources/google"
 )
 
 // Clients speak to Google's APIs as whoever runs the command (application default credentials).
@@ -40,7 +38,7 @@ type policyHolder interface {
 // Dial makes the clients; no connection is made before the first call. An endpoint (host:port) is asked instead of Google, without
 // credentials: it is taken for a stand-in on this machine.
 func Dial(ctx context.Context, endpoint string) (*Clients, error) {
-	c, o := &Clients{}, Options(endpoint)
+	c, o := &Clients{}, google.Options(endpoint, nil)
 	if err := cmp.Or( // what one cannot, none can: it is said once
 		open(ctx, c, &c.config, logging.NewConfigClient, o),
 		open(ctx, c, &c.topics, pubsub.NewTopicAdminClient, o),
@@ -55,18 +53,6 @@ func Dial(ctx context.Context, endpoint string) (*Clients, error) {
 		return nil, fmt.Errorf("sign in at Google Cloud (gcloud auth application-default login; in a cluster Workload Identity, see deploy/README.md): %w", err)
 	}
 	return c, nil
-}
-
-// Options are those of a client of Google's; see Dial. An endpoint of Google's own is asked with TLS and the account's credentials.
-func Options(endpoint string) []option.ClientOption {
-	if endpoint == "" {
-		return nil
-	}
-	o := []option.ClientOption{option.WithEndpoint(endpoint)}
-	if host, _, err := net.SplitHostPort(endpoint); err == nil && strings.HasSuffix(strings.ToLower(host), ".googleapis.com") {
-		return o
-	}
-	return append(o, option.WithoutAuthentication(), option.WithTelemetryDisabled(), option.WithGRPCDialOption(grpc.WithTransportCredentials(insecure.NewCredentials())))
 }
 
 // open makes one client and notes that it is to be closed.

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"tocsin/internal/setting"
+	"tocsin/internal/sources/google"
 )
 
 // Reading is a source that lists entries, as far as an examination asks.
@@ -78,7 +79,7 @@ func (x *examination) seen(ctx context.Context, resources []string, filter strin
 
 // ExamineReading says what keeps a source of kind cloud_logging from working. The findings' About is left to the caller.
 func ExamineReading(ctx context.Context, r Reading, now time.Time) []setting.Finding {
-	client, err := logging.NewClient(ctx, Options(r.Endpoint)...)
+	client, err := logging.NewClient(ctx, google.Options(r.Endpoint, nil)...)
 	if err != nil {
 		return []setting.Finding{{Level: setting.Broken, Text: "no client of Cloud Logging can be made: " + err.Error(), Mend: "gcloud auth application-default login"}}
 	}

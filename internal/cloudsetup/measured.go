@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"tocsin/internal/setting"
+	"tocsin/internal/sources/google"
 )
 
 // Measuring is a source that reads time series, as far as an examination asks.
@@ -29,7 +30,7 @@ type Measuring struct {
 
 // ExamineMeasuring says what keeps a source of kind cloud_monitoring from working. The findings' About is left to the caller.
 func ExamineMeasuring(ctx context.Context, m Measuring, now time.Time) []setting.Finding {
-	client, err := monitoring.NewMetricClient(ctx, Options(m.Endpoint)...)
+	client, err := monitoring.NewMetricClient(ctx, google.Options(m.Endpoint, nil)...)
 	if err != nil {
 		return []setting.Finding{{Level: setting.Broken, Text: "no client of Cloud Monitoring can be made: " + err.Error(), Mend: "gcloud auth application-default login"}}
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"tocsin/internal/setting"
+	"tocsin/internal/sources/google"
 	"tocsin/internal/store"
 )
 
@@ -56,9 +57,7 @@ func (s *CanarySettings) Validate() []setting.FieldError {
 	} else if s.Within < 2*s.Every || s.Within.Std() > time.Hour {
 		wrong("within", "%s is not between %s, in which two lines are written, and 1h", s.Within, 2*s.Every)
 	}
-	if s.Endpoint != "" && !hostAndPort.MatchString(s.Endpoint) {
-		wrong("endpoint", "%q is not host:port", s.Endpoint)
-	}
+	errs = append(errs, google.CheckEndpoint(s.Endpoint)...)
 	return errs
 }
 

@@ -18,8 +18,7 @@ import (
 const CanaryLog = "tocsin/canary"
 
 var (
-	projectID   = regexp.MustCompile(`^[a-z0-9][a-z0-9.:-]*$`)
-	hostAndPort = regexp.MustCompile(`^(\[[0-9a-fA-F:]+\]|[^/:\s]+):[0-9]+$`)
+	projectID = regexp.MustCompile(`^[a-z0-9][a-z0-9.:-]*$`)
 )
 
 // LineWriter writes the lines of a canary.

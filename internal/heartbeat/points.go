@@ -19,6 +19,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"tocsin/internal/setting"
+	"tocsin/internal/sources/google"
 	"tocsin/internal/store"
 )
 
@@ -44,10 +45,7 @@ func (s *PointsSettings) Validate() []setting.FieldError {
 	if s.Every.Std() < 10*time.Second || s.Every.Std() > time.Minute {
 		errs = append(errs, setting.FieldError{Path: "every", Text: fmt.Sprintf("%s is not between 10s and 1m: the alert policy on tocsin's silence waits three minutes", s.Every)})
 	}
-	if s.Endpoint != "" && !hostAndPort.MatchString(s.Endpoint) {
-		errs = append(errs, setting.FieldError{Path: "endpoint", Text: fmt.Sprintf("%q is not host:port", s.Endpoint)})
-	}
-	return errs
+	return append(errs, google.CheckEndpoint(s.Endpoint)...)
 }
 
 const (

@@ -27,8 +27,8 @@ var rooms = map[string][]string{
 	"engine":     {"logs", "incident", "lql", "detectors", "rules", "routing", "store"},
 	"escalation": {"incident", "routing", "setting", "store"},
 	"outbox":     {"incident", "notifiers", "store"},
-	"heartbeat":  {"incident", "setting", "store"},
-	"cloudsetup": {"setting"},
+	"heartbeat":  {"incident", "setting", "store", "sources/google"}, // sources/google: how a client of Google's APIs is opened stands once
+	"cloudsetup": {"setting", "sources/google"},
 	"backtest":   {"incident", "words"}, // words: titles are from logs, and are escaped for the page
 	"postmortem": {"incident", "words"}, // words: what is from logs is escaped for the page
 	"access":     {"incident", "store"},

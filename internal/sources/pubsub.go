@@ -20,7 +20,7 @@ func (s *PubSub) Validate() []setting.FieldError { return (*cloudpubsub.Settings
 
 // New makes the source.
 func (s *PubSub) New(name string, env Env) (Source, error) {
-	return cloudpubsub.New(name, cloudpubsub.Settings(*s), cloudpubsub.Options{Tell: env.Trouble, Log: env.Log}), nil
+	return cloudpubsub.New(name, cloudpubsub.Settings(*s), cloudpubsub.Options{Tell: env.Trouble, Log: env.Log, Dial: env.Dial}), nil
 }
 
 // Speaks is how often it says at the least that it is well.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"strings"
 	"time"
 
@@ -14,9 +13,10 @@ import (
 	"google.golang.org/api/option"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
+
+	"tocsin/internal/sources/google"
 )
 
 const (
@@ -35,20 +35,9 @@ var errTooMany = errors.New("too many entries for one slice")
 
 // dial makes the client. Every call it makes, a repeated one too, waits for the quota and has its own deadline.
 func (s *Source) dial(ctx context.Context) (*logging.Client, error) {
-	options := []option.ClientOption{option.WithGRPCDialOption(grpc.WithChainUnaryInterceptor(s.call))}
-	if e := s.settings.Endpoint; e != "" {
-		options = append(options, option.WithEndpoint(e))
-		if host, _, err := net.SplitHostPort(e); err != nil || !strings.HasSuffix(strings.ToLower(host), ".googleapis.com") {
-			options = append(options, option.WithoutAuthentication(), option.WithTelemetryDisabled(),
-				option.WithGRPCDialOption(grpc.WithTransportCredentials(insecure.NewCredentials())))
-		}
-		if s.Dial != nil {
-			options = append(options, option.WithEndpoint("passthrough:///"+e), option.WithGRPCDialOption(grpc.WithContextDialer(s.Dial)))
-		}
-	}
-	client, err := logging.NewClient(ctx, options...)
+	client, err := logging.NewClient(ctx, append(google.Options(s.settings.Endpoint, s.Dial), option.WithGRPCDialOption(grpc.WithChainUnaryInterceptor(s.call)))...)
 	if err != nil {
-		return nil, fmt.Errorf("%w (tocsin uses the application default credentials)", err)
+		return nil, google.Explain(err)
 	}
 	// Its own retries: ours know the quota, and what to say.
 	client.CallOptions.ListLogEntries, client.CallOptions.TailLogEntries = nil, nil

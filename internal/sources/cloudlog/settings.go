@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tocsin/internal/setting"
+	"tocsin/internal/sources/google"
 )
 
 // Settings are those of kind cloud_logging: entries as Cloud Logging receives them, by TailLogEntries as they come, and by
@@ -52,8 +53,6 @@ func Defaults() Settings {
 }
 
 var resourceName = regexp.MustCompile(`^(projects|folders|organizations|billingAccounts)/[^/\s]+(/locations/[^/\s]+/buckets/[^/\s]+/views/[^/\s]+)?$`)
-
-var hostAndPort = regexp.MustCompile(`^(\[[0-9a-fA-F:]+\]|[^/:\s]+):[0-9]+$`)
 
 var (
 	bareName   = regexp.MustCompile(`^[a-z][a-z0-9-]{4,28}[a-z0-9]$`)
@@ -108,9 +107,7 @@ func (s *Settings) Validate() []setting.FieldError {
 	if s.CallsPerMinute < 6 || s.CallsPerMinute > 6000 {
 		wrong("calls_per_minute", "%d is out of range: 6 to 6000; the API's own quota is 60 unless it was raised", s.CallsPerMinute)
 	}
-	if s.Endpoint != "" && !hostAndPort.MatchString(s.Endpoint) {
-		wrong("endpoint", "%q is not host:port", s.Endpoint)
-	}
+	errs = append(errs, google.CheckEndpoint(s.Endpoint)...)
 	if len(s.Filter) > maxFilter/2 {
 		wrong("filter", "%d characters are too many: up to %d", len(s.Filter), maxFilter/2)
 	}

@@ -24,7 +24,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"net"
 	"sync"
 	"time"
 
@@ -32,6 +31,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"tocsin/internal/logs"
+	"tocsin/internal/sources/google"
 )
 
 const (
@@ -43,8 +43,6 @@ const (
 	// A backlog is read slice by slice, so that the cursor moves in between.
 	longestSlice  = 20 * time.Minute
 	shortestSlice = time.Second
-	// blindAfter is how long the API may fail before the source counts as blind.
-	blindAfter = 30 * time.Second
 	// cursorEvery is how often the cursor is moved while nothing comes.
 	cursorEvery = time.Minute
 )
@@ -60,7 +58,7 @@ type Options struct {
 	// Log gets what nobody need be woken for: the plan, and what became of the tail's sessions.
 	Log *slog.Logger
 	// Dial, if set, stands in for the network where there is an endpoint.
-	Dial func(ctx context.Context, address string) (net.Conn, error)
+	Dial google.Dialer
 }
 
 // Asked is a filter that a rule asks of a source.
@@ -116,8 +114,7 @@ func (s *Source) Read(ctx context.Context, from logs.Cursor, out chan<- logs.Bat
 	defer client.Close() //nolint:errcheck // nothing is written through it
 	r := newReading(s, client, out, time.Now())
 	if err := r.begin(from, time.Now()); err != nil {
-		s.Tell(fmt.Errorf("source %s: %w", s.name, err))
-		r.spoken = "cursor"
+		r.sight.Speak("cursor", err)
 	}
 	s.Log.Info("reads Cloud Logging", "source", s.name, "resources", r.resources(), "from", r.reached.UTC(), "plan", s.plan())
 	r.run(ctx)
@@ -184,19 +181,17 @@ type reading struct {
 	leftOutSaid   time.Time // when it was
 	broken        int       // sessions that ended by an error, one after the other
 
-	offset    int64
-	passed    int       // entries that came and were not handed on, since the last batch
-	told      bool      // the receiver knows that the source has caught up
-	savedAt   time.Time // when the cursor was last sent along
-	refused   string    // the rules' filter that the API did not take
-	refusal   error     // why
-	spoken    string    // what was told of last
-	failures  int
-	failingAt time.Time
+	offset  int64
+	passed  int           // entries that came and were not handed on, since the last batch
+	told    bool          // the receiver knows that the source has caught up
+	savedAt time.Time     // when the cursor was last sent along
+	refused string        // the rules' filter that the API did not take
+	refusal error         // why
+	sight   *google.Sight // of the listings
 }
 
 func newReading(s *Source, client *logging.Client, out chan<- logs.Batch, now time.Time) *reading {
-	return &reading{Source: s, client: client, out: out, lists: make(chan listing), tails: make(chan tailed), slice: longestSlice,
+	return &reading{Source: s, client: client, out: out, sight: google.NewSight(s.name, s.Tell), lists: make(chan listing), tails: make(chan tailed), slice: longestSlice,
 		seen: map[identity]time.Time{}, listAt: now, relistAt: now.Add(relistEvery), watching: now, openAt: now, lookAt: now}
 }
 

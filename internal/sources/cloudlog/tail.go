@@ -244,7 +244,7 @@ func (r *reading) pauseAfter(code codes.Code) time.Duration {
 
 // listSoon has the next listing begin at once.
 func (r *reading) listSoon(now time.Time) {
-	if at := later(now, r.listBegan.Add(time.Second)); r.failures == 0 && r.listAt.After(at) {
+	if at := later(now, r.listBegan.Add(time.Second)); !r.sight.Failing() && r.listAt.After(at) {
 		r.listAt = at
 	}
 }

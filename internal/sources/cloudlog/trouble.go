@@ -3,7 +3,6 @@ package cloudlog
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"time"
 
@@ -17,41 +16,28 @@ import (
 // fail notes a failed listing and returns when to try again.
 func (r *reading) fail(ctx context.Context, err error, started time.Time) time.Time {
 	now := time.Now()
-	if r.failures == 0 {
-		r.failingAt = started
-	}
-	r.failures++
-	least, most := time.Second, 30*time.Second
+	pause, long := r.sight.Failed(err, started, now)
 	code := status.Code(err)
-	if code == codes.ResourceExhausted {
-		least, most = 10*time.Second, 2*time.Minute
-	}
-	pause := min(most, least<<min(r.failures-1, 10))
-	pause -= rand.N(pause / 5)
-	long := now.Sub(r.failingAt) >= blindAfter
-	if left := r.failingAt.Add(blindAfter).Sub(now); !long {
-		pause = min(pause, left) // whether it is blind is known then
-	}
 	switch code {
 	case codes.PermissionDenied, codes.Unauthenticated:
-		r.speak(code.String(), fmt.Errorf("read entries of %s: access denied, grant roles/logging.viewer on it to the account that tocsin runs as "+
+		r.sight.Speak(code.String(), fmt.Errorf("read entries of %s: access denied, grant roles/logging.viewer on it to the account that tocsin runs as "+
 			"(roles/logging.viewAccessor on a view): %w", r.resources(), err))
 	case codes.InvalidArgument:
-		r.speak(code.String(), fmt.Errorf("read entries of %s: the request was refused: %w; its filter is: %s", r.resources(), err, brief(r.filterFor(started, time.Time{}, r.wanted()))))
+		r.sight.Speak(code.String(), fmt.Errorf("read entries of %s: the request was refused: %w; its filter is: %s", r.resources(), err, brief(r.filterFor(started, time.Time{}, r.wanted()))))
 	case codes.NotFound:
-		r.speak(code.String(), fmt.Errorf("read entries of %s: it does not exist, look at resource_names: %w", r.resources(), err))
+		r.sight.Speak(code.String(), fmt.Errorf("read entries of %s: it does not exist, look at resource_names: %w", r.resources(), err))
 	case codes.ResourceExhausted:
 		if long {
-			r.speak(code.String(), fmt.Errorf("read entries of %s: the quota is used up, which everybody who reads these logs shares; "+
+			r.sight.Speak(code.String(), fmt.Errorf("read entries of %s: the quota is used up, which everybody who reads these logs shares; "+
 				"set calls_per_minute lower or have it raised: %w", r.resources(), err))
 		}
 	case codes.Unavailable, codes.DeadlineExceeded:
 		if long {
-			r.speak("away", fmt.Errorf("read entries of %s: no answer, look at the way out to logging.googleapis.com:443 and at status.cloud.google.com: %w", r.resources(), err))
+			r.sight.Speak("away", fmt.Errorf("read entries of %s: no answer, look at the way out to logging.googleapis.com:443 and at status.cloud.google.com: %w", r.resources(), err))
 		}
 	default:
 		if long {
-			r.speak("other", fmt.Errorf("read entries of %s: %w", r.resources(), err))
+			r.sight.Speak("other", fmt.Errorf("read entries of %s: %w", r.resources(), err))
 		}
 	}
 	if long && r.live.IsZero() {
@@ -63,12 +49,12 @@ func (r *reading) fail(ctx context.Context, err error, started time.Time) time.T
 
 // recover notes that a call succeeded.
 func (r *reading) recover() {
-	r.failures = 0
+	r.sight.Works()
 	if r.refused != "" && r.refused == r.Filter() {
-		r.speak("refused", r.refusal)
+		r.sight.Speak("refused", r.refusal)
 		return
 	}
-	r.speak("", nil)
+	r.sight.Speak("", nil)
 }
 
 // blame says whose filter the API did not take, asking it for less and less; why are its words.
@@ -117,16 +103,4 @@ func brief(filter string) string {
 		return strings.ToValidUTF8(filter[:excerptBytes], "") + "…"
 	}
 	return filter
-}
-
-// speak tells of trouble of that kind, once.
-func (r *reading) speak(kind string, err error) {
-	if kind == r.spoken {
-		return
-	}
-	r.spoken = kind
-	if err != nil {
-		err = fmt.Errorf("source %s: %w", r.name, err)
-	}
-	r.Tell(err)
 }

@@ -18,6 +18,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"tocsin/internal/logs"
+	"tocsin/internal/sources/google"
 )
 
 // reading is the state of one Read.
@@ -39,13 +40,11 @@ type reading struct {
 	// watching is since when what comes is seen as it comes.
 	watching time.Time
 
-	offset    int64
-	passed    int
-	told      bool // the receiver knows that it has caught up
-	savedAt   time.Time
-	spoken    string
-	failures  int
-	failingAt time.Time
+	offset  int64
+	passed  int
+	told    bool // the receiver knows that it has caught up
+	savedAt time.Time
+	sight   *google.Sight
 }
 
 // point is what is known of a point that was given.
@@ -100,7 +99,8 @@ func (r *reading) read(ctx context.Context, now time.Time) (time.Time, error) {
 	if err != nil {
 		return now, err
 	}
-	r.recover()
+	r.sight.Works()
+	r.sight.Speak("", nil)
 	fresh := r.sift(points, from)
 	if until.After(r.reached) {
 		r.reached, r.again = until, false

@@ -11,6 +11,7 @@ import (
 	"cloud.google.com/go/monitoring/apiv3/v2/monitoringpb"
 
 	"tocsin/internal/setting"
+	"tocsin/internal/sources/google"
 )
 
 // Settings are those of kind cloud_monitoring: the time series of one metric of Cloud Monitoring, aligned to whole periods, an entry for
@@ -56,7 +57,6 @@ const (
 
 var (
 	resourceName = regexp.MustCompile(`^(projects|folders|organizations)/[^/\s]+$`)
-	hostAndPort  = regexp.MustCompile(`^(\[[0-9a-fA-F:]+\]|[^/:\s]+):[0-9]+$`)
 	metricType   = regexp.MustCompile(`metric\.type\s*=\s*"([^"]+)"`)
 	groupField   = regexp.MustCompile(`^(resource\.type|(metric\.labels?|resource\.labels?|metadata\.system_labels|metadata\.user_labels|metadata\.systemLabels|metadata\.userLabels)\.("[^"]+"|[A-Za-z_][A-Za-z0-9_-]*))$`)
 )
@@ -117,9 +117,7 @@ func (s *Settings) Validate() []setting.FieldError {
 	within("overlap", s.Overlap, time.Minute, 24*time.Hour)
 	within("every", s.Every, 10*time.Second, 10*time.Minute)
 	within("start", s.Start, 0, 7*24*time.Hour)
-	if s.Endpoint != "" && !hostAndPort.MatchString(s.Endpoint) {
-		wrong("endpoint", "%q is not host:port", s.Endpoint)
-	}
+	errs = append(errs, google.CheckEndpoint(s.Endpoint)...)
 	return errs
 }
 

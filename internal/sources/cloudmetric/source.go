@@ -16,8 +16,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"net"
-	"strings"
 	"sync"
 	"time"
 
@@ -25,9 +23,9 @@ import (
 	"golang.org/x/time/rate"
 	"google.golang.org/api/option"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 
 	"tocsin/internal/logs"
+	"tocsin/internal/sources/google"
 )
 
 const (
@@ -39,8 +37,6 @@ const (
 	batchBytes = 256 << 10
 	// mostPoints bounds what one reading holds.
 	mostPoints = 50_000
-	// blindAfter is how long the API may fail before the source counts as blind.
-	blindAfter = 30 * time.Second
 	// cursorEvery is how often something is said while nothing comes.
 	cursorEvery = time.Minute
 	// callTimeout is how long one call may take.
@@ -58,7 +54,7 @@ type Options struct {
 	// Log gets what nobody need be woken for.
 	Log *slog.Logger
 	// Dial, if set, stands in for the network where there is an endpoint.
-	Dial func(ctx context.Context, address string) (net.Conn, error)
+	Dial google.Dialer
 }
 
 // Source reads from Cloud Monitoring. Make it with New.
@@ -128,10 +124,9 @@ func (s *Source) Read(ctx context.Context, from logs.Cursor, out chan<- logs.Bat
 		return fmt.Errorf("source %s: open Cloud Monitoring client: %w", s.name, err)
 	}
 	defer client.Close() //nolint:errcheck // nothing is written through it
-	r := &reading{Source: s, client: client, out: out, watching: time.Now(), seen: map[string]point{}}
+	r := &reading{Source: s, client: client, out: out, sight: google.NewSight(s.name, s.Tell), watching: time.Now(), seen: map[string]point{}}
 	if err := r.begin(from, time.Now()); err != nil {
-		s.Tell(fmt.Errorf("source %s: %w", s.name, err))
-		r.spoken = "cursor"
+		r.sight.Speak("cursor", err)
 	}
 	s.Log.Info("reads Cloud Monitoring", "source", s.name, "resource", s.settings.ResourceName, "metric", s.settings.metric(), "from", r.reached.UTC(),
 		"plan", fmt.Sprintf("a list every %s, at most %d a minute, where the project has 6000", s.settings.Every, callsPerMinute))
@@ -141,20 +136,9 @@ func (s *Source) Read(ctx context.Context, from logs.Cursor, out chan<- logs.Bat
 
 // dial makes the client. Every call it makes waits for the quota and has its own deadline.
 func (s *Source) dial(ctx context.Context) (*monitoring.MetricClient, error) {
-	options := []option.ClientOption{option.WithGRPCDialOption(grpc.WithChainUnaryInterceptor(s.call))}
-	if e := s.settings.Endpoint; e != "" {
-		options = append(options, option.WithEndpoint(e))
-		if host, _, err := net.SplitHostPort(e); err != nil || !strings.HasSuffix(strings.ToLower(host), ".googleapis.com") {
-			options = append(options, option.WithoutAuthentication(), option.WithTelemetryDisabled(),
-				option.WithGRPCDialOption(grpc.WithTransportCredentials(insecure.NewCredentials())))
-		}
-		if s.Dial != nil {
-			options = append(options, option.WithEndpoint("passthrough:///"+e), option.WithGRPCDialOption(grpc.WithContextDialer(s.Dial)))
-		}
-	}
-	client, err := monitoring.NewMetricClient(ctx, options...)
+	client, err := monitoring.NewMetricClient(ctx, append(google.Options(s.settings.Endpoint, s.Dial), option.WithGRPCDialOption(grpc.WithChainUnaryInterceptor(s.call)))...)
 	if err != nil {
-		return nil, fmt.Errorf("%w (tocsin uses the application default credentials)", err)
+		return nil, google.Explain(err)
 	}
 	// Its own retries: ours know what to say.
 	client.CallOptions.ListTimeSeries, client.CallOptions.GetMetricDescriptor = nil, nil

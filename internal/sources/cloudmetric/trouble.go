@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"time"
 
@@ -17,23 +16,9 @@ import (
 // fail notes a failed reading and returns when to try again.
 func (r *reading) fail(ctx context.Context, err error, started time.Time) time.Time {
 	now := time.Now()
-	if r.failures == 0 {
-		r.failingAt = started
-	}
-	r.failures++
-	least, most := time.Second, 30*time.Second
-	code := status.Code(err)
-	if code == codes.ResourceExhausted {
-		least, most = 10*time.Second, 2*time.Minute
-	}
-	pause := min(most, least<<min(r.failures-1, 10))
-	pause -= rand.N(pause / 5)
-	long := now.Sub(r.failingAt) >= blindAfter
-	if left := r.failingAt.Add(blindAfter).Sub(now); !long {
-		pause = min(pause, left) // whether it is blind is known then
-	}
-	if kind, text, atOnce := r.explain(err, code); atOnce || long {
-		r.speak(kind, fmt.Errorf("read metric %s of %s: %s: %w", r.settings.metric(), r.settings.ResourceName, text, err))
+	pause, long := r.sight.Failed(err, started, now)
+	if kind, text, atOnce := r.explain(err); atOnce || long {
+		r.sight.Speak(kind, fmt.Errorf("read metric %s of %s: %s: %w", r.settings.metric(), r.settings.ResourceName, text, err))
 	}
 	if long {
 		r.watching = now
@@ -43,11 +28,11 @@ func (r *reading) fail(ctx context.Context, err error, started time.Time) time.T
 }
 
 // explain words what is wrong and the mend, and says whether it is told at once: what does not pass by itself is.
-func (r *reading) explain(err error, code codes.Code) (kind, text string, atOnce bool) {
+func (r *reading) explain(err error) (kind, text string, atOnce bool) {
 	if errors.Is(err, errTooMany) {
 		return "too many", "narrow the filter, or put series together with reducer and group_by", true
 	}
-	switch code {
+	switch status.Code(err) {
 	case codes.PermissionDenied, codes.Unauthenticated:
 		return "denied", "access denied, grant roles/monitoring.viewer on it to the account that tocsin runs as", true
 	case codes.InvalidArgument:
@@ -73,22 +58,4 @@ func refused(message string) string {
 		}
 	}
 	return "filter, aligner, reducer and group_by"
-}
-
-// recover notes that a reading succeeded.
-func (r *reading) recover() {
-	r.failures = 0
-	r.speak("", nil)
-}
-
-// speak tells of trouble of that kind, once.
-func (r *reading) speak(kind string, err error) {
-	if kind == r.spoken {
-		return
-	}
-	r.spoken = kind
-	if err != nil {
-		err = fmt.Errorf("source %s: %w", r.name, err)
-	}
-	r.Tell(err)
 }

@@ -9,6 +9,7 @@ import (
 	"cloud.google.com/go/pubsub/v2"
 
 	"tocsin/internal/logs"
+	"tocsin/internal/sources/google"
 )
 
 // badEvery is how often it is said at the most that messages are bad.
@@ -48,15 +49,15 @@ type reading struct {
 	badSaid         time.Time
 
 	// The rest is the one's that hands on.
-	offset   int64
-	told     *bool // whether it was said last that it has caught up; nil if nothing or that it is blind
-	toldAt   time.Time
-	isBlind  bool
-	speaking bool // Tell has been told of trouble
+	offset  int64
+	told    *bool // whether it was said last that it has caught up; nil if nothing or that it is blind
+	toldAt  time.Time
+	isBlind bool
+	sight   *google.Sight
 }
 
 func newReading(s *Source, w *way, out chan<- logs.Batch, now time.Time) *reading {
-	r := &reading{Source: s, way: w, out: out, began: now, wake: make(chan struct{}, 1), held: map[*pile]bool{}, watching: now, stale: now}
+	r := &reading{Source: s, sight: google.NewSight(s.name, s.Tell), way: w, out: out, began: now, wake: make(chan struct{}, 1), held: map[*pile]bool{}, watching: now, stale: now}
 	r.room.L = &r.mu
 	return r
 }
@@ -297,10 +298,7 @@ func (r *reading) look(ctx context.Context, now time.Time) {
 	b := logs.Batch{Source: r.name, Offset: r.offset, Received: now}
 	switch {
 	case since.IsZero():
-		if r.speaking {
-			r.speaking = false
-			r.Tell(nil)
-		}
+		r.sight.Speak("", nil)
 		r.isBlind = false
 		if b.CaughtUp = r.caughtUp(now); r.told != nil && *r.told == b.CaughtUp && now.Sub(r.toldAt) < r.times.speak {
 			return
@@ -308,10 +306,7 @@ func (r *reading) look(ctx context.Context, now time.Time) {
 	case now.Sub(since) < r.times.blind:
 		return
 	default:
-		if !r.speaking {
-			r.speaking = true
-			r.Tell(r.away(why))
-		}
+		r.sight.Speak("away", r.away(why))
 		r.mu.Lock()
 		r.watching, r.stale = now, now
 		r.mu.Unlock()

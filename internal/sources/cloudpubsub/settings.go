@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tocsin/internal/setting"
+	"tocsin/internal/sources/google"
 )
 
 // Settings are those of kind pubsub: entries that a sink of Cloud Logging exports to a Pub/Sub topic, or that anybody publishes there,
@@ -40,7 +41,6 @@ func Defaults() Settings {
 var (
 	subscriptionName = regexp.MustCompile(`^projects/[^/\s]+/subscriptions/[^/\s]+$`)
 	topicName        = regexp.MustCompile(`^projects/[^/\s]+/topics/[^/\s]+$`)
-	hostAndPort      = regexp.MustCompile(`^(\[[0-9a-fA-F:]+\]|[^/:\s]+):[0-9]+$`)
 )
 
 // Validate says everything that is wrong with the settings.
@@ -70,8 +70,6 @@ func (s *Settings) Validate() []setting.FieldError {
 		wrong("max_extension", "%s is out of range: 1m to 1h", s.MaxExtension)
 	}
 	within("streams", s.Streams, 1, 16)
-	if s.Endpoint != "" && !hostAndPort.MatchString(s.Endpoint) {
-		wrong("endpoint", "%q is not host:port", s.Endpoint)
-	}
+	errs = append(errs, google.CheckEndpoint(s.Endpoint)...)
 	return errs
 }

@@ -13,7 +13,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net"
 	"strings"
 	"sync"
 	"time"
@@ -21,9 +20,9 @@ import (
 	"cloud.google.com/go/pubsub/v2"
 	"google.golang.org/api/option"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 
 	"tocsin/internal/logs"
+	"tocsin/internal/sources/google"
 )
 
 const (
@@ -58,6 +57,8 @@ type Options struct {
 	Tell func(error)
 	// Log gets what nobody need be woken for.
 	Log *slog.Logger
+	// Dial, if set, stands in for the network where there is an endpoint.
+	Dial google.Dialer
 }
 
 // Source reads a subscription. Make it with New.
@@ -154,17 +155,10 @@ func (s *Source) Read(ctx context.Context, _ logs.Cursor, out chan<- logs.Batch)
 
 // dial makes the client. The streams that it opens are watched.
 func (s *Source) dial(ctx context.Context, w *way) (*pubsub.Client, error) {
-	options := []option.ClientOption{option.WithGRPCDialOption(grpc.WithChainStreamInterceptor(w.stream))}
-	if e := s.settings.Endpoint; e != "" {
-		options = append(options, option.WithEndpoint(e))
-		if host, _, err := net.SplitHostPort(e); err != nil || !strings.HasSuffix(strings.ToLower(host), ".googleapis.com") {
-			options = append(options, option.WithoutAuthentication(), option.WithTelemetryDisabled(),
-				option.WithGRPCDialOption(grpc.WithTransportCredentials(insecure.NewCredentials())))
-		}
-	}
+	options := append(google.Options(s.settings.Endpoint, s.Dial), option.WithGRPCDialOption(grpc.WithChainStreamInterceptor(w.stream)))
 	client, err := pubsub.NewClient(ctx, strings.Split(s.settings.Subscription, "/")[1], append(options, s.options...)...)
 	if err != nil {
-		return nil, fmt.Errorf("%w (tocsin uses the application default credentials)", err)
+		return nil, google.Explain(err)
 	}
 	return client, nil
 }

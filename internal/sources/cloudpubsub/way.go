@@ -106,5 +106,5 @@ func (s *Source) away(why error) error {
 	if why == nil {
 		why = fmt.Errorf("no stream could be opened within %s", s.times.blind)
 	}
-	return fmt.Errorf("source %s: read %s: no answer, look at the way out to pubsub.googleapis.com:443 and at status.cloud.google.com: %w", s.name, s.settings.Subscription, why)
+	return fmt.Errorf("read %s: no answer, look at the way out to pubsub.googleapis.com:443 and at status.cloud.google.com: %w", s.settings.Subscription, why)
 }
