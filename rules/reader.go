@@ -180,6 +180,8 @@ func (rd *reader) plain(set *ruleSettings, r *Rule) {
 	switch {
 	case set.Name == "":
 		rd.fail("", "name is missing: call the rule by what it finds, such as name: hook-crash-loop")
+	case set.Name == incident.DeclaredRule:
+		rd.fail("name", "%q is the rule of what people declare by hand: call this one by what it finds, such as hook-crash-loop", set.Name)
 	case !validName(set.Name):
 		rd.fail("name", "%q is not a rule's name: lower-case letters, digits and dashes, such as hook-crash-loop", set.Name)
 	}

@@ -36,6 +36,7 @@ type cli struct {
 	Rule       ruleCommand       `cmd:"" help:"Write a new rule."`
 	Incidents  incidentsCommand  `cmd:"" help:"List incidents, or show one with its timeline."`
 	Ack        ackCommand        `cmd:"" help:"Acknowledge an incident: you have it, the pages stop."`
+	Declare    declareCommand    `cmd:"" help:"Declare an incident that no rule has found."`
 	Resolve    resolveCommand    `cmd:"" help:"Resolve an incident."`
 	Oncall     oncallCommand     `cmd:"" help:"Show who is on call, put somebody on call."`
 	NotifyTest notifyTestCommand `cmd:"" help:"Send a test to a receiver or a person."`

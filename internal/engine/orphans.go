@@ -29,7 +29,7 @@ func (e *Engine) settleIn(ctx context.Context) error {
 		for i := range alerts {
 			a := &alerts[i]
 			firing[a.Rule]++
-			gone := set.Rule(a.Rule) == nil
+			gone := set.Rule(a.Rule) == nil && !a.Declared()
 			if gone == a.Orphaned {
 				continue
 			}

@@ -259,7 +259,7 @@ func (b *Book) lately(key Key) *Incident {
 
 // refire lets a member of a resolved incident fire again: held, it only counts; otherwise it reopens the incident.
 func (b *Book) refire(inc *Incident, a Alert) *Incident {
-	if b.now.Before(inc.HeldUntil) {
+	if b.now.Before(inc.HeldUntil) && !a.Declared() {
 		m := inc.Alert(a.Key)
 		a.Incident, a.First, a.FirstLine, a.Identity = inc.ID, m.First, m.FirstLine, m.Identity
 		a.Count += m.Count
@@ -329,6 +329,7 @@ func (b *Book) resolve(inc *Incident, by, how string) {
 		b.say(inc, EventResolved, "resolved after %s: %s", b.now.Sub(inc.OpenedAt).Round(time.Second), how)
 		return
 	}
+	b.endDeclared(inc)
 	for i := range inc.Alerts { // somebody says that it is over: so is what only flapped
 		if a := &inc.Alerts[i]; !inc.steadyAt(a).IsZero() {
 			a.State, a.ResolvedAt, a.Flap = AlertResolved, b.now, nil

@@ -35,12 +35,12 @@ func (b *Book) fitting(a *Alert) []*Incident {
 }
 
 // belong says whether two alerts of one place are about one thing: they share the rule or the service, or one is a symptom of
-// the other and the cause is fresh.
+// the other and the cause is fresh. That both were declared by persons says nothing.
 func belong(a, m *Alert) bool {
 	if m.State != Firing {
 		return false
 	}
-	if a.Rule == m.Rule || a.Service() != "" && a.Service() == m.Service() {
+	if a.Rule == m.Rule && !a.Declared() || a.Service() != "" && a.Service() == m.Service() {
 		return true
 	}
 	return symptom(a, m) || symptom(m, a)

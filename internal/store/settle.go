@@ -20,6 +20,8 @@ type Desk struct {
 	Damping incident.Damping
 	// Traits are those of each receiver.
 	Traits map[string]incident.Traits
+	// Project is that of what a person declares without saying of which.
+	Project string
 	// Changed, if set, is called within the transaction with each incident that changed.
 	Changed func(at time.Time, inc *incident.Incident)
 }

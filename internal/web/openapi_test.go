@@ -31,6 +31,7 @@ type operation struct {
 var operations = map[string]operation{
 	"GET /api/v1/incidents": {does: "Lists incidents with their alerts, the newest first.", query: map[string]string{
 		"state": "open, acknowledged, resolved or merged; several times, or with commas between", "limit": "How many at most, 1 to 200; 50 if left out.", "before": "The id of the page before: its next."}, gives: client.IncidentList{}},
+	"POST /api/v1/incidents":                   {does: "Declares an incident that no rule has found: it is told and escalated as any other, and ends only by a person.", takes: client.Declaration{}, gives: client.Detail{}},
 	"GET /api/v1/incidents/{id}":               {does: "Gives an incident whole. The id may be cut to six characters or more.", gives: client.Detail{}},
 	"POST /api/v1/incidents/{id}/acknowledge":  {does: "Says that somebody has it: the pages stop until something new happens.", takes: client.Deed{}, gives: client.Detail{}},
 	"POST /api/v1/incidents/{id}/resolve":      {does: "Ends it. What still fires in ten minutes reopens it, with a page.", takes: client.Deed{}, gives: client.Detail{}},

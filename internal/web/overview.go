@@ -27,6 +27,7 @@ type overviewView struct {
 	Sources  []sourceView
 	// Itself says that tocsin watches itself, and how that went last.
 	Itself string
+	Asker  asker
 }
 
 // card is an open incident, as much of it as somebody needs who was just woken.

@@ -26,6 +26,7 @@ var rights = map[string]string{
 	"GET /api/v1/silences": "viewer", "POST /api/v1/silences": "silencer", "POST /api/v1/silences/{id}/expire": "silencer",
 	"GET /api/v1/oncall": "viewer", "POST /api/v1/oncall/{schedule}/overrides": "silencer", "POST /api/v1/notify-test": "responder", "POST /api/v2/alerts": "responder", "GET /api/v1/status": "viewer", "GET /api/v1/rules/{rule}/record": "viewer",
 	"GET /api/v1/audit": "admin", "GET /api/v1/audit/verify": "admin",
+	"GET /declare": "responder", "POST /declare": "responder", "POST /api/v1/incidents": "responder",
 	"GET /healthz": "open", "GET /readyz": "open", "GET /metrics": "viewer",
 }
 
@@ -37,6 +38,7 @@ var bodies = map[string]string{
 	"POST /api/v1/incidents/{id}/acknowledge": `{"by":"ana"}`, "POST /api/v1/incidents/{id}/resolve": `{"by":"ana"}`,
 	"POST /api/v1/silences": `{"matchers":["rule=\"x\""],"by":"ana","reason":"x"}`, "POST /api/v1/silences/{id}/expire": `{"by":"ana"}`,
 	"POST /api/v1/oncall/{schedule}/overrides": `{"person":"ben","to":"2099-01-01T00:00:00Z","by":"ana","reason":"x"}`, "POST /api/v1/notify-test": `{"target":"ops","by":"ana","dry":true}`,
+	"POST /declare": "by=ana&title=x&severity=high", "POST /api/v1/incidents": `{"title":"y","by":"ana"}`,
 	"POST /api/v2/alerts": `[{"labels":{"alertname":"a"}}]`,
 }
 

@@ -27,6 +27,8 @@ type Actions interface {
 	Acknowledge(ctx context.Context, id, by string, now time.Time) error
 	Resolve(ctx context.Context, id, by string, now time.Time) error
 	Note(ctx context.Context, id, by, text string, now time.Time) error
+	// Declare makes an incident of what a person has found, and returns its id.
+	Declare(ctx context.Context, d incident.Declaration, now time.Time) (string, error)
 }
 
 // Silencer is what a person can do about silences; see actions.Actions.
@@ -171,6 +173,8 @@ func (s *server) routes() []route {
 		{"POST", "/incidents/{id}/acknowledge", s.view(s.deedByForm(s.Actions.Acknowledge)), responder, nobody},
 		{"POST", "/incidents/{id}/resolve", s.view(s.deedByForm(s.Actions.Resolve)), responder, nobody},
 		{"POST", "/incidents/{id}/note", s.view(s.noteByForm), responder, nobody},
+		{"GET", "/declare", s.view(s.declare), responder, nobody},
+		{"POST", "/declare", s.view(s.declareByForm), responder, nobody},
 		{"GET", "/silences", s.view(s.silences), viewer, nobody},
 		{"POST", "/silences", s.view(s.silenceByForm), silencer, nobody},
 		{"POST", "/silences/preview", s.view(s.previewByForm), viewer, nobody},
@@ -187,6 +191,7 @@ func (s *server) routes() []route {
 		{"POST", "/logout", s.view(s.logout), 0, everyone},
 
 		{"GET", "/api/v1/incidents", s.api(s.listIncidents), viewer, nobody},
+		{"POST", "/api/v1/incidents", s.api(s.declareByJSON), responder, nobody},
 		{"GET", "/api/v1/incidents/{id}", s.api(s.getIncident), viewer, nobody},
 		{"POST", "/api/v1/incidents/{id}/acknowledge", s.api(s.deedByJSON(s.Actions.Acknowledge)), responder, nobody},
 		{"POST", "/api/v1/incidents/{id}/resolve", s.api(s.deedByJSON(s.Actions.Resolve)), responder, nobody},

@@ -34,6 +34,7 @@ var (
 	rulesTemplate    = parseTemplate("rules.html")
 	oncallTemplate   = parseTemplate("oncall.html")
 	publicTemplate   = parseTemplate("public.html")
+	declareTemplate  = parseTemplate("declare.html")
 )
 
 func parseTemplate(name string) *template.Template {
@@ -144,6 +145,7 @@ func (s *server) overview(w http.ResponseWriter, r *http.Request) error {
 	}
 	now := s.Now()
 	view := overviewOf(status, open, told, over, now)
+	view.Asker = askerOf(r)
 	return s.show(w, r, http.StatusOK, overviewTemplate, frame{Title: view.Short + " · tocsin", From: "/", Nav: "/", Well: wellnessOf(status), Main: view})
 }
 

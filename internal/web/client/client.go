@@ -151,6 +151,17 @@ func (c *Client) Resolve(ctx context.Context, id, by string) (Detail, error) {
 	return c.deed(ctx, id, "resolve", by)
 }
 
+// Declare makes an incident of what a person has found, and returns it.
+func (c *Client) Declare(ctx context.Context, wish Declaration) (Detail, error) {
+	var d Detail
+	body, err := json.Marshal(wish)
+	if err != nil {
+		return d, fmt.Errorf("encode request: %w", err)
+	}
+	err = c.call(ctx, http.MethodPost, []string{"incidents"}, nil, body, &d)
+	return d, err
+}
+
 func (c *Client) deed(ctx context.Context, id, deed, by string) (Detail, error) {
 	body, err := json.Marshal(Deed{By: by})
 	if err != nil {

@@ -41,6 +41,18 @@ type Deed struct {
 	By string `json:"by,omitempty"`
 }
 
+// Declaration is the body of a POST that makes an incident of what a person has found and no rule has.
+type Declaration struct {
+	// Title says in one line what is wrong, in up to 200 bytes; Description what else is known, in up to 4,000.
+	Title       string `json:"title"`
+	Description string `json:"description,omitempty"`
+	// Severity is high if left out.
+	Severity incident.Severity `json:"severity,omitempty"`
+	// Labels say what it is about, and route it: cluster, service, team. The project is the configuration's if left out.
+	Labels map[string]string `json:"labels,omitempty"`
+	By     string            `json:"by,omitempty"`
+}
+
 // Note is the body of a POST that writes down what somebody has found, in up to 2,000 characters.
 type Note struct {
 	By   string `json:"by,omitempty"`
