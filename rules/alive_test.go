@@ -21,17 +21,19 @@ func TestSignsThatCount(t *testing.T) {
 	line := func(minute int, level string) string {
 		return fmt.Sprintf(`{"timestamp":%q,"insertId":"%d","logName":"projects/p/logs/x","jsonPayload":{"level":%q}}`+"\n", noon.Add(time.Duration(minute)*time.Minute).Format(time.RFC3339), minute, level)
 	}
-	fires := func(string) (time.Time, bool) { return time.Time{}, true }
-	waits := func(string) (time.Time, bool) { return noon.Add(-10 * time.Minute), true }
+	fires := Firing{Rules: map[string]time.Time{"down": {}}}
+	waits := Firing{Rules: map[string]time.Time{"down": noon.Add(-10 * time.Minute)}}
 	for _, c := range []struct {
 		name   string
 		lines  []string
 		firing Firing
 		signs  int
 	}{
-		{"nothing fires, nothing matches", []string{line(0, "info"), line(30, "info")}, nil, 0},
-		{"a match, and the batch ends too early for a sign to count", []string{line(0, "fatal"), line(1, "info"), line(12, "info")}, nil, 0},
-		{"a match, and a sign that may count", []string{line(0, "fatal"), line(1, "info"), line(15, "info")}, nil, 2},
+		{"nothing fires, nothing matches", []string{line(0, "info"), line(30, "info")}, Firing{}, 0},
+		{"a match, and the batch ends too early for a sign to count", []string{line(0, "fatal"), line(1, "info"), line(12, "info")}, Firing{}, 0},
+		{"a match, and a sign that may count", []string{line(0, "fatal"), line(1, "info"), line(15, "info")}, Firing{}, 2},
+		{"a match that may have been preceded by others, which another process judges", []string{line(0, "fatal"), line(1, "info")}, Firing{Elsewhere: true}, 1},
+		{"any may fire", []string{line(0, "info"), line(1, "info")}, Firing{All: true}, 2},
 		{"it fires already", []string{line(0, "info"), line(1, "info")}, fires, 2},
 		{"a match of before waits, too near for a sign to count", []string{line(1, "info"), line(2, "info")}, waits, 0},
 		{"a match of before waits, and a sign that may count", []string{line(1, "info"), line(6, "info")}, waits, 2},

@@ -30,7 +30,7 @@ rules:
 	breakPath(&list[1].groupBy[0].paths[0])
 	b := logs.Batch{Source: "s", Data: []byte("all is well\nbad\nbad\n")}
 	for range 2 {
-		hits, progress, err := set.Scan(b, time.Unix(0, 0), func(string) (time.Time, bool) { return time.Time{}, true })
+		hits, progress, err := set.Scan(b, time.Unix(0, 0), Firing{All: true})
 		if err != nil || progress.Entries != 3 {
 			t.Fatalf("%d entries: %v", progress.Entries, err)
 		}

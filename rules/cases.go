@@ -89,7 +89,7 @@ func (r *Rule) Prove(c Case) ([]string, error) {
 		b.Source = r.Sources[0]
 	}
 	first, last := span(b)
-	hits, _, err := set.Scan(b, caseClock, func(string) (time.Time, bool) { return time.Time{}, true })
+	hits, _, err := set.Scan(b, caseClock, Firing{All: true})
 	if err != nil {
 		return nil, fmt.Errorf("scan case %q: %w", c.Name, err)
 	}

@@ -52,7 +52,7 @@ func newPlayer(t testing.TB, file string) *player {
 // take scans a batch, and does all that is due up to the newest of it.
 func (p *player) take(lines ...string) {
 	p.t.Helper()
-	hits, progress, err := p.ev.Set.Scan(logs.Batch{Source: "src", Data: []byte(strings.Join(lines, ""))}, p.clock, func(string) (time.Time, bool) { return time.Time{}, true })
+	hits, progress, err := p.ev.Set.Scan(logs.Batch{Source: "src", Data: []byte(strings.Join(lines, ""))}, p.clock, Firing{All: true})
 	if err != nil {
 		p.t.Fatal(err)
 	}

@@ -207,9 +207,16 @@ type Hit struct {
 // Sign says that the entry is only a sign of life, asked for because the rule fires.
 func (h *Hit) Sign() bool { return h.Role == roleAlive }
 
-// Firing says whether a rule has alerts that fire. With since it has none yet, but has matches that wait to be judged, the earliest of
-// that time; without fires it may have such, for all that is known here. Nil says that of no rule.
-type Firing func(rule string) (since time.Time, fires bool)
+// Firing says which rules have alerts that fire, or may come to by what matched before. The zero Firing says that of none.
+type Firing struct {
+	// All says that any may.
+	All bool
+	// Rules are, by name, those that have such alerts, with the zero time, and those that have only matches which wait to be judged,
+	// with the time of the earliest.
+	Rules map[string]time.Time
+	// Elsewhere says that another process judges what matches, and what of it waits there is not known here.
+	Elsewhere bool
+}
 
 // Scan asks all rules once of a batch. clock is the source's clock before it. Only rules that have, or in this batch may come to have, alerts
 // that fire are asked who is alive, and of those that only may, nothing that is too early to count. Hits come in the order of the entries,
@@ -234,18 +241,7 @@ func (s *Set) scan(b logs.Batch, clock time.Time, firing Firing) ([]Hit, logs.Pr
 			first[h.Rule] = h.Entry.Time()
 		}
 	}
-	if firing == nil {
-		if len(hits) == 0 {
-			return hits, progress, nil
-		}
-		firing = func(string) (time.Time, bool) { return time.Time{}, false }
-	}
-	var living []*Rule
-	for _, r := range s.Rules {
-		if r.resolves.alive != nil && !s.IsAside(r.Name) && r.asksAlive(firing, first, progress.Clock) {
-			living = append(living, r)
-		}
-	}
+	living := s.alive(&firing, first, progress.Clock)
 	if len(living) == 0 {
 		return hits, progress, nil
 	}
@@ -260,14 +256,45 @@ func (s *Set) scan(b logs.Batch, clock time.Time, firing Firing) ([]Hit, logs.Pr
 	return s.ask(b, clock, s.asking, s.askers)
 }
 
+// alive are the rules that are asked who is alive in a batch in which rules matched first at such times, and that brings the clock to a time.
+func (s *Set) alive(firing *Firing, first map[*Rule]time.Time, clock time.Time) (living []*Rule) {
+	asks := map[*Rule]bool{}
+	consider := func(r *Rule) {
+		if r != nil && r.resolves.alive != nil && !s.IsAside(r.Name) && r.asksAlive(firing, first, clock) {
+			asks[r] = true
+		}
+	}
+	for name := range firing.Rules {
+		consider(s.byName[name])
+	}
+	for r := range first {
+		consider(r)
+	}
+	if len(asks) == 0 && !firing.All {
+		return nil // most often; the rules are many
+	}
+	for _, r := range s.Rules {
+		if firing.All {
+			consider(r)
+		}
+		if asks[r] {
+			living = append(living, r)
+		}
+	}
+	return living
+}
+
 // asksAlive says whether what shows a rule's groups alive can count, in a batch that brings the clock to a time. An alert that is still to
 // fire is quiet for long enough only `after` behind its newest match, and who was seen alive more than AliveWithin before that does not count.
-func (r *Rule) asksAlive(firing Firing, first map[*Rule]time.Time, clock time.Time) bool {
-	since, fires := firing(r.Name)
-	if fires && since.IsZero() {
+func (r *Rule) asksAlive(firing *Firing, first map[*Rule]time.Time, clock time.Time) bool {
+	since, fires := firing.Rules[r.Name]
+	if firing.All || fires && since.IsZero() {
 		return true
 	}
 	t, matched := first[r]
+	if matched && firing.Elsewhere {
+		return true
+	}
 	if matched && (since.IsZero() || t.Before(since)) {
 		since = t
 	}

@@ -10,7 +10,8 @@ import (
 )
 
 // Entries reads recorded entries from files, several merged by time; "-" or none is standard input. size is how many bytes a batch
-// holds, 0 for the default, 1 for a line each. It returns what yields the batches, and what closes the files.
+// holds, 0 for the default, 1 for a line each. It returns what yields the batches, and what closes the files. With the default size the Data
+// of a batch of a single file is good until the next batch.
 func Entries(paths []string, stdin io.Reader, size int, received time.Time) (next func() (logs.Batch, error), closeAll func(), err error) {
 	if len(paths) == 0 {
 		paths = []string{"-"}
@@ -23,7 +24,7 @@ func Entries(paths []string, stdin io.Reader, size int, received time.Time) (nex
 	}
 	var readers []*logs.Reader
 	for _, path := range paths {
-		o := logs.ReaderOptions{Size: size, Received: received}
+		o := logs.ReaderOptions{Size: size, Received: received, Lend: size == 0 && len(paths) == 1}
 		if path == "-" {
 			o.Live = size == 0
 			readers = append(readers, logs.NewReader(stdin, "standard input", o))

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -126,7 +127,7 @@ func (w *watching) next(from func() (logs.Batch, error)) (logs.Batch, error) {
 	if over && cut == 0 {
 		return logs.Batch{}, io.EOF
 	}
-	hits, _, err := w.set.Scan(b, clock, func(string) (time.Time, bool) { return time.Time{}, false })
+	hits, _, err := w.set.Scan(b, clock, rules.Firing{})
 	if err != nil {
 		return b, fmt.Errorf("ask rule %s: %w", w.rule.Name, err)
 	}
@@ -151,6 +152,7 @@ func (w *watching) look(e *logs.Entry) {
 	c := w.rule.Filter.Explain(e)
 	if w.near == nil || c.Misses < w.clause.Misses {
 		w.near, w.clause = e.Own(), c
+		w.near.Raw = bytes.Clone(e.Raw) // the batch may be read over
 	}
 }
 

@@ -204,7 +204,7 @@ func standingOf(r *rules.Rule, st *rules.State) string {
 // alone plays one entry to a rule that has seen nothing before.
 func alone(r *rules.Rule, e *logs.Entry) (st *rules.State, fired bool, err error) {
 	set := rules.NewSet([]*rules.Rule{r})
-	hits, _, err := set.Scan(logs.Batch{Data: append(slices.Clone(e.Raw), '\n'), Received: e.Clock}, time.Time{}, func(string) (time.Time, bool) { return time.Time{}, false })
+	hits, _, err := set.Scan(logs.Batch{Data: append(slices.Clone(e.Raw), '\n'), Received: e.Clock}, time.Time{}, rules.Firing{})
 	if err != nil {
 		return nil, false, fmt.Errorf("ask rule %s: %w", r.Name, err)
 	}

@@ -138,9 +138,20 @@ type driver struct {
 	ran  bool
 }
 
-// may says whether anything can have become due before clock since run saw it last.
+// Matches are judged together, because each time the states of their groups are read and written: as soon as so many wait, or the first
+// does for so long by the clock of the entries. Beyond that it would be asked in vain who is alive of what does not fire.
+const (
+	manyWait = 1000
+	longWait = 2 * time.Minute
+)
+
+// may says whether anything can have become due before clock since run saw it last, or enough waits.
 func (d *driver) may(clock time.Time) bool {
-	return !d.ran || d.engine.Backlog() > 0 || !d.next.IsZero() && d.next.Before(clock)
+	if !d.ran || !d.next.IsZero() && d.next.Before(clock) {
+		return true
+	}
+	n, age := d.engine.Waiting()
+	return n >= manyWait || age >= longWait
 }
 
 // run does all that is due up to limit, itself included.

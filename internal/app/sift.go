@@ -52,11 +52,14 @@ func (s *sieve) use(p *Plan) {
 }
 
 // mayFire says which rules fire, as it was looked up last. What matched since is judged by another process: it may fire by now.
-func (s *sieve) mayFire(rule string) (since time.Time, fires bool) {
-	if s.firing[rule] {
-		return time.Time{}, true
+func (s *sieve) mayFire() rules.Firing {
+	f := rules.Firing{Rules: make(map[string]time.Time, len(s.firing)), Elsewhere: true}
+	for rule, fires := range s.firing {
+		if fires {
+			f.Rules[rule] = time.Time{}
+		}
 	}
-	return time.Unix(0, 0), false
+	return f
 }
 
 // sift adds a batch to what is to be handed over. One on which a rule panicked, so that it is asked no more, goes whole: the one that leads
@@ -66,7 +69,7 @@ func (s *sieve) sift(b logs.Batch) {
 	if len(b.Data) == 0 {
 		return
 	}
-	hits, progress, err := s.set.Scan(b, s.clock, s.mayFire)
+	hits, progress, err := s.set.Scan(b, s.clock, s.mayFire())
 	if n := len(s.rows); n == 0 || s.rows[n-1].Backlog != b.Backlog || len(s.rows[n-1].Lines) >= rowBytes {
 		s.rows = append(s.rows, store.Handed{Backlog: b.Backlog})
 	}

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"time"
 
 	"tocsin/internal/logs"
@@ -68,6 +69,7 @@ func (r *recorded) look() {
 			r.err = err
 			return
 		}
+		b.Data = bytes.Clone(b.Data) // it may be read over
 		r.held = append(r.held, b)
 		if first, at := firstDated(b); first >= 0 {
 			if read+first < mostAhead { // by bytes, so that it is the same however the batches are cut

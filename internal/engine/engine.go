@@ -47,6 +47,7 @@ type Engine struct {
 
 	mu      sync.Mutex
 	queue   []rules.Hit // of all offered batches, by their clocks
+	waiting map[string]time.Time // of each rule that has some in it, the time of the earliest; nil if that must be looked up anew
 	owners  []*offered  // whose each hit is
 	offered []*offered
 	sources map[string]*source
@@ -135,28 +136,28 @@ func (e *Engine) scan(ctx context.Context, b logs.Batch) error {
 	return nil
 }
 
-// mayFire says which rules have alerts that fire, or may come to by what was offered before; nil if none does.
+// mayFire says which rules have alerts that fire, or may come to by what was offered before.
 func (e *Engine) mayFire() rules.Firing {
-	waiting := map[string]time.Time{} // the earliest match of each that waits
-	for i := range e.queue {
-		t, ok := waiting[e.queue[i].Rule.Name]
-		if at := e.queue[i].Entry.Time(); !ok || at.Before(t) {
-			waiting[e.queue[i].Rule.Name] = at
+	if e.waiting == nil {
+		e.waiting = map[string]time.Time{}
+		e.waits(e.queue)
+	}
+	f := rules.Firing{All: e.unclear, Rules: maps.Clone(e.waiting)}
+	for rule, n := range e.firing {
+		if n > 0 {
+			f.Rules[rule] = time.Time{}
 		}
 	}
-	some := e.unclear || len(waiting) > 0
-	for _, n := range e.firing {
-		some = some || n > 0
-	}
-	if !some {
-		return nil
-	}
-	return func(rule string) (since time.Time, fires bool) {
-		if e.unclear || e.firing[rule] > 0 {
-			return time.Time{}, true
+	return f
+}
+
+// waits notes that hits wait.
+func (e *Engine) waits(hits []rules.Hit) {
+	for i := range hits {
+		t, ok := e.waiting[hits[i].Rule.Name]
+		if at := hits[i].Entry.Time(); !ok || at.Before(t) {
+			e.waiting[hits[i].Rule.Name] = at
 		}
-		since, fires = waiting[rule]
-		return since, fires
 	}
 }
 
@@ -168,25 +169,38 @@ func (e *Engine) enqueue(hits []rules.Hit, o *offered) {
 		e.owners = append(e.owners, o)
 	}
 	e.queue = append(e.queue, hits...)
-	if at > 0 && len(hits) > 0 && hits[0].Entry.Clock.Before(e.queue[at-1].Entry.Clock) {
-		order := make([]int, len(e.queue))
-		for i := range order {
-			order[i] = i
-		}
-		slices.SortStableFunc(order, func(a, b int) int { return e.queue[a].Entry.Clock.Compare(e.queue[b].Entry.Clock) })
-		queue, owners := make([]rules.Hit, len(order)), make([]*offered, len(order))
-		for to, from := range order {
-			queue[to], owners[to] = e.queue[from], e.owners[from]
-		}
-		e.queue, e.owners = queue, owners
+	if e.waiting != nil {
+		e.waits(hits)
 	}
+	if at == 0 || len(hits) == 0 || !hits[0].Entry.Clock.Before(e.queue[at-1].Entry.Clock) { // most often: the others stay where they are
+		if len(hits) > 0 {
+			o.end = len(e.queue)
+		}
+		for i := len(e.offered) - 2; i >= 0; i-- { // a batch is complete when those of its source before it are
+			if e.offered[i].batch.Source == o.batch.Source {
+				o.end = max(o.end, e.offered[i].end)
+				break
+			}
+		}
+		return
+	}
+	order := make([]int, len(e.queue))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return e.queue[a].Entry.Clock.Compare(e.queue[b].Entry.Clock) })
+	queue, owners := make([]rules.Hit, len(order)), make([]*offered, len(order))
+	for to, from := range order {
+		queue[to], owners[to] = e.queue[from], e.owners[from]
+	}
+	e.queue, e.owners = queue, owners
 	for _, o := range e.offered {
 		o.end = 0
 	}
 	for i, o := range e.owners {
 		o.end = i + 1
 	}
-	ends := map[string]int{} // a batch is complete when those of its source before it are
+	ends := map[string]int{}
 	for _, o := range e.offered {
 		o.end = max(o.end, ends[o.batch.Source])
 		ends[o.batch.Source] = o.end
@@ -228,7 +242,7 @@ func (e *Engine) Step(ctx context.Context, now time.Time) (next time.Time, err e
 	}
 	e.firing, e.review = firing, time.Time{}
 	e.o.Failpoint("engine.committed")
-	e.queue, e.owners = e.queue[done.used:], e.owners[done.used:]
+	e.queue, e.owners, e.waiting = e.queue[done.used:], e.owners[done.used:], nil
 	for _, o := range e.offered {
 		o.end -= done.used
 	}
@@ -332,6 +346,16 @@ func (e *Engine) Aside() []string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return slices.Sorted(maps.Keys(e.o.Program.Evaluator.Set.Aside()))
+}
+
+// Waiting is how many matches wait to be judged, and for how long, by the clock of the entries, the first of them does.
+func (e *Engine) Waiting() (matches int, age time.Duration) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(e.queue) == 0 {
+		return 0, 0
+	}
+	return len(e.queue), e.clock().Sub(e.queue[0].Entry.Clock)
 }
 
 // Backlog is how many batches wait for their commit.

@@ -214,7 +214,10 @@ func (e *Engine) clockOf(ctx context.Context, tx *store.Tx, name string, now tim
 func (e *Engine) Clock() time.Time {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	var clock time.Time
+	return e.clock()
+}
+
+func (e *Engine) clock() (clock time.Time) {
 	for _, s := range e.sources {
 		clock = later(clock, s.clock)
 	}

@@ -10,6 +10,7 @@ type input struct {
 	r     io.Reader
 	buf   []byte
 	start int
+	room  int // how much the window holds at least
 	err   error
 	// atEnd says that the last value was not whole because the input ended.
 	atEnd bool
@@ -36,7 +37,7 @@ func (in *input) fill() bool {
 			in.start = 0
 		}
 		if cap(in.buf)-len(in.buf) < 4<<10 {
-			grown := make([]byte, len(in.buf), max(64<<10, 2*cap(in.buf)))
+			grown := make([]byte, len(in.buf), max(in.room, 2*cap(in.buf)))
 			copy(grown, in.buf)
 			in.buf = grown
 		}

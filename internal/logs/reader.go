@@ -21,6 +21,8 @@ type ReaderOptions struct {
 	// Live says that lines that are there are handed over instead of waiting for a batch to be full: for a pipe that
 	// somebody is still writing to.
 	Live bool
+	// Lend says that a batch's Data may be read over by the next call of Next: for those who keep nothing of it.
+	Lend bool
 	// Received and Source go into each batch as they are.
 	Received time.Time
 	Source   string
@@ -56,7 +58,7 @@ func NewReader(r io.Reader, file string, o ReaderOptions) *Reader {
 	if o.Size <= 0 {
 		o.Size = defaultBatch
 	}
-	return &Reader{file: file, o: o, in: input{r: r}}
+	return &Reader{file: file, o: o, in: input{r: r, room: min(o.Size, defaultBatch) + 64<<10}}
 }
 
 // Next is the next batch; io.EOF behind the last. After an error of the file (a damaged archive, say) what could be read
@@ -66,8 +68,12 @@ func (r *Reader) Next() (Batch, error) {
 		r.begun = true
 		r.begin()
 	}
-	r.out = nil
-	for len(r.out) < r.o.Size {
+	lines := r.plain()
+	r.out = lines
+	if len(lines) < r.o.Size || !r.o.Lend {
+		r.out = append(make([]byte, 0, len(lines)), lines...)
+	}
+	for len(r.out) < r.o.Size && (!r.o.Live || len(lines) == 0) {
 		if !r.more() {
 			break
 		}
@@ -113,6 +119,35 @@ func (r *Reader) begin() {
 	if bytes.HasPrefix(r.in.rest(), []byte("\xef\xbb\xbf")) {
 		r.in.skip(3)
 	}
+}
+
+// plain takes lines as they lie in the input, up to what a batch holds, as long as none may open a document. They are good until more is
+// read.
+func (r *Reader) plain() []byte {
+	in := &r.in
+	if len(r.queue) > 0 || len(r.held) > 0 || in.noDocument > 0 {
+		return nil
+	}
+	for !r.o.Live && len(in.rest()) < r.o.Size && in.fill() {
+	}
+	n := 0
+	for seen := 0; n < r.o.Size; {
+		rest := in.rest()
+		end := bytes.IndexByte(rest[n+seen:], '\n')
+		if end < 0 {
+			if seen = len(rest) - n; r.o.Live && n > 0 || seen > MaxLine || !in.fill() {
+				break // the last one may go on, or is too long
+			}
+			continue
+		}
+		if end += seen; end > MaxLine || OpensDocument(rest[n:n+end]) {
+			break
+		}
+		n, seen = n+end+1, 0
+	}
+	lines := in.rest()[:n:n]
+	in.skip(n)
+	return lines
 }
 
 // more adds at least a line to out, or moves on in the input, and says false at its end.
