@@ -221,7 +221,11 @@ func state(n *Notice) string {
 	switch inc.State {
 	case incident.Acknowledged:
 		if a := inc.Acknowledgement; a != nil {
-			return where + "acknowledged by " + words.Clean(a.By, maxWho) + " at " + words.Time(a.At, n.Now)
+			text := where + "acknowledged by " + words.Clean(a.By, maxWho) + " at " + words.Time(a.At, n.Now)
+			if a.Asked != nil {
+				text += " · " + words.Names(a.Asked.To, 5) + " asked to take it over"
+			}
+			return text
 		}
 		return where + "acknowledged"
 	case incident.Resolved:

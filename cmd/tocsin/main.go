@@ -37,6 +37,10 @@ type cli struct {
 	Incidents  incidentsCommand  `cmd:"" help:"List incidents, or show one with its timeline."`
 	Ack        ackCommand        `cmd:"" help:"Acknowledge an incident: you have it, the pages stop."`
 	Declare    declareCommand    `cmd:"" help:"Declare an incident that no rule has found."`
+	Note       noteCommand       `cmd:"" help:"Write down in an incident's timeline what you have found."`
+	Merge      mergeCommand      `cmd:"" help:"Let an incident be taken in by another."`
+	Split      splitCommand      `cmd:"" help:"Make an incident of its own of an alert."`
+	Ask        askCommand        `cmd:"" help:"Ask somebody to take an incident, or to take it over."`
 	Resolve    resolveCommand    `cmd:"" help:"Resolve an incident."`
 	Oncall     oncallCommand     `cmd:"" help:"Show who is on call, put somebody on call."`
 	NotifyTest notifyTestCommand `cmd:"" help:"Send a test to a receiver or a person."`

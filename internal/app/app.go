@@ -227,7 +227,7 @@ func (a *App) pages() *http.Server {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(a.returned, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), ownMetrics{a})
 	stopping := make(chan struct{})
-	handler := web.New(web.Options{Store: a.store.ForPages(), Actions: a.actions, Oncall: a.newOncall(), Maintenance: a.maintenance, Unmatched: a.unmatched, Version: a.o.Version, Ready: a.ready, Healthy: a.healthy, Status: a.status,
+	handler := web.New(web.Options{Store: a.store.ForPages(), Actions: a.actions, Oncall: a.newOncall(), People: a.people, Maintenance: a.maintenance, Unmatched: a.unmatched, Version: a.o.Version, Ready: a.ready, Healthy: a.healthy, Status: a.status,
 		Registry: registry, Log: a.o.Log, Hosts: hosts(a.current.plan.File.URL),
 		Post: a.post,
 		Gate: func() *access.Gate { return a.generationNow().gate }, Rules: a.rules, Stopping: stopping})

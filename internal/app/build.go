@@ -326,7 +326,16 @@ func (p *Plan) traits() map[string]incident.Traits {
 // desk is how incidents are routed and settled under this plan. changed may be nil.
 func (p *Plan) desk(changed func(at time.Time, inc *incident.Incident)) *store.Desk {
 	return &store.Desk{Direct: p.direct, Held: p.Holding.Holders, Inhibits: p.Holding.Inhibits(),
-		Damping: incident.Damping{Times: p.File.Flapping.Times, Within: p.File.Flapping.Within.Std()}, Traits: p.traits(), Project: p.File.Project, Changed: changed}
+		Damping: incident.Damping{Times: p.File.Flapping.Times, Within: p.File.Flapping.Within.Std()}, Traits: p.traits(), Project: p.File.Project, People: p.aliases(), Changed: changed}
+}
+
+// aliases are the people, each with the names by which a sign-in, a pager or a chat may know them.
+func (p *Plan) aliases() map[string][]string {
+	out := map[string][]string{}
+	for name, person := range p.File.People {
+		out[name] = slices.DeleteFunc([]string{person.GitHub, person.Email, person.Slack, person.PagerDuty}, func(alias string) bool { return alias == "" })
+	}
+	return out
 }
 
 // direct says who hears of an incident. Of one of tocsin's own the fallback hears where the routes would tell nobody.

@@ -111,3 +111,6 @@ func trial(target, by string, traits notifiers.Traits, now time.Time) notifiers.
 func (a *App) maintenance(at time.Time) []incident.Holder {
 	return a.generationNow().plan.Holding.InForce(at)
 }
+
+// people are the names of those whom the configuration in force names.
+func (a *App) people() []string { return slices.Sorted(maps.Keys(a.generationNow().plan.File.People)) }

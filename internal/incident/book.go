@@ -119,6 +119,7 @@ func (b *Book) Fire(a Alert) *Incident {
 		}
 		return b.open(a)
 	}
+	fits = b.together(&a, fits)
 	main := fits[0]
 	if b.damped(main, &a) {
 		return main

@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -114,7 +115,7 @@ func (b *Book) homeOf(lone *Incident) *Incident {
 	}
 	var home *Incident
 	for _, inc := range b.openOnes() {
-		if inc.Cluster == "" || inc.Project != lone.Project || !linked(lone, inc) {
+		if inc.Cluster == "" || inc.Project != lone.Project || apart(lone, inc) || !linked(lone, inc) {
 			continue
 		}
 		if home != nil {
@@ -150,7 +151,7 @@ func (b *Book) unite(inc *Incident) {
 			continue
 		}
 		for _, fit := range b.fitting(&a) {
-			if inc = b.standing(inc); fit != inc {
+			if inc = b.standing(inc); fit != inc && !apart(fit, inc) {
 				b.merge(b.elder(inc, fit))
 			}
 		}
@@ -177,6 +178,7 @@ func (b *Book) merge(older, younger *Incident) {
 	if older.Cluster == "" {
 		older.Cluster = younger.Cluster
 	}
+	older.Apart = append(older.Apart, younger.Apart...)
 	lost := older.Acknowledgement != nil && ack == nil
 	older.refresh()
 	b.say(older, EventMerged, "took in %s: %s", younger.ID, younger.Title)
@@ -228,9 +230,10 @@ func jointAcknowledgement(older, younger *Incident) *Acknowledgement {
 		switch {
 		case ack == nil:
 		case joint == nil:
-			joint = &Acknowledgement{By: ack.By, At: ack.At, Covers: slices.Clone(ack.Covers), Severity: ack.Severity}
+			joint = &Acknowledgement{By: ack.By, At: ack.At, Covers: slices.Clone(ack.Covers), Severity: ack.Severity, Asked: ack.Asked}
 		default:
 			joint.Covers, joint.Severity = append(joint.Covers, ack.Covers...), max(joint.Severity, ack.Severity)
+			joint.Asked = cmp.Or(joint.Asked, ack.Asked)
 		}
 	}
 	if joint == nil {

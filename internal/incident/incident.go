@@ -191,6 +191,8 @@ type Incident struct {
 	// HeldUntil is, after a resolve by hand, until when members that still fire do not reopen it; past it they do.
 	HeldUntil  time.Time `json:"held_until,omitzero"`
 	MergedInto string    `json:"merged_into,omitempty"`
+	// Apart are the incidents that a person has split it off from: it is not made one with them but by a person.
+	Apart []string `json:"apart,omitempty"`
 	// Receivers are where its message goes, Policy the escalation policy in force ("" for none).
 	Receivers []string `json:"receivers"`
 	Policy    string   `json:"policy"`
@@ -218,6 +220,8 @@ type Acknowledgement struct {
 	// Covers are the alerts that fired when it was given; Severity the incident's.
 	Covers   []Key    `json:"covers"`
 	Severity Severity `json:"severity"`
+	// Asked is who is asked to take it over; nil if nobody is.
+	Asked *Asked `json:"asked,omitempty"`
 }
 
 // Escalation is where an incident stands in its policy.
@@ -287,6 +291,8 @@ const (
 	EventResolved     EventKind = "resolved"
 	EventReopened     EventKind = "reopened"
 	EventMerged       EventKind = "merged"
+	EventSplit        EventKind = "split_off"
+	EventAsked        EventKind = "asked"
 	EventRerouted     EventKind = "rerouted"
 	EventFlapping     EventKind = "flapping"
 	EventHeld         EventKind = "held"

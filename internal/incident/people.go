@@ -3,6 +3,7 @@ package incident
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -53,6 +54,9 @@ func (b *Book) Wake(inc *Incident) bool {
 	case inc.State == Acknowledged && !b.now.Before(inc.Acknowledgement.At.Add(Rearm)):
 		b.takeBack(inc, fmt.Sprintf("still firing, acknowledged %s ago", Rearm))
 		return true
+	case inc.asked() != nil && !b.now.Before(inc.asked().Until):
+		b.takeBack(inc, fmt.Sprintf("%s asked %s ago to take it over, and nobody has", were(inc.asked().To), AskFor))
+		return true
 	case inc.State == Resolved && !inc.HeldUntil.IsZero() && !b.now.Before(inc.HeldUntil):
 		inc.HeldUntil = time.Time{}
 		b.touch(inc)
@@ -67,6 +71,14 @@ func (b *Book) Wake(inc *Incident) bool {
 	return false
 }
 
+// were is "ben was" or "ben and eva were".
+func were(people []string) string {
+	if len(people) == 1 {
+		return people[0] + " was"
+	}
+	return strings.Join(people, " and ") + " were"
+}
+
 // Ringing is one thing that must ring: a step of a policy, or the word that nobody answered.
 type Ringing struct {
 	// Targets are the receivers to ring.
@@ -77,7 +89,7 @@ type Ringing struct {
 	Aloud bool
 	// Reason is escalated or repeated.
 	Reason Reason
-	// Kind is EventEscalated, EventNobody or EventGap.
+	// Kind is EventEscalated, EventNobody, EventGap or EventAsked.
 	Kind EventKind
 	// Who names whom it rings, for the timeline; Text says why.
 	Who, Text string
@@ -150,6 +162,9 @@ func (inc *Incident) acts() []time.Time {
 		}
 	case Acknowledged:
 		waits = []time.Time{inc.Acknowledgement.At.Add(Rearm)}
+		if asked := inc.asked(); asked != nil {
+			waits = append(waits, asked.Until)
+		}
 	case Resolved:
 		return []time.Time{inc.HeldUntil}
 	default:

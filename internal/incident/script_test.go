@@ -25,6 +25,7 @@ var update = flag.Bool("update", false, "write what came into the scripts")
 //	fire  rule=R [service=S] [cluster=C|-] [sev=S] [mode=M] [of=RULE,RULE] [impact=down] [first=D] [last=D]   an alert fires
 //	clear rule=R [service=S] [cluster=C|-]                                                                 it is over
 //	silence OWNER MATCHER... [for=D] [from=D] [upto=SEVERITY] [try=yes]   expire ID by   events #1   damp D
+//	declare BY TITLE [service=S] [sev=S]   merge #1 #2 by   split #1 RULE by [group=JSON]   ask #1 PERSON by
 //	ack #1 by   resolve #1 by   answer RECEIVER KEY acknowledged|resolved by [at=D]   wait D   mute D
 //
 // A command at=D happens at that time after the beginning; what is due before it is done first.
@@ -121,6 +122,26 @@ func (w *world) command(ctx context.Context, words []string) error {
 		return w.actions.Acknowledge(ctx, w.id(plain[0]), plain[1], w.now)
 	case "resolve":
 		return w.actions.Resolve(ctx, w.id(plain[0]), plain[1], w.now)
+	case "declare":
+		d := incident.Declaration{Title: strings.Join(plain[1:], " "), By: plain[0], Labels: incident.Labels{"cluster": "c", "service": args["service"]}}
+		if err := d.Severity.UnmarshalText([]byte(args["sev"])); err != nil {
+			return err
+		}
+		id, err := w.actions.Declare(ctx, d, w.now)
+		if err == nil {
+			w.name(id)
+		}
+		return err
+	case "merge":
+		return w.actions.Merge(ctx, w.id(plain[0]), w.id(plain[1]), plain[2], w.now)
+	case "split":
+		id, err := w.actions.Split(ctx, w.id(plain[0]), incident.Key{Rule: plain[1], Group: args["group"]}, plain[2], w.now)
+		if err == nil {
+			w.name(id)
+		}
+		return err
+	case "ask":
+		return w.actions.Ask(ctx, w.id(plain[0]), plain[1], plain[2], w.now)
 	case "answer":
 		key, rest, more := strings.Cut(plain[1], ".")
 		if key = w.id(key); more {

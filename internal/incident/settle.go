@@ -334,7 +334,7 @@ func (s *settling) cancel(n *Notification, cause string) {
 // posted says whether an event is told in the threads.
 func posted(e *Event) bool {
 	switch e.Kind {
-	case EventReleased, EventFlapping, EventAlertFired, EventRaised, EventAcknowledged, EventAckTakenBack, EventResolved, EventReopened, EventMerged:
+	case EventReleased, EventFlapping, EventAlertFired, EventRaised, EventAcknowledged, EventAckTakenBack, EventResolved, EventReopened, EventMerged, EventSplit:
 		return true
 	}
 	return false

@@ -21,6 +21,10 @@ func (b *Book) Shift(inc *Incident, by time.Duration) {
 	}
 	if inc.Acknowledgement != nil {
 		move(&inc.Acknowledgement.At)
+		if asked := inc.Acknowledgement.Asked; asked != nil {
+			move(&asked.At)
+			move(&asked.Until)
+		}
 	}
 	if !e.Recheck.IsZero() {
 		e.Recheck = b.now

@@ -23,7 +23,7 @@ func untold(row *Notification) bool {
 // told of it: then they are told no more, until a step calls them again.
 func (s *settling) uncall(row *Notification) bool {
 	silent := untold(row)
-	if s.inc.State == Open {
+	if s.inc.State == Open || s.inc.Asks(row) {
 		return silent && row.State == Cancelled
 	}
 	cause := string(s.inc.State)
@@ -37,7 +37,7 @@ func (s *settling) uncall(row *Notification) bool {
 // cancelRings cancels the posts that would ring at a target.
 func (s *settling) cancelRings(target, cause string) {
 	for i := range s.have {
-		if n := &s.have[i]; n.Kind == Post && n.Target == target && n.Rings && n.State == Pending && !n.Unclear {
+		if n := &s.have[i]; n.Kind == Post && n.Target == target && n.Rings && n.State == Pending && !n.Unclear && !s.inc.Asks(n) {
 			s.cancel(n, cause)
 		}
 	}
@@ -60,7 +60,7 @@ func (s *settling) calls() {
 	}
 	for i := range s.have {
 		n := &s.have[i]
-		if n.Kind != Call || n.State == Cancelled && kind != CallResolve {
+		if n.Kind != Call || n.State == Cancelled && kind != CallResolve || s.inc.Asks(n) {
 			continue
 		}
 		came := arrived(n) || !n.SentAt.IsZero() // one that was cancelled on its way may have come all the same

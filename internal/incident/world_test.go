@@ -18,12 +18,16 @@ import (
 	"tocsin/notifiers"
 )
 
+// persons are who can be asked: ben has direct messages, eva a telephone, cleo is only mentioned.
+var persons = map[string][]string{"ana": nil, "ben": nil, "cleo": {"cleo@example.com"}, "eva": nil}
+
 // day is when scripts begin: a Wednesday, in working hours.
 var day = time.Date(2019, 1, 23, 12, 0, 0, 0, time.UTC)
 
 // traits are the receivers of the world: people and few are channels, oncall and second pagers, hook is told anew each time.
 var traits = map[string]incident.Traits{
 	"people": {Edits: true}, "few": {Edits: true}, "oncall": {Pages: true}, "second": {Pages: true}, "hook": {},
+	"person:ben": {Edits: true, Direct: true}, "person:eva": {Direct: true},
 }
 
 // world is a store with all that works on incidents, where time goes by the commands. Providers accept everything.
@@ -67,7 +71,7 @@ func newWorld(ctx context.Context) (*world, error) {
 	if len(wrong)+len(errs) > 0 {
 		return nil, fmt.Errorf("what holds: %v %v", wrong, errs)
 	}
-	w.desk = &store.Desk{Direct: w.direct, Held: holding.Holders, Inhibits: true, Traits: traits}
+	w.desk = &store.Desk{Direct: w.direct, Held: holding.Holders, Inhibits: true, Traits: traits, Project: "prow", People: persons}
 	minute := setting.Duration(time.Minute)
 	known := escalation.Known{Receivers: []string{"people", "few", "oncall", "second", "hook"}, Schedules: []string{"rota"}}
 	program := escalation.Program{Plans: map[string]*escalation.Plan{}, Rotas: map[string]*escalation.Rota{}, Fallback: "people", Desk: w.desk}

@@ -102,6 +102,8 @@ var verbs = map[incident.EventKind]string{
 	incident.EventAckTakenBack: "the acknowledge is taken back",
 	incident.EventReopened:     "reopened",
 	incident.EventMerged:       "merged",
+	incident.EventSplit:        "split off",
+	incident.EventAsked:        "asked to take it over",
 	incident.EventFlapping:     "flapping",
 	incident.EventFailed:       "**not delivered**",
 	incident.EventGap:          "**nobody on call**",

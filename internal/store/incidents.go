@@ -14,7 +14,7 @@ import (
 var incidentColumns = columns{
 	"id", "project", "cluster", "state", "severity", "title", "headline_rule", "headline_grp", "labels", "first_entry", "opened_at",
 	"updated_at", "revision", "acknowledgement", "resolved_at", "resolved_by", "held_until", "merged_into", "receivers", "policy",
-	"round", "escalation", "due", "paged_severity", "told", "holds",
+	"round", "escalation", "due", "paged_severity", "told", "holds", "apart",
 }
 
 // lively are the incidents that something may still join or open again. $2 is the earliest time of a resolve.
@@ -43,7 +43,7 @@ func scanIncident(r row, i *incident.Incident) error {
 	err := r.Scan(&i.ID, &i.Project, &i.Cluster, (*string)(&i.State), severityInto{&i.Severity}, &i.Title, &i.Headline.Rule,
 		&i.Headline.Group, nestedInto{&i.Labels}, stampInto{&i.FirstEntry}, stampInto{&i.OpenedAt}, stampInto{&i.UpdatedAt}, &i.Revision,
 		nestedInto{&ack}, stampInto{&i.ResolvedAt}, &i.ResolvedBy, stampInto{&i.HeldUntil}, &i.MergedInto, nestedInto{&i.Receivers},
-		&i.Policy, &i.Round, nestedInto{&i.Escalation}, stampInto{&i.Due}, severityInto{&i.PagedSeverity}, &i.Told, nestedInto{&i.Holds})
+		&i.Policy, &i.Round, nestedInto{&i.Escalation}, stampInto{&i.Due}, severityInto{&i.PagedSeverity}, &i.Told, nestedInto{&i.Holds}, nestedInto{&i.Apart})
 	if ack.By != "" || !ack.At.IsZero() {
 		i.Acknowledgement = &ack
 	}
@@ -181,13 +181,14 @@ func (tx *Tx) saveIncident(ctx context.Context, inc *incident.Incident) error {
 	receivers, err3 := nested(inc.Receivers, len(inc.Receivers) == 0)
 	esc, err4 := nested(inc.Escalation, false)
 	holds, err5 := nested(inc.Holds, len(inc.Holds) == 0)
-	if err := errors.Join(err1, err2, err3, err4, err5); err != nil {
+	apart, err6 := nested(inc.Apart, len(inc.Apart) == 0)
+	if err := errors.Join(err1, err2, err3, err4, err5, err6); err != nil {
 		return err
 	}
 	_, err := tx.exec(ctx, upsertIncident, inc.ID, inc.Project, inc.Cluster, string(inc.State), inc.Severity.String(), inc.Title,
 		inc.Headline.Rule, inc.Headline.Group, labels, stamp(inc.FirstEntry), stamp(inc.OpenedAt), stamp(inc.UpdatedAt), inc.Revision, ack,
 		stamp(inc.ResolvedAt), inc.ResolvedBy, stamp(inc.HeldUntil), inc.MergedInto, receivers, inc.Policy, inc.Round, esc, stamp(inc.Due),
-		inc.PagedSeverity.String(), inc.Told, holds)
+		inc.PagedSeverity.String(), inc.Told, holds, apart)
 	if err != nil {
 		return err
 	}

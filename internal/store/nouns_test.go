@@ -34,8 +34,9 @@ func fullIncident(id string) incident.Incident {
 	return incident.Incident{
 		ID: id, Project: "p", Cluster: "prow", State: incident.Acknowledged, Severity: incident.Critical, Title: nasty,
 		Headline: incident.Key{Rule: "r1", Group: "g"}, Labels: incident.Labels{"a": "b"}, FirstEntry: day, OpenedAt: day.Add(1), UpdatedAt: day.Add(2),
-		Revision: 7, Acknowledgement: &incident.Acknowledgement{By: "first", At: day, Covers: []incident.Key{{Rule: "r1", Group: "g"}}, Severity: incident.High},
-		ResolvedAt: day.Add(3), ResolvedBy: "second", HeldUntil: day.Add(4), MergedInto: "other", Receivers: []string{"testing-ops"},
+		Revision: 7, Acknowledgement: &incident.Acknowledgement{By: "first", At: day, Covers: []incident.Key{{Rule: "r1", Group: "g"}}, Severity: incident.High,
+			Asked: &incident.Asked{To: []string{"third"}, By: "first", At: day.Add(1), Until: day.Add(2)}},
+		ResolvedAt: day.Add(3), ResolvedBy: "second", HeldUntil: day.Add(4), MergedInto: "other", Apart: []string{"another"}, Receivers: []string{"testing-ops"},
 		Policy: "prow-oncall", Round: 3, Escalation: incident.Escalation{Start: day, Step: 1, Pass: 2, Exhausted: true, Next: day.Add(5), News: "n"},
 		Due: day.Add(6), PagedSeverity: incident.High, Told: 9,
 		Holds: []incident.Holder{{By: "silence 3", Of: "ana", Why: nasty, Until: day.Add(7), Receivers: []string{"testing-ops"}, Policy: "prow-oncall"}}, Alerts: []incident.Alert{fullAlert(id, "r1"), fullAlert(id, "r2")},

@@ -22,6 +22,8 @@ type Desk struct {
 	Traits map[string]incident.Traits
 	// Project is that of what a person declares without saying of which.
 	Project string
+	// People are those whom the configuration names, each with the names by which they may be known elsewhere.
+	People map[string][]string
 	// Changed, if set, is called within the transaction with each incident that changed.
 	Changed func(at time.Time, inc *incident.Incident)
 }

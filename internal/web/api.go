@@ -130,12 +130,7 @@ func incidentFilter(query string) (store.IncidentFilter, error) {
 }
 
 func (s *server) getIncident(w http.ResponseWriter, r *http.Request) error {
-	d, err := s.detail(r.Context(), r.PathValue("id"))
-	if err != nil {
-		return err
-	}
-	writeJSON(w, http.StatusOK, d)
-	return nil
+	return s.answerDetail(w, r, r.PathValue("id"))
 }
 
 // deedByJSON does a deed that comes as a client.Deed and answers with the incident as it is then.
@@ -145,17 +140,27 @@ func (s *server) deedByJSON(do deed) handler {
 		if err := readJSON(r, &body, `{"by": "your name"}`); err != nil {
 			return err
 		}
-		id, err := s.done(r.Context(), do, r.PathValue("id"), body.By)
-		if err != nil {
-			return err
-		}
-		d, err := s.detail(r.Context(), id)
-		if err != nil {
-			return err
-		}
-		writeJSON(w, http.StatusOK, d)
-		return nil
+		return s.answerDone(w, r, body.By, do)
 	}
+}
+
+// answerDone does a deed and answers with the incident as it is then.
+func (s *server) answerDone(w http.ResponseWriter, r *http.Request, by string, do deed) error {
+	id, err := s.done(r.Context(), do, r.PathValue("id"), by)
+	if err != nil {
+		return err
+	}
+	return s.answerDetail(w, r, id)
+}
+
+// answerDetail answers with an incident.
+func (s *server) answerDetail(w http.ResponseWriter, r *http.Request, id string) error {
+	d, err := s.detail(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	writeJSON(w, http.StatusOK, d)
+	return nil
 }
 
 // noteByJSON writes down what comes as a client.Note and answers with the incident as it is then.
@@ -164,19 +169,9 @@ func (s *server) noteByJSON(w http.ResponseWriter, r *http.Request) error {
 	if err := readJSON(r, &body, `{"text": "what you found", "by": "your name"}`); err != nil {
 		return err
 	}
-	note := func(ctx context.Context, id, by string, now time.Time) error {
+	return s.answerDone(w, r, body.By, func(ctx context.Context, id, by string, now time.Time) error {
 		return s.Actions.Note(ctx, id, by, cleanLines(body.Text, noteLength), now)
-	}
-	id, err := s.done(r.Context(), note, r.PathValue("id"), body.By)
-	if err != nil {
-		return err
-	}
-	d, err := s.detail(r.Context(), id)
-	if err != nil {
-		return err
-	}
-	writeJSON(w, http.StatusOK, d)
-	return nil
+	})
 }
 
 // readJSON reads a body; example is one that is right.

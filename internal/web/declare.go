@@ -97,12 +97,7 @@ func (s *server) declareByJSON(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	d, err := s.detail(r.Context(), id)
-	if err != nil {
-		return err
-	}
-	writeJSON(w, http.StatusOK, d)
-	return nil
+	return s.answerDetail(w, r, id)
 }
 
 func (s *server) declared(ctx context.Context, wish client.Declaration) (string, error) {

@@ -78,8 +78,20 @@ func (h hands) Note(ctx context.Context, id, by, text string, now time.Time) err
 
 // real are the actions themselves, where nobody hears of anything.
 func (h hands) real() *actions.Actions {
-	desk := &store.Desk{Project: "k8s-infra-prow", Direct: func(*incident.Incident, time.Time) incident.Direction { return incident.Direction{} }}
+	desk := &store.Desk{Project: "k8s-infra-prow", People: map[string][]string{"ben": nil}, Traits: map[string]incident.Traits{"person:ben": {Direct: true}}, Direct: func(*incident.Incident, time.Time) incident.Direction { return incident.Direction{} }}
 	return actions.New(h.store, func() *store.Desk { return desk })
+}
+
+func (h hands) Merge(ctx context.Context, id, into, by string, now time.Time) error {
+	return h.real().Merge(ctx, id, into, by, now)
+}
+
+func (h hands) Split(ctx context.Context, id string, key incident.Key, by string, now time.Time) (string, error) {
+	return h.real().Split(ctx, id, key, by, now)
+}
+
+func (h hands) Ask(ctx context.Context, id, person, by string, now time.Time) error {
+	return h.real().Ask(ctx, id, person, by, now)
 }
 
 func (h hands) Declare(ctx context.Context, d incident.Declaration, now time.Time) (string, error) {
@@ -127,7 +139,7 @@ func openStore(t testing.TB) *store.Store {
 // options are those of a service that is well.
 func options(s *store.Store) Options {
 	return Options{
-		Store: s, Actions: hands{s}, Oncall: duties(s), Version: "v0-test", Now: func() time.Time { return noon },
+		Store: s, Actions: hands{s}, People: func() []string { return []string{"ana", "ben"} }, Oncall: duties(s), Version: "v0-test", Now: func() time.Time { return noon },
 		Registry: prometheus.NewRegistry(), Hosts: []string{"tocsin.example.com"}, Log: slog.New(slog.DiscardHandler),
 		Status: func() Status {
 			return Status{StartedAt: clock(22, 8, 0, 0), Rules: 12, Config: client.Configuration{File: "tocsin.yaml", Revision: "5f1c2e", LoadedAt: clock(22, 8, 0, 0)},

@@ -25,8 +25,11 @@ type incidentView struct {
 	Alerts                []alertView
 	Lanes                 *lanesView
 	Asker                 asker
-	Told                  []toldView
-	Events                []eventView
+	// People can be asked to take it, Others are the open incidents that it can be merged into.
+	People []string
+	Others []row
+	Told   []toldView
+	Events []eventView
 	// Skipped says how many events are left out, behind the first few.
 	Skipped string
 }
@@ -41,8 +44,11 @@ type lineView struct {
 type alertView struct {
 	Summary, Rule, Group, Severity, State, Lines, List string
 	Headline, Firing                                   bool
-	First, Last, Over                                  moment
-	Newest                                             []lineView
+	// Key is its group as it names the alert; Splittable that it can be made an incident of its own.
+	Key               string
+	Splittable        bool
+	First, Last, Over moment
+	Newest            []lineView
 }
 
 // toldView is one notification. Tone is the class of its state.
@@ -179,6 +185,7 @@ func facts(inc *incident.Incident, alerts []*incident.Alert, now time.Time) []fa
 func alertOf(inc *incident.Incident, a *incident.Alert, now time.Time) alertView {
 	v := alertView{Summary: clean(a.Summary(), titleLength), Rule: clean(a.Rule, titleLength), Severity: a.Severity.String(),
 		State: string(a.State), Lines: lines(a), Headline: a.Key == inc.Headline, Firing: a.State == incident.Firing,
+		Key: a.Group, Splittable: a.State == incident.Firing && len(inc.Alerts) > 1 && alive(inc),
 		First: exactly(a.First, now), Last: exactly(a.Last, now), Over: exactly(a.ResolvedAt, now)}
 	var labels []string
 	for name, value := range a.Labels {

@@ -26,6 +26,8 @@ var rights = map[string]string{
 	"GET /api/v1/silences": "viewer", "POST /api/v1/silences": "silencer", "POST /api/v1/silences/{id}/expire": "silencer",
 	"GET /api/v1/oncall": "viewer", "POST /api/v1/oncall/{schedule}/overrides": "silencer", "POST /api/v1/notify-test": "responder", "POST /api/v2/alerts": "responder", "GET /api/v1/status": "viewer", "GET /api/v1/rules/{rule}/record": "viewer",
 	"GET /api/v1/audit": "admin", "GET /api/v1/audit/verify": "admin",
+	"POST /incidents/{id}/merge": "responder", "POST /incidents/{id}/split": "responder", "POST /incidents/{id}/ask": "responder",
+	"POST /api/v1/incidents/{id}/merge": "responder", "POST /api/v1/incidents/{id}/split": "responder", "POST /api/v1/incidents/{id}/ask": "responder",
 	"GET /declare": "responder", "POST /declare": "responder", "POST /api/v1/incidents": "responder",
 	"GET /healthz": "open", "GET /readyz": "open", "GET /metrics": "viewer",
 }
@@ -38,6 +40,8 @@ var bodies = map[string]string{
 	"POST /api/v1/incidents/{id}/acknowledge": `{"by":"ana"}`, "POST /api/v1/incidents/{id}/resolve": `{"by":"ana"}`,
 	"POST /api/v1/silences": `{"matchers":["rule=\"x\""],"by":"ana","reason":"x"}`, "POST /api/v1/silences/{id}/expire": `{"by":"ana"}`,
 	"POST /api/v1/oncall/{schedule}/overrides": `{"person":"ben","to":"2099-01-01T00:00:00Z","by":"ana","reason":"x"}`, "POST /api/v1/notify-test": `{"target":"ops","by":"ana","dry":true}`,
+	"POST /incidents/{id}/merge": "by=ana&into=01D1VX0000AAAAAAAABBBBBBBB", "POST /incidents/{id}/split": "by=ana&alert=x", "POST /incidents/{id}/ask": "by=ana&person=ben",
+	"POST /api/v1/incidents/{id}/merge": `{"by":"ana","into":"01D1VX0000AAAAAAAABBBBBBBB"}`, "POST /api/v1/incidents/{id}/split": `{"by":"ana","rule":"x"}`, "POST /api/v1/incidents/{id}/ask": `{"by":"ana","person":"ben"}`,
 	"POST /declare": "by=ana&title=x&severity=high", "POST /api/v1/incidents": `{"title":"y","by":"ana"}`,
 	"POST /api/v2/alerts": `[{"labels":{"alertname":"a"}}]`,
 }

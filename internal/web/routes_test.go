@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -88,6 +89,17 @@ func TestEveryRoute(t *testing.T) {
 		{"GET", "/api/v1/rules/{rule}/record", "/api/v1/rules/hook-down/record?since=2026-03-03T00:00:00Z", "", "", 200, "application/json; charset=utf-8"},
 		{"GET", "/api/v1/rules/{rule}/record", "/api/v1/rules/hook-down/record?since=lately", "", "", 400, "application/json; charset=utf-8"},
 		{"GET", "/api/v1/rules/{rule}/record", "/api/v1/rules/hook-down/record?for=7d", "", "", 400, "application/json; charset=utf-8"},
+		{"POST", "/api/v1/incidents/{id}/split", "/api/v1/incidents/" + id + "/split", `{"by":"ana","rule":"prow-crash-loop"}`, jsonType, 200, "application/json; charset=utf-8"},
+		{"POST", "/api/v1/incidents/{id}/split", "/api/v1/incidents/" + id + "/split", `{"by":"ana","rule":"nothing"}`, jsonType, 404, "application/json; charset=utf-8"},
+		{"POST", "/api/v1/incidents/{id}/split", "/api/v1/incidents/" + id + "/split", `{"by":"ana"}`, jsonType, 404, "application/json; charset=utf-8"},
+		{"POST", "/incidents/{id}/split", "/incidents/" + id + "/split", "by=ana&alert=" + url.QueryEscape(`prow-webhook-502-probe {"service":"hook"}`), formType, 303, ""},
+		{"POST", "/incidents/{id}/split", "/incidents/" + id + "/split", "by=ana&alert=prow-config-load-error", formType, 409, "text/html; charset=utf-8"},
+		{"POST", "/incidents/{id}/merge", "/incidents/" + id + "/merge", "by=ana&into=" + id, formType, 400, "text/html; charset=utf-8"},
+		{"POST", "/incidents/{id}/merge", "/incidents/" + id + "/merge", "by=ana&into=x", formType, 400, "text/html; charset=utf-8"},
+		{"POST", "/api/v1/incidents/{id}/merge", "/api/v1/incidents/" + id + "/merge", `{"by":"ana","into":"01D1VX0000"}`, jsonType, 404, "application/json; charset=utf-8"},
+		{"POST", "/api/v1/incidents/{id}/ask", "/api/v1/incidents/" + id + "/ask", `{"by":"ana","person":"ben"}`, jsonType, 200, "application/json; charset=utf-8"},
+		{"POST", "/incidents/{id}/ask", "/incidents/" + id + "/ask", "by=ana&person=ben", formType, 303, ""},
+		{"POST", "/incidents/{id}/ask", "/incidents/" + id + "/ask", "by=ana&person=nobody", formType, 404, "text/html; charset=utf-8"},
 		{"POST", "/api/v1/incidents/{id}/acknowledge", "/api/v1/incidents/" + id + "/acknowledge", `{"by":"ana"}`, jsonType, 200, "application/json; charset=utf-8"},
 		{"POST", "/incidents/{id}/acknowledge", "/incidents/" + id + "/acknowledge", "by=ben", formType, 303, ""},
 		{"POST", "/incidents/{id}/resolve", "/incidents/" + id + "/resolve", "by=ben", formType, 303, ""},

@@ -29,6 +29,10 @@ type Actions interface {
 	Note(ctx context.Context, id, by, text string, now time.Time) error
 	// Declare makes an incident of what a person has found, and returns its id.
 	Declare(ctx context.Context, d incident.Declaration, now time.Time) (string, error)
+	Merge(ctx context.Context, id, into, by string, now time.Time) error
+	// Split makes an incident of its own of an alert, and returns its id.
+	Split(ctx context.Context, id string, key incident.Key, by string, now time.Time) (string, error)
+	Ask(ctx context.Context, id, person, by string, now time.Time) error
 }
 
 // Silencer is what a person can do about silences; see actions.Actions.
@@ -46,6 +50,8 @@ type Status = client.Status
 type Options struct {
 	Store   *store.Store
 	Actions Actions
+	// People are the names of those who can be asked to take an incident. Left out, there are none.
+	People func() []string
 	// Oncall says who is called; left out, the API knows no schedules.
 	Oncall Oncall
 	// Maintenance are the maintenance windows in force at a time, as holders. Left out, there are none.
@@ -128,6 +134,9 @@ func New(o Options) http.Handler {
 	if o.Rules == nil {
 		o.Rules = func() []Rule { return nil }
 	}
+	if o.People == nil {
+		o.People = func() []string { return nil }
+	}
 	if o.Gate == nil {
 		open := access.NewGate(o.Store, access.Settings{})
 		o.Gate = func() *access.Gate { return open }
@@ -173,6 +182,9 @@ func (s *server) routes() []route {
 		{"POST", "/incidents/{id}/acknowledge", s.view(s.deedByForm(s.Actions.Acknowledge)), responder, nobody},
 		{"POST", "/incidents/{id}/resolve", s.view(s.deedByForm(s.Actions.Resolve)), responder, nobody},
 		{"POST", "/incidents/{id}/note", s.view(s.noteByForm), responder, nobody},
+		{"POST", "/incidents/{id}/merge", s.view(s.mergeByForm), responder, nobody},
+		{"POST", "/incidents/{id}/split", s.view(s.splitByForm), responder, nobody},
+		{"POST", "/incidents/{id}/ask", s.view(s.askByForm), responder, nobody},
 		{"GET", "/declare", s.view(s.declare), responder, nobody},
 		{"POST", "/declare", s.view(s.declareByForm), responder, nobody},
 		{"GET", "/silences", s.view(s.silences), viewer, nobody},
@@ -196,6 +208,9 @@ func (s *server) routes() []route {
 		{"POST", "/api/v1/incidents/{id}/acknowledge", s.api(s.deedByJSON(s.Actions.Acknowledge)), responder, nobody},
 		{"POST", "/api/v1/incidents/{id}/resolve", s.api(s.deedByJSON(s.Actions.Resolve)), responder, nobody},
 		{"POST", "/api/v1/incidents/{id}/notes", s.api(s.noteByJSON), responder, nobody},
+		{"POST", "/api/v1/incidents/{id}/merge", s.api(s.mergeByJSON), responder, nobody},
+		{"POST", "/api/v1/incidents/{id}/split", s.api(s.splitByJSON), responder, nobody},
+		{"POST", "/api/v1/incidents/{id}/ask", s.api(s.askByJSON), responder, nobody},
 		{"GET", "/api/v1/silences", s.api(s.listSilences), viewer, nobody},
 		{"POST", "/api/v1/silences", s.api(s.makeSilence), silencer, nobody},
 		{"POST", "/api/v1/silences/{id}/expire", s.api(s.expireSilence), silencer, nobody},

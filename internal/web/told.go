@@ -87,6 +87,8 @@ var eventWords = map[incident.EventKind]struct{ word, tone string }{
 	incident.EventResolved:     {"resolved", "good"},
 	incident.EventReopened:     {"reopened", "bad"},
 	incident.EventMerged:       {"merged", "plain"},
+	incident.EventSplit:        {"split off", "plain"},
+	incident.EventAsked:        {"asked", "plain"},
 	incident.EventRerouted:     {"rerouted", "plain"},
 	incident.EventSent:         {"told", "plain"},
 	incident.EventFailed:       {"not delivered", "bad"},

@@ -170,6 +170,12 @@ func (s *server) showIncident(w http.ResponseWriter, r *http.Request, code int, 
 	}
 	view := incidentOf(d, s.Now())
 	view.Asker = askerOf(r)
+	if view.Doable && view.Asker.MayAct {
+		view.People = s.People()
+		if view.Others, err = s.others(r.Context(), d.Incident.ID); err != nil {
+			return err
+		}
+	}
 	return s.show(w, r, code, incidentTemplate, frame{Title: view.Title + " · tocsin", From: "/incidents/" + d.Incident.ID, Nav: "/", Still: view.Doable, Notice: notice,
 		Well: wellnessOf(status), Main: view})
 }
@@ -213,9 +219,7 @@ func (s *server) deedByForm(do deed) handler {
 		}
 		id, err := s.done(r.Context(), do, r.PathValue("id"), r.PostForm.Get("by"))
 		if err == nil {
-			w.Header().Set("Location", "/incidents/"+id)
-			w.WriteHeader(http.StatusSeeOther)
-			return nil
+			return seeOther(w, "/incidents/"+id)
 		}
 		is := refused(err)
 		if is.code != client.Conflict && is.code != client.Invalid {
@@ -227,6 +231,13 @@ func (s *server) deedByForm(do deed) handler {
 		}
 		return s.showIncident(w, r, is.status, d, is.text)
 	}
+}
+
+// seeOther leads to another page.
+func seeOther(w http.ResponseWriter, path string) error {
+	w.Header().Set("Location", path)
+	w.WriteHeader(http.StatusSeeOther)
+	return nil
 }
 
 // static serves the style sheet, the script and the icon. They are asked for again each time and answered by their hash.

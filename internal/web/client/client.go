@@ -162,8 +162,33 @@ func (c *Client) Declare(ctx context.Context, wish Declaration) (Detail, error) 
 	return d, err
 }
 
+// Merge lets an incident be taken in by another, which it returns as it is then.
+func (c *Client) Merge(ctx context.Context, id string, wish Merge) (Detail, error) {
+	return c.wish(ctx, id, "merge", wish)
+}
+
+// Split makes an incident of its own of an alert, and returns it.
+func (c *Client) Split(ctx context.Context, id string, wish Split) (Detail, error) {
+	return c.wish(ctx, id, "split", wish)
+}
+
+// Ask asks somebody to take an incident, and returns it as it is then.
+func (c *Client) Ask(ctx context.Context, id string, wish Ask) (Detail, error) {
+	return c.wish(ctx, id, "ask", wish)
+}
+
+// Note writes down in an incident's timeline what somebody has found, and returns it as it is then.
+func (c *Client) Note(ctx context.Context, id string, wish Note) (Detail, error) {
+	return c.wish(ctx, id, "notes", wish)
+}
+
 func (c *Client) deed(ctx context.Context, id, deed, by string) (Detail, error) {
-	body, err := json.Marshal(Deed{By: by})
+	return c.wish(ctx, id, deed, Deed{By: by})
+}
+
+// wish posts what somebody wants done to an incident.
+func (c *Client) wish(ctx context.Context, id, deed string, wish any) (Detail, error) {
+	body, err := json.Marshal(wish)
 	if err != nil {
 		return Detail{}, fmt.Errorf("encode request: %w", err)
 	}

@@ -53,6 +53,26 @@ type Declaration struct {
 	By     string            `json:"by,omitempty"`
 }
 
+// Merge is the body of a POST that lets an incident be taken in by another: its id, or six characters or more of its beginning.
+type Merge struct {
+	By   string `json:"by,omitempty"`
+	Into string `json:"into"`
+}
+
+// Split is the body of a POST that makes an incident of its own of an alert: by its rule, and where several of it fire by its group, as the
+// alert has it.
+type Split struct {
+	By    string `json:"by,omitempty"`
+	Rule  string `json:"rule"`
+	Group string `json:"group,omitempty"`
+}
+
+// Ask is the body of a POST that asks somebody to take an incident, by the name that the configuration's people give them.
+type Ask struct {
+	By     string `json:"by,omitempty"`
+	Person string `json:"person"`
+}
+
 // Note is the body of a POST that writes down what somebody has found, in up to 2,000 characters.
 type Note struct {
 	By   string `json:"by,omitempty"`
