@@ -37,7 +37,7 @@ test: compiler database amtool chromium ## every test, under the race detector b
 lint: $(GOLANGCI) ## what the compiler and the tests do not say
 	$(GOLANGCI) run ./...
 
-kill: compiler database ## serve killed N times at failpoints and at random, on STORE=sqlite or postgres (two replicas), from SOURCE=file or cloud_logging; pages lost and doubled must be 0
+kill: compiler database ## serve killed N times at failpoints and at random, on STORE=sqlite or postgres (two replicas), from SOURCE=file, cloud_logging or pubsub; pages lost and doubled must be 0
 	$(GO) run ./internal/sim/kill -n $(N) -store $(STORE) -source $(SOURCE)
 
 freeze: compiler database ## of two replicas the one that leads is frozen, or killed, N times: the other goes on within 20 s, and who wakes changes nothing

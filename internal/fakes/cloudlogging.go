@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -51,6 +52,7 @@ type CloudLogging struct {
 	// unwritable is how writes fail, nil if they do not; losing says that they lead to nothing.
 	unwritable *status.Status
 	losing     bool
+	sink       *CloudPubSub
 }
 
 // held is an entry that came.
@@ -136,10 +138,31 @@ func (c *CloudLogging) AddEntries(entries ...*loggingpb.LogEntry) {
 			h.listable = h.listable.Add(c.ListLate())
 		}
 		c.entries = append(c.entries, h)
+		if c.sink != nil {
+			c.sink.Publish(export(e))
+		}
 		for s := range c.sessions {
 			s.take(h)
 		}
 	}
+}
+
+// Export exports each entry that comes from now on to a topic of Pub/Sub, as a sink does; nil ends that.
+func (c *CloudLogging) Export(to *CloudPubSub) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sink = to
+}
+
+// export is an entry as a sink writes it.
+func export(e *loggingpb.LogEntry) []byte {
+	b, err := protojson.Marshal(e)
+	if err != nil { // a payload of a type that nobody knows here
+		e = proto.CloneOf(e)
+		e.Payload = &loggingpb.LogEntry_TextPayload{TextPayload: err.Error()}
+		b, _ = protojson.Marshal(e)
+	}
+	return b
 }
 
 // Added is how many entries came so far.

@@ -12,6 +12,8 @@ import (
 	"google.golang.org/genproto/googleapis/api/monitoredres"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"tocsin/internal/sources/google"
 )
 
 // CanaryLog is the log that canaries write to, below its project.
@@ -39,41 +41,47 @@ type CloudWriter struct {
 	options []option.ClientOption
 
 	mu      sync.Mutex
-	clients map[string]*logging.Client // by project
+	writers map[string]projectWriter // by project
+}
+
+// projectWriter writes to one project. The client keeps a goroutine for each logger that it is asked for.
+type projectWriter struct {
+	client *logging.Client
+	logger *logging.Logger
 }
 
 // NewCloudWriter makes a writer; no connection is made before the first line.
 func NewCloudWriter(options ...option.ClientOption) *CloudWriter {
-	return &CloudWriter{options: options, clients: map[string]*logging.Client{}}
+	return &CloudWriter{options: options, writers: map[string]projectWriter{}}
 }
 
 // Write writes one line and waits until Cloud Logging has taken it, ten seconds at the most.
 func (w *CloudWriter) Write(ctx context.Context, project, source string, l Line) error {
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
-	client, err := w.client(ctx, project)
+	logger, err := w.logger(ctx, project)
 	if err != nil {
 		return err
 	}
-	// The resource is named: left out, the client would look for one and say where tocsin runs.
-	logger := client.Logger(CanaryLog, logging.CommonResource(&monitoredres.MonitoredResource{Type: "global", Labels: map[string]string{"project_id": project}}))
 	return logger.LogSync(ctx, logging.Entry{Timestamp: l.At, Severity: logging.Info, InsertID: l.Nonce,
 		Payload: map[string]any{"canary": l.Nonce, "source": source, "message": "tocsin looks whether this line comes back to it"}})
 }
 
-func (w *CloudWriter) client(ctx context.Context, project string) (*logging.Client, error) {
+func (w *CloudWriter) logger(ctx context.Context, project string) (*logging.Logger, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if c := w.clients[project]; c != nil {
-		return c, nil
+	if p, ok := w.writers[project]; ok {
+		return p.logger, nil
 	}
 	c, err := logging.NewClient(context.WithoutCancel(ctx), "projects/"+project, w.options...)
 	if err != nil {
-		return nil, fmt.Errorf("open Cloud Logging client: %w (tocsin uses the application default credentials)", err)
+		return nil, fmt.Errorf("open Cloud Logging client: %w", google.Explain(err))
 	}
 	c.OnError = func(error) {} // of what is written in the background, which is nothing
-	w.clients[project] = c
-	return c, nil
+	// The resource is named: left out, the client would look for one and say where tocsin runs.
+	l := c.Logger(CanaryLog, logging.CommonResource(&monitoredres.MonitoredResource{Type: "global", Labels: map[string]string{"project_id": project}}))
+	w.writers[project] = projectWriter{client: c, logger: l}
+	return l, nil
 }
 
 // Explain words an error of Write.
@@ -103,8 +111,8 @@ func words(err error) string {
 func (w *CloudWriter) Close() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for project, c := range w.clients {
-		_ = c.Close() // each line was waited for
-		delete(w.clients, project)
+	for project, p := range w.writers {
+		_ = p.client.Close() // each line was waited for
+		delete(w.writers, project)
 	}
 }

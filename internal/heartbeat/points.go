@@ -141,7 +141,7 @@ func (p *Points) write(ctx context.Context, now time.Time, values []Point) error
 	if p.client == nil {
 		client, err := monitoring.NewMetricClient(context.WithoutCancel(ctx), p.o.Client...)
 		if err != nil {
-			return fmt.Errorf("open Cloud Monitoring client: %w (tocsin uses the application default credentials)", err)
+			return fmt.Errorf("open Cloud Monitoring client: %w", google.Explain(err))
 		}
 		p.client = client
 	}

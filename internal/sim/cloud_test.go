@@ -48,9 +48,9 @@ func TestCloudLoggingKilledOnTheWay(t *testing.T) {
 	}
 	lines := bytes.Split(bytes.TrimSpace(entries.Bytes()), []byte("\n"))
 	calm, killed := make(chan outcome, 1), make(chan outcome, 1)
-	go func() { calm <- newStage(t, binary).play(lines, nil) }()
+	go func() { calm <- newStage(t, binary, tailed).play(lines, nil) }()
 	go func() {
-		killed <- newStage(t, binary).play(lines, []time.Duration{300 * time.Millisecond, 8 * time.Second, 25 * time.Second})
+		killed <- newStage(t, binary, tailed).play(lines, []time.Duration{300 * time.Millisecond, 8 * time.Second, 25 * time.Second})
 	}()
 	want, got := <-calm, <-killed
 	t.Logf("%d entries; undisturbed: %+v", len(lines), want)
@@ -78,13 +78,27 @@ type stage struct {
 	binary string
 	dir    string
 	cloud  *fakes.CloudLogging
+	pubsub *fakes.CloudPubSub
 	slack  *fakes.Slack
 	pager  *fakes.PagerDuty
 	log    *os.File
 	serve  *exec.Cmd
 }
 
-func newStage(t *testing.T, binary string) *stage {
+// tailed is the source that most stages have.
+func tailed(s *stage) string {
+	return fmt.Sprintf("{cloud_logging: {resource_names: [projects/k8s-prow], endpoint: %q, every: 1s}}", s.cloud.Addr())
+}
+
+// subscribed is a source that reads the stage's subscription, to which all is exported that is logged, with a canary that comes back through it.
+func subscribed(s *stage) string {
+	s.cloud.Export(s.pubsub)
+	return fmt.Sprintf("{pubsub: {subscription: projects/k8s-prow/subscriptions/tocsin, endpoint: %q}}\n"+
+		"canary: {sources: [prow-logs], every: 10s, within: 20s, endpoint: %q}", s.pubsub.Addr(), s.cloud.Addr())
+}
+
+// newStage sets one up whose source prow-logs is as said.
+func newStage(t *testing.T, binary string, source func(s *stage) string) *stage {
 	s := &stage{t: t, binary: binary, dir: t.TempDir(), slack: fakes.NewSlack(), pager: fakes.NewPagerDuty()}
 	cloud, err := fakes.NewCloudLogging()
 	if err != nil {
@@ -93,6 +107,11 @@ func newStage(t *testing.T, binary string) *stage {
 	}
 	s.cloud = cloud
 	t.Cleanup(cloud.Close)
+	if s.pubsub, err = fakes.NewCloudPubSub("projects/k8s-prow/subscriptions/tocsin"); err != nil {
+		t.Error(err)
+		return s
+	}
+	t.Cleanup(s.pubsub.Close)
 	slack, pager := httptest.NewServer(s.slack), httptest.NewServer(s.pager)
 	t.Cleanup(slack.Close)
 	t.Cleanup(pager.Close)
@@ -102,7 +121,7 @@ func newStage(t *testing.T, binary string) *stage {
 project: k8s-prow
 listen: 127.0.0.1:0
 sources:
-  prow-logs: {cloud_logging: {resource_names: [projects/k8s-prow], endpoint: %q, every: 1s}}
+  prow-logs: %s
 rules: ["builtin:prow/*.yaml"]
 receivers:
   testing-ops: {slack: {channel: "#testing-ops", token_file: token, api_url: %q}}
@@ -114,7 +133,7 @@ route:
     - {matchers: ['severity="critical"'], escalation: prow-oncall}
 escalation:
   prow-oncall: {steps: [{notify: [oncall]}, {after: 10s, notify: [oncall, testing-ops]}]}
-`, cloud.Addr(), slack.URL+"/api/", pager.URL, pager.URL))
+`, source(s), slack.URL+"/api/", pager.URL, pager.URL))
 	s.log, err = os.Create(filepath.Join(s.dir, "log"))
 	if err != nil {
 		t.Error(err)

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -247,4 +249,25 @@ func waited(ctx context.Context, c chan struct{}, most time.Duration) bool {
 	case <-ctx.Done():
 	}
 	return false
+}
+
+// printTakeovers tells how soon the other replica went on.
+func (r *report) printTakeovers(row func(name string, value any)) {
+	by := map[string][2][]time.Duration{}
+	for _, t := range r.takeovers {
+		for _, how := range []string{t.how, "in all"} {
+			both := by[how]
+			by[how] = [2][]time.Duration{append(both[0], t.page), append(both[1], t.step)}
+		}
+	}
+	for _, how := range slices.Sorted(maps.Keys(by)) {
+		for i, what := range []string{"page for a line that came then", "next step, beyond its time"} {
+			took := by[how][i]
+			slices.Sort(took)
+			at := func(q float64) time.Duration {
+				return took[min(int(q*float64(len(took))), len(took)-1)].Round(time.Millisecond)
+			}
+			row(fmt.Sprintf("%s (%d): %s", how, len(took), what), fmt.Sprintf("p50 %s, p99 %s, longest %s", at(0.5), at(0.99), at(1)))
+		}
+	}
 }

@@ -291,7 +291,7 @@ func (w *world) drain(ctx context.Context, within time.Duration) error {
 	for end := time.Now().Add(within); time.Now().Before(end) && quiet < 3 && !l.ends(ctx, 250*time.Millisecond) && ctx.Err() == nil; {
 		quiet++
 		f, err := l.scrape(ctx)
-		if err != nil || f.pending+f.inflight > 0 || !w.traffic.told() || f.entries < w.traffic.appended() {
+		if err != nil || f.pending+f.inflight > 0 || !w.traffic.told() || f.entries < w.traffic.appended() || w.traffic.waits() {
 			quiet = 0
 		}
 	}
@@ -323,6 +323,9 @@ func (t *traffic) appended() int {
 	defer t.mu.Unlock()
 	return t.lines
 }
+
+// waits says that something is still to be acknowledged.
+func (t *traffic) waits() bool { return t.wire != nil && t.wire.waiting() > 0 }
 
 // told says whether every group is settled, with all that the policy does, and the pager shows what is so.
 func (t *traffic) told() bool {

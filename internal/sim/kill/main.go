@@ -27,7 +27,8 @@ type settings struct {
 	// store is sqlite or postgres, life how long a process of several counts as alive; 0 is as in production.
 	store string
 	life  time.Duration
-	// source is where the lines come from: file, or cloud_logging, whose tail breaks off and leaves entries out all the while.
+	// source is where the lines come from: file, cloud_logging, whose tail breaks off and leaves entries out all the while, or pubsub, whose
+	// messages come twice and in any order.
 	source string
 	seed   uint64
 	// binary is the tocsin to run; built if empty.
@@ -46,7 +47,7 @@ func main() {
 	flag.IntVar(&s.kills, "n", 100, "how often to kill it")
 	flag.IntVar(&s.freezes, "freeze", 0, "freeze or kill the replica that leads so often, in the place of all that")
 	flag.StringVar(&s.store, "store", "sqlite", "sqlite, or postgres with two replicas")
-	flag.StringVar(&s.source, "source", "file", "file, or cloud_logging")
+	flag.StringVar(&s.source, "source", "file", "file, cloud_logging or pubsub")
 	flag.Uint64Var(&s.seed, "seed", rand.Uint64N(1e9), "the seed of what is left to chance")
 	flag.StringVar(&s.binary, "tocsin", "", "the `binary` to kill; built from this module if not given")
 	flag.BoolVar(&s.race, "race", false, "build the binary with the race detector")

@@ -8,9 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"cloud.google.com/go/logging/apiv2/loggingpb"
-	"google.golang.org/grpc/codes"
-
 	"tocsin/internal/fakes"
 	"tocsin/internal/incident"
 )
@@ -28,8 +25,6 @@ const (
 	secondStep = 4 * time.Second
 	// lateness is how much later than its time a line may come, so how long an end is waited for.
 	lateness = time.Second
-	// cloudLateness is that of lines that a tail leaves out: the next listing has them.
-	cloudLateness = 4 * time.Second
 	// rotateEvery is how many lines a file holds before it is rotated.
 	rotateEvery = 1500
 )
@@ -39,8 +34,8 @@ type traffic struct {
 	path   string
 	chance *chance
 	pager  *fakes.PagerDuty
-	// cloud takes the lines in the file's place, if it is set; lateness is how much later than its time one may come.
-	cloud    *fakes.CloudLogging
+	// wire takes the lines in the file's place, if it is set; lateness is how much later than its time one may come.
+	wire     wire
 	lateness time.Duration
 
 	mu     sync.Mutex
@@ -160,6 +155,7 @@ func (t *traffic) step(g *group, now time.Time) {
 		if again && t.ending {
 			g.again, g.hasty = 1, true
 		}
+		g.hasty = g.hasty && t.lateness < relapseAfter // else it would not have been well
 		switch {
 		case again && now.Sub(g.cleared) < 2*t.lateness: // sooner it would not have been well at all
 		case g.open() > 0 && (!again || !g.hasty || now.Sub(g.cleared) <= relapseAfter):
@@ -213,7 +209,7 @@ func (t *traffic) write(g *group, now time.Time, word string) {
 	if t.failed != nil {
 		return
 	}
-	if t.cloud == nil && (t.file == nil || t.inFile >= rotateEvery) {
+	if t.wire == nil && (t.file == nil || t.inFile >= rotateEvery) {
 		if t.failed = t.rotate(); t.failed != nil {
 			return
 		}
@@ -225,9 +221,9 @@ func (t *traffic) write(g *group, now time.Time, word string) {
 	line := fmt.Sprintf(`{"timestamp":%q,%s"severity":"ERROR","logName":"projects/%s/logs/app","resource":{"type":"k8s_container","labels":{`+
 		`"project_id":%[3]q,"cluster_name":%[4]q,"namespace_name":"default","container_name":"app"}},"jsonPayload":{"level":"error","msg":%[5]q}}`+"\n",
 		now.UTC().Format(time.RFC3339Nano), insertID, g.project, g.cluster, word)
-	if t.cloud != nil {
+	if t.wire != nil {
 		t.lines++
-		t.failed = t.toCloud(line)
+		t.failed = t.wire.add(line)
 		return
 	}
 	cut := 0
@@ -245,19 +241,6 @@ func (t *traffic) write(g *group, now time.Time, word string) {
 	}
 	t.lines++
 	t.inFile++
-}
-
-// toCloud gives a line to the stand-in of Cloud Logging, whose tail breaks off, before it or after it, or leaves some out now and then.
-func (t *traffic) toCloud(line string) error {
-	switch t.chance.below(60) {
-	case 0:
-		t.cloud.Break(codes.Unavailable, "broken off")
-	case 1:
-		t.cloud.Suppress(1+t.chance.below(5), loggingpb.TailLogEntriesResponse_SuppressionInfo_NOT_CONSUMED)
-	case 2:
-		defer t.cloud.Break(codes.OutOfRange, "its time is up")
-	}
-	return t.cloud.Add([]byte(line))
 }
 
 // rotate moves the file away, as logrotate does, and begins another.

@@ -41,6 +41,7 @@ type report struct {
 	messagesStale            int // show another state than the incident's
 
 	lines, entries                    int64 // appended; counted by the source
+	unacknowledged, again             int   // messages that were left, and that were given more than once
 	entriesLost, entriesTwice, broken int64 // by group and in all
 	triggers                          int   // that the pager took, repeats of an open key among them
 	errors                            int   // that tocsin logged: faults of providers are warnings
@@ -58,7 +59,7 @@ type report struct {
 // well says whether nothing was lost and nothing was said twice.
 func (r *report) well() bool {
 	return r.drained && r.pagesLost+r.pagesTwice+r.pagesBeyond+r.pagesAfterAck+r.pagesLeft+r.messagesLost+max(r.messagesDoubled-r.kills/1000, 0)+r.messagesStale+r.incidentsWrong == 0 &&
-		r.entriesLost+r.entriesTwice+r.broken == 0 && r.errors+r.staleWrites+r.slow == 0
+		r.entriesLost+r.entriesTwice+r.broken+int64(r.unacknowledged) == 0 && r.errors+r.staleWrites+r.slow == 0
 }
 
 // blame counts something that is wrong, and keeps the first few in words.
@@ -74,6 +75,12 @@ func (w *world) judge(ctx context.Context) (report, error) {
 	r := report{tally: w.tally, missed: w.missed, drained: w.drained, groups: len(w.traffic.groups), lines: int64(w.traffic.lines)}
 	for _, n := range w.tally {
 		r.kills += n
+	}
+	if wire := w.traffic.wire; wire != nil {
+		r.again = wire.doubled()
+		if n := wire.waiting(); n > 0 {
+			r.blame(&r.unacknowledged, n, "%d messages were never acknowledged", n)
+		}
 	}
 	if !w.drained {
 		r.details = append(r.details, "not all was told in time after the faults had stopped")
@@ -100,7 +107,7 @@ func (w *world) judge(ctx context.Context) (report, error) {
 			return err
 		}
 		r.pages(w.traffic.groups, superseded, w.pagerduty.Snapshot())
-		if err := r.entriesOf(ctx, tx, w.traffic.groups, incidents, w.traffic.cloud == nil); err != nil {
+		if err := r.entriesOf(ctx, tx, w.traffic.groups, incidents, w.traffic.wire == nil); err != nil {
 			return err
 		}
 		return r.messagesOf(ctx, tx, w.traffic.groups, incidents, w.slack.Messages())
@@ -356,11 +363,7 @@ func (r *report) print(out io.Writer) {
 	row("  lost", r.messagesLost)
 	row("  doubled", r.messagesDoubled)
 	row("  stale", r.messagesStale)
-	row("lines appended", r.lines)
-	row("entries counted", r.entries)
-	row("  lost", r.entriesLost)
-	row("  counted twice", r.entriesTwice)
-	row("  broken", r.broken)
+	r.printEntries(row)
 	row("errors that tocsin logged", r.errors)
 	if r.retried > 0 {
 		row("steps that were tried again", r.retried)
@@ -378,23 +381,15 @@ func (r *report) print(out io.Writer) {
 	}
 }
 
-// printTakeovers tells how soon the other replica went on.
-func (r *report) printTakeovers(row func(name string, value any)) {
-	by := map[string][2][]time.Duration{}
-	for _, t := range r.takeovers {
-		for _, how := range []string{t.how, "in all"} {
-			both := by[how]
-			by[how] = [2][]time.Duration{append(both[0], t.page), append(both[1], t.step)}
-		}
-	}
-	for _, how := range slices.Sorted(maps.Keys(by)) {
-		for i, what := range []string{"page for a line that came then", "next step, beyond its time"} {
-			took := by[how][i]
-			slices.Sort(took)
-			at := func(q float64) time.Duration {
-				return took[min(int(q*float64(len(took))), len(took)-1)].Round(time.Millisecond)
-			}
-			row(fmt.Sprintf("%s (%d): %s", how, len(took), what), fmt.Sprintf("p50 %s, p99 %s, longest %s", at(0.5), at(0.99), at(1)))
-		}
+// printEntries tells what became of the lines.
+func (r *report) printEntries(row func(name string, value any)) {
+	row("lines appended", r.lines)
+	row("entries counted", r.entries)
+	row("  lost", r.entriesLost)
+	row("  counted twice", r.entriesTwice)
+	row("  broken", r.broken)
+	if r.again > 0 {
+		row("  messages given more than once", r.again)
+		row("  messages left unacknowledged", r.unacknowledged)
 	}
 }

@@ -134,13 +134,12 @@ func newWorld(ctx context.Context, dir string, s settings) (*world, error) {
 	log := filepath.Join(dir, "app.log")
 	w.traffic = newTraffic(log, w.chance, w.pagerduty)
 	source := fmt.Sprintf("{file: {paths: [%s]}}", log)
-	if s.source == "cloud_logging" {
-		if w.traffic.cloud, err = fakes.NewCloudLogging(); err != nil {
+	if s.source != "file" {
+		if w.traffic.wire, err = newWire(s.source, w.chance); err != nil {
 			w.close()
 			return nil, err
 		}
-		w.traffic.lateness = cloudLateness
-		source = fmt.Sprintf("{cloud_logging: {resource_names: [folders/1], endpoint: %q, every: 1s, buffer_window: 0s, calls_per_minute: 6000}}", w.traffic.cloud.Addr())
+		w.traffic.lateness, source = w.traffic.wire.lateness(), w.traffic.wire.source()
 	}
 	w.pagerduty.Observe = w.traffic.observe
 	w.faults.onHeld = w.traffic.recover
@@ -198,8 +197,8 @@ func (w *world) close() {
 	}
 	if w.traffic != nil {
 		w.traffic.stop()
-		if w.traffic.cloud != nil {
-			w.traffic.cloud.Close()
+		if w.traffic.wire != nil {
+			w.traffic.wire.close()
 		}
 	}
 	for _, s := range w.servers {
