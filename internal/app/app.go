@@ -85,6 +85,7 @@ type App struct {
 	unread   map[string]time.Time // pagers that cannot be asked, since when
 	pruned   store.Pruned         // by this process
 	watch    *watch
+	series   series
 	// broken is why the process must end at once.
 	broken chan error
 	// turn is this process's at the engine; nil while another has it, then leader is its name.
@@ -230,7 +231,7 @@ func (a *App) pages() *http.Server {
 	handler := web.New(web.Options{Store: a.store.ForPages(), Actions: a.actions, Oncall: a.newOncall(), People: a.people, Maintenance: a.maintenance, Unmatched: a.unmatched, Version: a.o.Version, Ready: a.ready, Healthy: a.healthy, Status: a.status,
 		Registry: registry, Log: a.o.Log, Hosts: hosts(a.current.plan.File.URL),
 		Post: a.post,
-		Gate: func() *access.Gate { return a.generationNow().gate }, Rules: a.rules, Stopping: stopping})
+		Gate: func() *access.Gate { return a.generationNow().gate }, Rules: a.rules, Probes: a.probes, Stopping: stopping})
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 60 * time.Second,
 		IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(a.o.Log.Handler(), slog.LevelWarn)}
 	server.RegisterOnShutdown(sync.OnceFunc(func() { close(stopping) }))

@@ -130,6 +130,7 @@ func (a *App) haveTurn(ctx context.Context, l *lead) {
 	loops.Go(func() { a.pollLoop(l) })
 	loops.Go(func() { a.importLoop(l.ctx) })
 	loops.Go(func() { a.every(l.ctx, "forgetting", newBell(), a.prune(l)) })
+	loops.Go(func() { a.every(l.ctx, "charts", newBell(), a.keepSeries(l)) })
 	<-l.ctx.Done()
 	a.mu.Lock()
 	for name, r := range a.readers {

@@ -88,6 +88,7 @@ func (a *App) offer(l *lead) {
 				time.Sleep(time.Second)
 			}
 			a.wakeEngine.ring()
+			a.series.probed(a.generationNow().plan, b)
 		}
 	}
 }

@@ -56,6 +56,7 @@ type Engine struct {
 	settled bool            // the program's own troubles of before have been ended
 	aside   map[string]bool // rules that were put aside and reported
 	counts  Counts
+	tallies map[string]Tally
 	pause   pause
 	// review is up to when what waits is looked at anew, because the clock by which it was put off was wrong; zero for nothing.
 	review time.Time
@@ -117,10 +118,12 @@ func (e *Engine) scan(ctx context.Context, b logs.Batch) error {
 	if err != nil {
 		return err
 	}
+	began := time.Now()
 	hits, progress, err := e.o.Program.Evaluator.Set.Scan(b, src.clock, e.mayFire())
 	if err != nil {
 		return fmt.Errorf("scan batch of %s: %w", b.Source, err)
 	}
+	e.tally("", int64(progress.Entries), time.Since(began))
 	progress.Entries, progress.Broken = progress.Entries+b.Sifted, progress.Broken+b.SiftedBroken
 	e.o.Failpoint("engine.scanned")
 	src.saw(b, progress)
@@ -224,7 +227,7 @@ func (e *Engine) Step(ctx context.Context, now time.Time) (next time.Time, err e
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	var done slice
-	firing := e.firing
+	firing, began := e.firing, time.Now()
 	err = e.store.Update(ctx, func(tx *store.Tx) (err error) {
 		if e.unclear {
 			if firing, err = firingRules(ctx, tx); err != nil {
@@ -242,6 +245,7 @@ func (e *Engine) Step(ctx context.Context, now time.Time) (next time.Time, err e
 	}
 	e.firing, e.review = firing, time.Time{}
 	e.o.Failpoint("engine.committed")
+	e.share(e.queue[:done.used], time.Since(began))
 	e.queue, e.owners, e.waiting = e.queue[done.used:], e.owners[done.used:], nil
 	for _, o := range e.offered {
 		o.end -= done.used

@@ -46,6 +46,10 @@ func TestHotQueriesUseTheirIndex(t *testing.T) {
 		"newest blind spans":   {selectBlindSpans, []any{1}},
 		"blindness":            {sumBlind, []any{1}},
 		"what was handed over": {selectHanded, []any{"s", 1, 1}},
+		"series of a probe":    {selectProbePoints, []any{"p", 1}},
+		"series of a rule":     {selectRulePoints, []any{"r", 1}},
+		"old points":           {pruneProbes, []any{1, 1}},
+		"old points of rules":  {pruneRules, []any{1, 1}},
 		"timeline":             {selectEvents + " WHERE incident = $1 ORDER BY id", []any{"i"}},
 	} {
 		view(t, s, func(ctx context.Context, tx *Tx) error {

@@ -24,8 +24,8 @@ type Retention struct {
 // Pruned counts the rows that were deleted, by what they were, one of Prunable.
 type Pruned map[string]int64
 
-// Prunable are the kinds of what is deleted.
-var Prunable = []string{"incidents", "timeline", "notifications", "states", "troubles", "silences"}
+// Prunable are the kinds of what is deleted; series are what charts are drawn of, which are kept for SeriesKept.
+var Prunable = []string{"incidents", "timeline", "notifications", "states", "troubles", "silences", "series"}
 
 // ended is an incident i that was over at $1 and of which nothing is left to be done: nothing fires in it, nothing of it waits, it
 // stands for nothing and nothing that goes on stands for it.
@@ -47,6 +47,8 @@ const (
 	pruneBlind     = "DELETE FROM blind_spans WHERE (source, since_at) IN (SELECT source, since_at FROM blind_spans WHERE until_at <= $1 LIMIT $2)"
 	pruneFirings   = "DELETE FROM firings WHERE (rule, at, grp) IN (SELECT rule, at, grp FROM firings WHERE at <= $1 LIMIT $2)"
 	pruneSilences  = "DELETE FROM silences WHERE id IN (SELECT id FROM silences WHERE ends <= $1 AND due IS NULL LIMIT $2)"
+	pruneProbes    = "DELETE FROM probe_series WHERE (source, at) IN (SELECT source, at FROM probe_series WHERE at <= $1 LIMIT $2)"
+	pruneRules     = "DELETE FROM rule_series WHERE (rule, at) IN (SELECT rule, at FROM rule_series WHERE at <= $1 LIMIT $2)"
 	pruneOverrides = "DELETE FROM overrides WHERE id IN (SELECT id FROM overrides WHERE to_at <= $1 LIMIT $2)"
 	pruneStates    = "DELETE FROM states WHERE rule = $1 AND grp IN (SELECT s.grp FROM states s WHERE s.rule = $1 AND NOT s.firing AND s.due IS NULL AND " +
 		"NOT EXISTS (SELECT 1 FROM alerts a WHERE a.rule = s.rule AND a.grp = s.grp AND a.state = 'firing') LIMIT $2)"
@@ -118,6 +120,8 @@ func (p *pruning) all(ctx context.Context, keep Retention, known func(rule strin
 		{"troubles", keep.Troubles, pruneBlind, nil},
 		{"silences", keep.Silences, pruneSilences, nil},
 		{"silences", keep.Silences, pruneOverrides, nil},
+		{"series", SeriesKept, pruneProbes, nil},
+		{"series", SeriesKept, pruneRules, nil},
 	} {
 		if each.keep > 0 {
 			if err := p.delete(ctx, each.what, each.text, append([]any{stamp(p.now.Add(-each.keep)), p.left}, each.more...)...); err != nil {
