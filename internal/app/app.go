@@ -243,8 +243,9 @@ func (a *App) rules() []web.Rule {
 	set := a.generationNow().plan.Rules
 	var out []web.Rule
 	for _, r := range set.Rules {
+		kind, settings := r.Detection()
 		out = append(out, web.Rule{Name: r.Name, Severity: r.Severity.String(), Mode: string(r.Mode), Filter: r.Filter.String(),
-			Where: fmt.Sprintf("%s:%d", r.Position.File, r.Position.Line)})
+			Where: fmt.Sprintf("%s:%d", r.Position.File, r.Position.Line), Kind: kind, Settings: settings, Resolves: r.Resolving(), Impact: r.Impact, For: r.For, Sources: r.Sources})
 	}
 	return out
 }

@@ -104,7 +104,9 @@ func probePoint(source string, line []byte) (store.ProbePoint, bool) {
 	if p.Status == 0 {
 		return p, true
 	}
-	phase := func(name string) time.Duration { return time.Duration(e.JSONPayload.Phases[name] * float64(time.Millisecond)) }
+	phase := func(name string) time.Duration {
+		return time.Duration(e.JSONPayload.Phases[name] * float64(time.Millisecond))
+	}
 	p.Answered = 1
 	p.Phases = store.Phases{DNS: phase("dns"), Connect: phase("connect"), TLS: phase("tls"), FirstByte: phase("firstByte"), Transfer: phase("transfer")}
 	p.Latency, _ = time.ParseDuration(e.HTTPRequest.Latency)

@@ -20,6 +20,7 @@ var (
 	selectFiring    = selectAlerts + " WHERE rule = $1 AND grp = $2 AND state = 'firing' ORDER BY fired_at DESC, incident DESC LIMIT 1"
 	selectAllFiring = selectAlerts + " WHERE state = 'firing' ORDER BY rule, grp, fired_at, incident"
 	selectShadowed  = selectAlerts + " WHERE incident = '' AND last >= $1 ORDER BY last DESC, rule, grp LIMIT 1000"
+	selectAlertsBy  = selectAlerts + " WHERE rule = $1 ORDER BY last DESC, incident DESC, grp LIMIT $2"
 	upsertAlert     = alertColumns.upsert("alerts", "incident", "rule", "grp")
 )
 
@@ -92,6 +93,15 @@ func (tx *Tx) FiringAlerts(ctx context.Context) ([]incident.Alert, error) {
 	all, err := list(ctx, tx, scanAlert, selectAllFiring)
 	if err != nil {
 		return nil, fmt.Errorf("read firing alerts: %w", err)
+	}
+	return all, nil
+}
+
+// RuleAlerts are the alerts of a rule whose entries are the newest, the newest first, at most limit.
+func (tx *Tx) RuleAlerts(ctx context.Context, rule string, limit int) ([]incident.Alert, error) {
+	all, err := list(ctx, tx, scanAlert, selectAlertsBy, rule, limit)
+	if err != nil {
+		return nil, fmt.Errorf("read alerts of rule %s: %w", rule, err)
 	}
 	return all, nil
 }

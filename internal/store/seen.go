@@ -49,6 +49,25 @@ func (tx *Tx) RuleTallies(ctx context.Context) (map[string]RuleTally, error) {
 	return out, nil
 }
 
+// RuleTally is what one rule has come to.
+func (tx *Tx) RuleTally(ctx context.Context, rule string) (RuleTally, error) {
+	t := RuleTally{Rule: rule}
+	_, err := list(ctx, tx, func(r row, _ *struct{}) error { return r.Scan(&t.Fired, stampInto{&t.Last}) },
+		"SELECT count(*), max(at) FROM firings WHERE rule = $1", rule)
+	if err == nil {
+		_, err = list(ctx, tx, func(r row, _ *struct{}) error { return r.Scan(&t.Firing) },
+			"SELECT count(*) FROM alerts WHERE rule = $1 AND state = 'firing'", rule)
+	}
+	if err == nil && t.Fired > 0 {
+		_, err = list(ctx, tx, func(r row, _ *struct{}) error { return r.Scan(&t.Incident) },
+			"SELECT max(incident) FROM firings WHERE rule = $1 AND at = $2", rule, stamp(t.Last))
+	}
+	if err != nil {
+		return t, fmt.Errorf("read what rule %s has come to: %w", rule, err)
+	}
+	return t, nil
+}
+
 const selectMark = "SELECT coalesce((SELECT max(id) FROM events), 0), coalesce((SELECT max(id) FROM notifications), 0), " +
 	"(SELECT count(*) FROM notifications WHERE state IN ('pending', 'inflight')), coalesce((SELECT max(id) FROM troubles), 0), " +
 	"coalesce((SELECT max(id) FROM trail), 0), coalesce((SELECT sum(revision + 1) FROM incidents WHERE state IN ('open', 'acknowledged')), 0)"

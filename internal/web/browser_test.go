@@ -242,16 +242,13 @@ func TestBrowser(t *testing.T) {
 	s := openStore(t)
 	inc, events, told := outage()
 	fill(t, s, []incident.Incident{inc, small("tide-502", clock(21, 14, 2, 0), incident.Warning, incident.Resolved, "GitHub answers 502 to tide; ours is well")}, events, told, watched()...)
+	charted(t, s)
 	o := options(s)
-	o.Rules = func() []Rule {
-		return []Rule{{Name: "prow-config-load-error", Severity: "high", Mode: "page", Filter: `resource.labels.cluster_name="prow" jsonPayload.msg="Error loading config."`, Where: "builtin:prow/config.yaml:3"},
-			{Name: "tide-does-not-sync", Severity: "warning", Mode: "tell", Filter: `jsonPayload.msg="Error syncing."`, Where: "team/tide.yaml:2"}}
-	}
 	server := httptest.NewServer(New(o))
 	t.Cleanup(server.CloseClientConnections) // a page that follows would hold it up
 	t.Cleanup(server.Close)
 	b := openBrowser(t)
-	views := map[string]string{"overview": "/", "incident": "/incidents/" + inc.ID, "silences": "/silences?for=" + inc.ID, "oncall": "/oncall", "rules": "/rules", "sources": "/sources", "public": "/status"}
+	views := map[string]string{"overview": "/", "incident": "/incidents/" + inc.ID, "silences": "/silences?for=" + inc.ID, "oncall": "/oncall", "rules": "/rules", "sources": "/sources", "probes": "/probes", "rule": "/rules/prow-config-load-error", "public": "/status"}
 	for name, path := range views {
 		for i, size := range []struct {
 			name          string
@@ -297,7 +294,7 @@ func TestBrowser(t *testing.T) {
 	if ack := everything(t, s, inc.ID).Incident.Acknowledgement; ack == nil || ack.By != "ana" {
 		t.Errorf("it is acknowledged as %+v", ack)
 	}
-	b.clicks("#note summary")
+	b.until(`(() => { const note = document.querySelector("#note"); if (!note.open) note.querySelector("summary").click(); return note.open; })()`) // the page may be made anew between a look and a click
 	b.types("#text", "the disk is <b>full</b>")
 	fill(t, s, nil, []incident.Event{{Incident: inc.ID, At: noon, Kind: incident.EventEscalated, Text: "something else happens"}}, nil)
 	b.until(`document.body.innerText.includes("something else happens")`)

@@ -141,6 +141,7 @@ func options(s *store.Store) Options {
 	return Options{
 		Store: s, Actions: hands{s}, People: func() []string { return []string{"ana", "ben"} }, Oncall: duties(s), Version: "v0-test", Now: func() time.Time { return noon },
 		Registry: prometheus.NewRegistry(), Hosts: []string{"tocsin.example.com"}, Log: slog.New(slog.DiscardHandler),
+		Rules: loadedRules, Probes: setUp,
 		Status: func() Status {
 			return Status{StartedAt: clock(22, 8, 0, 0), Rules: 12, Config: client.Configuration{File: "tocsin.yaml", Revision: "5f1c2e", LoadedAt: clock(22, 8, 0, 0)},
 				Sources: []client.Source{{Name: "prow-logs", Kind: "cloud_logging"}, {Name: "hook", Kind: "http_probe"}},
@@ -230,6 +231,7 @@ func outage() (incident.Incident, []incident.Event, []incident.Notification) {
 			alert(key("prow-webhook-502-probe", `{"service":"hook"}`), incident.Critical, "hook", "GitHub's webhooks get 502 from hook", "GET https://prow.k8s.io/hook 502 failed_to_connect_to_backend", clock(23, 11, 56, 0), clock(23, 12, 4, 30), 18),
 		}}
 	inc.Alerts[2].About = true
+	inc.Alerts[0].Annotations[incident.BeforeNote] = "configuration changed: job-config (config-updater), 0m earlier (23:28 UTC); rollout of hook: v20190122-1a2b3c, 5h12m earlier (18:16 UTC)"
 	events := []incident.Event{
 		{At: clock(22, 23, 28, 51), Kind: incident.EventOpened, Text: "the new configuration does not load", Alert: config, Lines: inc.Alerts[0].Lines[:1]},
 		{At: clock(22, 23, 28, 53), Kind: incident.EventSent, Text: "testing-ops"},

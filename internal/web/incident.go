@@ -136,6 +136,16 @@ func sentence(inc *incident.Incident, now time.Time) string {
 	return fmt.Sprintf("Open since %s, %s; %s.", since.Text, span(now.Sub(began(inc))), who(inc, now))
 }
 
+// before says what changed before an incident began, as its first message does: it is the headline's, else the first alert's that knows of any.
+func before(inc *incident.Incident) string {
+	for _, a := range alertOrder(inc) {
+		if text := a.Annotations[incident.BeforeNote]; text != "" {
+			return clean(text, 2*titleLength)
+		}
+	}
+	return ""
+}
+
 // facts are what a person asks next.
 func facts(inc *incident.Incident, alerts []*incident.Alert, now time.Time) []fact {
 	var all []fact
@@ -166,6 +176,7 @@ func facts(inc *incident.Incident, alerts []*incident.Alert, now time.Time) []fa
 		text += " from " + list(names, 12)
 	}
 	add("Lines", text)
+	add("Before it", before(inc))
 	add("Goes to", clean(strings.Join(inc.Receivers, ", "), titleLength))
 	if inc.Policy != "" {
 		add("Escalation", clean(inc.Policy, titleLength))

@@ -36,6 +36,8 @@ type card struct {
 	Since                     moment
 	// Lasts is for how long already, Told who knows of it, Who has it, Next what happens if nobody takes it, Lines how many lines from which services.
 	Lasts, Told, Who, Next, Lines string
+	// Before is what changed before it; "" if nothing is known to have.
+	Before string
 	// Urgent makes those two stand out: it is high or above, and nobody has it.
 	Taken, Urgent bool
 	Folded        []folded

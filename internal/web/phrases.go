@@ -174,6 +174,7 @@ func cardOf(inc *incident.Incident, told []incident.Notification, now time.Time)
 	if a := headline(inc); a != nil {
 		c.Line = cleanLines(a.FirstLine.Text, cardLength)
 	}
+	c.Before = clean(before(inc), cardTitle)
 	c.Lines = lines(alerts...)
 	if names := services(inc); len(names) > 0 {
 		c.Lines += " from " + list(names, 4)

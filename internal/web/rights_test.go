@@ -19,7 +19,7 @@ import (
 var rights = map[string]string{
 	"GET /{$}": "viewer", "GET /incidents/{id}": "viewer", "POST /incidents/{id}/acknowledge": "responder", "POST /incidents/{id}/resolve": "responder",
 	"POST /incidents/{id}/note": "responder", "GET /silences": "viewer", "POST /silences": "silencer", "POST /silences/preview": "viewer", "POST /silences/{id}/expire": "silencer",
-	"GET /oncall": "viewer", "POST /oncall/{schedule}/overrides": "silencer", "GET /rules": "viewer", "GET /sources": "viewer", "GET /status": "viewer", "GET /events": "viewer",
+	"GET /oncall": "viewer", "POST /oncall/{schedule}/overrides": "silencer", "GET /rules": "viewer", "GET /rules/{rule}": "viewer", "GET /probes": "viewer", "GET /sources": "viewer", "GET /status": "viewer", "GET /events": "viewer",
 	"POST /api/v1/incidents/{id}/notes": "responder",
 	"GET /static/{name}":                "open", "GET /login": "open", "GET /login/callback": "open", "POST /logout": "open",
 	"GET /api/v1/incidents": "viewer", "GET /api/v1/incidents/{id}": "viewer", "POST /api/v1/incidents/{id}/acknowledge": "responder", "POST /api/v1/incidents/{id}/resolve": "responder",
@@ -110,7 +110,7 @@ func TestRightsOfEveryRoute(t *testing.T) {
 			t.Errorf("nobody has said who may ask %s", name)
 			continue
 		}
-		path := strings.NewReplacer("{id}", id, "{name}", "tocsin.css", "{schedule}", "prow", "{$}", "").Replace(r.path)
+		path := strings.NewReplacer("{id}", id, "{name}", "tocsin.css", "{schedule}", "prow", "{rule}", "prow-config-load-error", "{$}", "").Replace(r.path)
 		path = strings.Replace(path, "silences/"+id, "silences/1", 1)
 		kind := formType
 		if strings.HasPrefix(path, "/api/") {

@@ -143,6 +143,11 @@ func TestEveryRoute(t *testing.T) {
 		{"POST", "/oncall/{schedule}/overrides", "/oncall/prow/overrides", "by=ana&for=2h&reason=x&person=ben", formType, 303, ""},
 		{"POST", "/oncall/{schedule}/overrides", "/oncall/prow/overrides", "by=ana&for=2h&reason=x&person=nobody", formType, 400, "text/html; charset=utf-8"},
 		{"GET", "/rules", "/rules", "", "", 200, "text/html; charset=utf-8"},
+		{"GET", "/rules/{rule}", "/rules/prow-config-load-error", "", "", 200, "text/html; charset=utf-8"},
+		{"GET", "/rules/{rule}", "/rules/nobody%2f..%2f", "", "", 404, "text/html; charset=utf-8"},
+		{"GET", "/probes", "/probes", "", "", 200, "text/html; charset=utf-8"},
+		{"GET", "/probes", "/probes?for=7d", "", "", 200, "text/html; charset=utf-8"},
+		{"GET", "/probes", "/probes?for=9y", "", "", 400, "text/html; charset=utf-8"},
 		{"GET", "/sources", "/sources", "", "", 200, "text/html; charset=utf-8"},
 		{"GET", "/status", "/status", "", "", 200, "text/html; charset=utf-8"},
 		{"POST", "/api/v2/alerts", "/api/v2/alerts", `[{"labels":{"alertname":"a"}}]`, jsonType, 404, "application/json; charset=utf-8"},
@@ -184,7 +189,7 @@ func TestOtherMethods(t *testing.T) {
 		if r.path == followPath {
 			continue // it goes on: TestFollow
 		}
-		path := strings.NewReplacer("{id}", id, "{name}", "tocsin.css", "{$}", "").Replace(r.path)
+		path := strings.NewReplacer("{id}", id, "{name}", "tocsin.css", "{rule}", "prow-config-load-error", "{$}", "").Replace(r.path)
 		paths[path] = append(paths[path], r.method)
 	}
 	for path, methods := range paths {

@@ -75,6 +75,8 @@ type Options struct {
 	Hosts []string
 	// Rules are those that are loaded, by name. Left out, the page of rules is empty.
 	Rules func() []Rule
+	// Probes are those that are configured, by name. Left out, there are none.
+	Probes func() []Probe
 	// Stopping is closed when pages that follow live are to end; nil for never.
 	Stopping <-chan struct{}
 	// Gate says who asks, as the configuration in force has it. Left out, nobody signs in and everybody may do everything.
@@ -137,6 +139,9 @@ func New(o Options) http.Handler {
 	if o.People == nil {
 		o.People = func() []string { return nil }
 	}
+	if o.Probes == nil {
+		o.Probes = func() []Probe { return nil }
+	}
 	if o.Gate == nil {
 		open := access.NewGate(o.Store, access.Settings{})
 		o.Gate = func() *access.Gate { return open }
@@ -194,7 +199,9 @@ func (s *server) routes() []route {
 		{"GET", "/oncall", s.view(s.oncall), viewer, nobody},
 		{"POST", "/oncall/{schedule}/overrides", s.view(s.overrideByForm), silencer, nobody},
 		{"GET", "/rules", s.view(s.rules), viewer, nobody},
+		{"GET", "/rules/{rule}", s.view(s.rule), viewer, nobody},
 		{"GET", "/sources", s.view(s.sources), viewer, nobody},
+		{"GET", "/probes", s.view(s.probes), viewer, nobody},
 		{"GET", "/status", s.view(s.publicStatus), viewer, public},
 		{"GET", followPath, http.HandlerFunc(s.follow), viewer, nobody},
 		{"GET", "/static/{name}", s.view(s.static), 0, everyone},

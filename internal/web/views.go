@@ -35,6 +35,8 @@ var (
 	oncallTemplate   = parseTemplate("oncall.html")
 	publicTemplate   = parseTemplate("public.html")
 	declareTemplate  = parseTemplate("declare.html")
+	probesTemplate   = parseTemplate("probes.html")
+	ruleTemplate     = parseTemplate("rule.html")
 )
 
 func parseTemplate(name string) *template.Template {
@@ -64,7 +66,7 @@ type frame struct {
 
 // Pages are the entries of the navigation.
 func (frame) Pages() []struct{ Path, Name string } {
-	return []struct{ Path, Name string }{{"/", "Incidents"}, {"/silences", "Silences"}, {"/oncall", "On call"}, {"/rules", "Rules"}, {"/sources", "Sources"}}
+	return []struct{ Path, Name string }{{"/", "Incidents"}, {"/silences", "Silences"}, {"/oncall", "On call"}, {"/rules", "Rules"}, {"/sources", "Sources"}, {"/probes", "Probes"}}
 }
 
 // show answers with a page for whoever asks.

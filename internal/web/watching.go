@@ -2,6 +2,7 @@ package web
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"net/http"
 	"slices"
@@ -17,6 +18,11 @@ type Rule struct {
 	Name, Severity, Mode, Filter string
 	// Where is the file and the line where it stands.
 	Where string
+	// Kind is what it detects, Settings how, as JSON; Resolves says how its alerts end, Impact what it says of the service.
+	Kind, Settings, Resolves, Impact string
+	// For is how long matches must have gone on; Sources are those that it is asked of, none for all.
+	For     time.Duration
+	Sources []string
 }
 
 // rulesView is the main part of the page of rules.
@@ -30,65 +36,89 @@ type rulesView struct {
 type ruleView struct {
 	Rule
 	State, Tone, Fired string
-	Last               moment
-	Incident           string
+	// Matches are those of 7 days, Spent the time that it took to judge them.
+	Matches, Spent string
+	Last           moment
+	Incident       string
 	// WhyNot is the command that says why it does not fire.
 	WhyNot string
 	// Aside is why it is not asked any more; empty while it is.
 	Aside string
 }
 
-// rules shows what tocsin looks for, what fires now, and when each matched last.
+// rules shows what tocsin looks for, what fires now, how often each matched and when it fired last.
 func (s *server) rules(w http.ResponseWriter, r *http.Request) error {
 	status, err := s.status(r.Context())
 	if err != nil {
 		return err
 	}
+	now := s.Now()
 	var states map[string]store.RuleTally
-	aside := map[string]string{}
+	var sums map[string]store.RulePoint
+	var aside map[string]string
 	err = s.Store.View(r.Context(), func(tx *store.Tx) (err error) {
 		if states, err = tx.RuleTallies(r.Context()); err != nil {
 			return err
 		}
-		standing, err := tx.Standing(r.Context())
-		for _, t := range standing {
-			if t.Kind == "rule_quarantined" {
-				aside[t.Labels["rule"]] = t.Text
-			}
+		if sums, err = tx.RuleSums(r.Context(), now.Add(-store.SeriesKept)); err != nil {
+			return err
 		}
+		aside, err = putAside(r.Context(), tx)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	now := s.Now()
 	v := rulesView{Config: clean(status.Config.Revision, 40)}
 	firing := 0
 	for _, rule := range s.Rules() {
 		st := states[rule.Name]
-		view := ruleView{Rule: rule, State: "quiet", Tone: "soft", Last: exactly(st.Last, now), Incident: st.Incident,
-			WhyNot: fmt.Sprintf("tocsin explain --config %s --rule %s --at %s", cmp.Or(clean(status.Config.File, 200), "tocsin.yaml"), clean(rule.Name, 200), now.UTC().Format(time.RFC3339))}
-		view.Name, view.Severity, view.Mode, view.Filter, view.Where, view.Aside = clean(rule.Name, titleLength), clean(rule.Severity, 40), clean(rule.Mode, 40), cleanLines(rule.Filter, lineLength), clean(rule.Where, titleLength), clean(aside[rule.Name], titleLength)
-		if st.Fired > 0 {
-			view.Fired = number(int64(st.Fired))
-		}
-		switch {
-		case view.Aside != "":
-			view.State, view.Tone = "put aside", "critical"
-		case st.Firing > 0:
-			view.State, view.Tone = "fires", view.Severity
-			if st.Firing > 1 {
-				view.State = fmt.Sprintf("fires %s times", number(int64(st.Firing)))
-			}
+		if st.Firing > 0 {
 			firing++
 		}
-		v.Rules = append(v.Rules, view)
+		v.Rules = append(v.Rules, ruleOf(rule, st, sums[rule.Name], aside[rule.Name], status, now))
 	}
 	slices.SortStableFunc(v.Rules, func(a, b ruleView) int {
 		return cmp.Or(cmp.Compare(oneIf(a.Tone == "soft"), oneIf(b.Tone == "soft")), strings.Compare(a.Name, b.Name))
 	})
 	v.Said = fmt.Sprintf("%s loaded, %d of them firing.", plural(int64(len(v.Rules)), "rule"), firing)
 	return s.show(w, r, http.StatusOK, rulesTemplate, frame{Title: "Rules · tocsin", From: "/rules", Nav: "/rules", Well: wellnessOf(status), Main: v})
+}
+
+// putAside are the rules that are not asked any more because they panicked, and why, by name.
+func putAside(ctx context.Context, tx *store.Tx) (map[string]string, error) {
+	standing, err := tx.Standing(ctx)
+	aside := map[string]string{}
+	for _, t := range standing {
+		if t.Kind == "rule_quarantined" {
+			aside[t.Labels["rule"]] = t.Text
+		}
+	}
+	return aside, err
+}
+
+// ruleOf words how a rule stands.
+func ruleOf(rule Rule, st store.RuleTally, sum store.RulePoint, aside string, status Status, now time.Time) ruleView {
+	view := ruleView{Rule: rule, State: "quiet", Tone: "soft", Last: exactly(st.Last, now), Incident: st.Incident,
+		WhyNot: fmt.Sprintf("tocsin explain --config %s --rule %s --at %s", cmp.Or(clean(status.Config.File, 200), "tocsin.yaml"), clean(rule.Name, 200), now.UTC().Format(time.RFC3339))}
+	view.Name, view.Severity, view.Mode, view.Where = clean(rule.Name, titleLength), clean(rule.Severity, 40), clean(rule.Mode, 40), clean(rule.Where, titleLength)
+	view.Filter, view.Aside = cleanLines(rule.Filter, lineLength), clean(aside, titleLength)
+	if st.Fired > 0 {
+		view.Fired = number(int64(st.Fired))
+	}
+	if sum.Matches > 0 {
+		view.Matches, view.Spent = number(sum.Matches), short(sum.Spent)
+	}
+	switch {
+	case view.Aside != "":
+		view.State, view.Tone = "put aside", "critical"
+	case st.Firing > 0:
+		view.State, view.Tone = "fires", view.Severity
+		if st.Firing > 1 {
+			view.State = fmt.Sprintf("fires %s times", number(int64(st.Firing)))
+		}
+	}
+	return view
 }
 
 // sourcesView is the main part of the page of sources.
