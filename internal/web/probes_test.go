@@ -38,7 +38,9 @@ func TestProbes(t *testing.T) {
 	expect(t, page, "30 of 30 requests failed", "!04:00 to 04:15")
 
 	h, s, _ = filled(t, func(o *Options) {
-		o.Probes = func() []Probe { return []Probe{{Name: "deck", URL: "https://prow.example.com/", Every: 30 * time.Second, Timeout: 10 * time.Second}} }
+		o.Probes = func() []Probe {
+			return []Probe{{Name: "deck", URL: "https://prow.example.com/", Every: 30 * time.Second, Timeout: 10 * time.Second}}
+		}
 	})
 	charted(t, s)
 	_, page = ask(t, h, "GET", "/probes", "")
