@@ -46,7 +46,7 @@ func (w *World) plantRestart() {
 	case w.planted(stranded):
 		w.rewrite(func(n *incident.Notification) bool {
 			inFlight := n.State == incident.InFlight
-			n.Epoch, n.Deadline = w.db.Epoch(), w.wall().Add(1000*time.Hour)
+			n.Epoch, n.Deadline, n.Unclear = w.db.Epoch(), w.wall().Add(1000*time.Hour), true // not clear: nobody asks each second
 			return inFlight
 		})
 	case w.planted(noHoldOff):
