@@ -3,6 +3,7 @@ package detectors
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"tocsin/internal/incident"
@@ -16,14 +17,23 @@ type Absence struct {
 	// Groups are groups that must speak though they never did, each with a value for every label of group_by. With a list,
 	// no others are learned.
 	Groups []map[string]string `yaml:"groups"`
+	// Returns is how many entries within `after` end an absence; 1 if left out. With more, a stray one ends nothing.
+	Returns int `yaml:"returns"`
 }
+
+// maxReturns bounds Returns: whoever wants more waits longer than anybody looks.
+const maxReturns = 1000
 
 // Validate says everything that is wrong with the settings.
 func (a *Absence) Validate() []setting.FieldError {
+	var errs []setting.FieldError
 	if a.After <= 0 {
-		return []setting.FieldError{{Path: "after", Text: "missing: say how long a group may be silent, such as after: 15m"}}
+		errs = append(errs, setting.FieldError{Path: "after", Text: "missing: say how long a group may be silent, such as after: 15m"})
 	}
-	return nil
+	if a.Returns < 0 || a.Returns > maxReturns {
+		errs = append(errs, setting.FieldError{Path: "returns", Text: fmt.Sprintf("must be from 1 to %d: so many entries end an absence", maxReturns)})
+	}
+	return errs
 }
 
 // Filters are none.
@@ -58,12 +68,26 @@ type absence struct {
 	saved struct {
 		Newest time.Time `json:"newest,omitzero"`
 		Absent bool      `json:"absent,omitempty"`
+		// Back are the newest times since an absence began, oldest first, at most as many as end it.
+		Back []time.Time `json:"back,omitempty"`
 	}
 }
 
 func (d *absence) Observe(m Match) {
-	if m.Time.After(d.saved.Newest) { // one of before the silence is no sign of life
-		d.saved.Newest, d.saved.Absent = m.Time, false
+	if !m.Time.After(d.saved.Newest) { // one of before the silence is no sign of life
+		return
+	}
+	if !d.saved.Absent {
+		d.saved.Newest = m.Time
+		return
+	}
+	n := max(d.spec.Returns, 1)
+	back := append(d.saved.Back, m.Time)
+	slices.SortFunc(back, time.Time.Compare)
+	back = back[max(0, len(back)-n):]
+	d.saved.Back = back
+	if newest := back[len(back)-1]; len(back) == n && newest.Sub(back[0]) <= d.spec.After.Std() {
+		d.saved.Newest, d.saved.Absent, d.saved.Back = newest, false, nil
 	}
 }
 
@@ -71,7 +95,7 @@ func (d *absence) Advance(now time.Time) {
 	if d.saved.Newest.IsZero() {
 		d.saved.Newest = now // a listed group that never spoke: its time begins now
 	}
-	d.saved.Absent = !now.Before(d.saved.Newest.Add(d.spec.After.Std()))
+	d.saved.Absent = d.saved.Absent || !now.Before(d.saved.Newest.Add(d.spec.After.Std()))
 }
 
 func (d *absence) Due() time.Time {
