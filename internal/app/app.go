@@ -367,7 +367,7 @@ func Mistakes(err error) (config.Errors, bool) {
 func (a *App) env(name string) sources.Env {
 	return sources.Env{
 		Project: a.current.plan.File.Project,
-		Filter:  func() string { return a.pushdown(name) },
+		Filter:  func(most int) string { return a.pushdown(name, most) },
 		Asked:   func() []sources.Asked { return a.asked(name) },
 		Trouble: func(err error) { a.sourceTrouble(name, err) },
 		Inbox:   inbox{a},

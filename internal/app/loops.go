@@ -279,12 +279,9 @@ func (a *App) sourceTrouble(name string, err error) {
 	}
 }
 
-// maxFilter is what Cloud Logging takes of a filter, in characters.
-const maxFilter = 20000
-
-// pushdown is the filter of all rules for a source whose server filters.
-func (a *App) pushdown(source string) string {
-	return lql.Cover(a.generationNow().plan.Rules.Filters(source, a.firing()), maxFilter)
+// pushdown is the filter of all rules for a source whose server filters, in at most that many characters.
+func (a *App) pushdown(source string, most int) string {
+	return lql.Cover(a.generationNow().plan.Rules.Filters(source, a.firing()), most)
 }
 
 // asked are the filters that pushdown covers, by rule.

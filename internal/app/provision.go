@@ -135,6 +135,9 @@ func reading(resource string) cloudsetup.Grant {
 	return cloudsetup.Grant{Resource: parent, Role: "roles/logging.viewer"}
 }
 
+// maxFilter is what Cloud Logging takes of a filter, in characters.
+const maxFilter = 20000
+
 // subscription is what a source of kind pubsub needs; false of every other kind.
 func (p *Plan) subscription(source string, o Provisioning) (cloudsetup.Subscription, bool, error) {
 	if p.Kinds[source] != "pubsub" {

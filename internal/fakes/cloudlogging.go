@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"cloud.google.com/go/logging/apiv2/loggingpb"
 	"google.golang.org/grpc"
@@ -247,7 +248,7 @@ func (c *CloudLogging) ListLogEntries(ctx context.Context, req *loggingpb.ListLo
 		c.failures = c.failures[1:]
 		return nil, s.Err()
 	}
-	if len(req.GetResourceNames()) == 0 || req.GetPageSize() < 0 || len(req.GetFilter()) > 20000 {
+	if len(req.GetResourceNames()) == 0 || req.GetPageSize() < 0 || utf8.RuneCountInString(req.GetFilter()) > 20000 {
 		return nil, status.Error(codes.InvalidArgument, "no resource_names, a negative page_size, or a filter of more than 20000 characters")
 	}
 	if o := req.GetOrderBy(); o != "" && o != "timestamp asc" && o != "timestamp desc" {

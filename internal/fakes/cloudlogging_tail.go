@@ -3,6 +3,7 @@ package fakes
 import (
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"cloud.google.com/go/logging/apiv2/loggingpb"
 	"google.golang.org/grpc/codes"
@@ -158,7 +159,7 @@ func (c *CloudLogging) openTail(req *loggingpb.TailLogEntriesRequest) (*tailing,
 	if req.GetBufferWindow() != nil {
 		window = req.GetBufferWindow().AsDuration()
 	}
-	if len(req.GetResourceNames()) == 0 || len(req.GetFilter()) > 20000 || window < 0 || window > time.Minute {
+	if len(req.GetResourceNames()) == 0 || utf8.RuneCountInString(req.GetFilter()) > 20000 || window < 0 || window > time.Minute {
 		return nil, status.Error(codes.InvalidArgument, "no resource_names, a filter of more than 20000 characters, or a buffer_window out of range")
 	}
 	f, err := c.filtering(req.GetResourceNames(), req.GetFilter())

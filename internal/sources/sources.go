@@ -57,9 +57,9 @@ type Asked = cloudlog.Asked
 type Env struct {
 	// Project is the configuration's project: the project of entries that the source itself makes.
 	Project string
-	// Filter is the narrowest filter that covers all rules' filters for this source, for a source whose server can filter.
-	// Empty means everything.
-	Filter func() string
+	// Filter is the narrowest filter of at most that many characters that covers all rules' filters for this source, for a source whose
+	// server can filter. Empty means everything.
+	Filter func(most int) string
 	// Asked, if set, are the filters that Filter covers, by rule: for a source to say which of them its server does not take.
 	Asked func() []Asked
 	// Trouble, if set, is told what a source goes on from by itself and somebody should hear of: once when it begins, once at

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	logging "cloud.google.com/go/logging/apiv2"
 	"cloud.google.com/go/logging/apiv2/loggingpb"
@@ -198,10 +199,23 @@ func (s *Source) readWith(ctx context.Context, client *logging.Client, l *listin
 	}
 }
 
-// wanted is the rules' filter, "" where it is not pushed down: nothing is wanted in particular, it is too long, or the API has refused it.
+// boundsLength is how many characters of a filter are left for the bounds of time, and for what joins the parts.
+const boundsLength = 300
+
+// rules is the rules' filter, in the length that is left for it; "" if nothing is wanted in particular.
+func (s *Source) rules() string {
+	most := maxFilter - boundsLength - utf8.RuneCountInString(s.settings.Filter)
+	rules := s.Filter(most)
+	if utf8.RuneCountInString(rules) > most {
+		return ""
+	}
+	return rules
+}
+
+// wanted is the rules' filter, "" where it is not pushed down: nothing is wanted in particular, or the API has refused it.
 func (r *reading) wanted() string {
-	rules := r.Filter()
-	if rules == r.refused || len(rules)+len(r.settings.Filter)+500 > maxFilter {
+	rules := r.rules()
+	if rules == r.refused {
 		return ""
 	}
 	return rules

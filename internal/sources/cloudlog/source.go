@@ -49,8 +49,8 @@ const (
 
 // Options are what a Source is given beside its settings. All of them may be left out.
 type Options struct {
-	// Filter yields what the rules want; "" is everything.
-	Filter func() string
+	// Filter yields what the rules want, in at most that many characters; "" is everything.
+	Filter func(most int) string
 	// Asked are the filters that Filter covers, by rule.
 	Asked func() []Asked
 	// Tell hears of trouble that the source goes on from by itself, and nil when it is over.
@@ -78,7 +78,7 @@ type Source struct {
 // New makes the source of that name. The settings must be valid. No connection is made before Read.
 func New(name string, s Settings, o Options) *Source {
 	if o.Filter == nil {
-		o.Filter = func() string { return "" }
+		o.Filter = func(int) string { return "" }
 	}
 	if o.Asked == nil {
 		o.Asked = func() []Asked { return nil }

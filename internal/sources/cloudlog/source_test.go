@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"cloud.google.com/go/logging/apiv2/loggingpb"
 	"google.golang.org/grpc/codes"
@@ -310,12 +311,37 @@ func TestRulesFilterRefused(t *testing.T) {
 		if !strings.Contains(last.GetFilter(), "(severity>=DEFAULT\n)") {
 			t.Errorf("filter %q", last.GetFilter())
 		}
-		// One that is too long to send is not sent.
+		// One that is longer than asked for is not sent.
 		w.filter.Store(strings.Repeat("x", maxFilter))
 		w.add("b", 0)
 		w.wait(10 * time.Second)
 		w.want("a", "b")
 	})
+}
+
+// The rules' filter may be as long as a request has room for, beside the setting's and the bounds of time: it is asked for in that length, so
+// that it is sent, whatever is long.
+func TestLongestFilter(t *testing.T) {
+	for name, own := range map[string]string{"the rules'": "", "the setting's too": strings.Repeat("severity>=DEFAULT ", 500)} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(s *Settings) { s.Filter = own }, func(w *world) {
+				rules := ""
+				w.src.Filter = func(most int) string {
+					rules = `textPayload:"` + strings.Repeat("ä", most-len(`textPayload:""`)) + `"`
+					return rules
+				}
+				w.read("")
+				w.wait(time.Minute)
+				last := w.server.Requests()[w.server.Calls()-1].GetFilter()
+				if n := utf8.RuneCountInString(last); n > maxFilter || n < maxFilter-400 || !strings.Contains(last, rules) {
+					t.Errorf("a filter of %d characters was sent, that of the rules has %d", n, utf8.RuneCountInString(rules))
+				}
+				if told := w.told(); len(told) > 0 {
+					t.Errorf("told %q", told)
+				}
+			})
+		})
+	}
 }
 
 func TestForeignCursor(t *testing.T) {

@@ -50,7 +50,7 @@ func (r *reading) fail(ctx context.Context, err error, started time.Time) time.T
 // recover notes that a call succeeded.
 func (r *reading) recover() {
 	r.sight.Works()
-	if r.refused != "" && r.refused == r.Filter() {
+	if r.refused != "" && r.refused == r.rules() {
 		r.sight.Speak("refused", r.refusal)
 		return
 	}

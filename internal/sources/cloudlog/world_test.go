@@ -76,7 +76,7 @@ func bubble(t *testing.T, change func(*Settings), test func(w *world)) {
 			t.Fatal(errs)
 		}
 		w.filter.Store("")
-		w.src = New("prow", s, Options{Filter: func() string { return w.filter.Load().(string) }, Tell: func(err error) {
+		w.src = New("prow", s, Options{Filter: func(int) string { return w.filter.Load().(string) }, Tell: func(err error) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			w.said = append(w.said, fmt.Sprint(err))
