@@ -48,7 +48,10 @@ func letterOf(n *Notice) (letter, error) {
 	if title == "" {
 		title = "incident " + n.Incident.ID
 	}
-	if !isFirst(n) {
+	switch {
+	case alone(n):
+		title = words.Clean(n.Event.Text, maxTitle)
+	case !isFirst(n):
 		title = "Re: " + title
 	}
 	title = strings.ReplaceAll(title, "=?", "= ?") // an encoded word would be read as what it encodes
@@ -65,6 +68,9 @@ func letterOf(n *Notice) (letter, error) {
 func isFirst(n *Notice) bool {
 	return n.Kind == incident.Message && n.SentRevision == 0 && n.Reason == incident.ReasonOpened
 }
+
+// alone says whether a mail stands in no thread: it is of several incidents.
+func alone(n *Notice) bool { return n.Event.Kind == incident.EventShift }
 
 // compose makes the mail of a notice, and its Message-ID.
 func (e *emailNotifier) compose(n *Notice) (*mail.Msg, string, error) {
@@ -94,7 +100,7 @@ func (e *emailNotifier) compose(n *Notice) (*mail.Msg, string, error) {
 	m.Subject(l.subject)
 	m.SetDateWithValue(n.Now.UTC())
 	m.SetMessageIDWithValue(id)
-	if id != root {
+	if id != root && !alone(n) {
 		m.SetGenHeader(mail.HeaderInReplyTo, "<"+root+">")
 		m.SetGenHeader(mail.HeaderReferences, "<"+root+">")
 	}

@@ -276,8 +276,10 @@ func (s *slackNotifier) word(n *Notice) slackWords {
 			text = head
 		}
 	case quiet: // it stands in the incident's thread: only what is new
-		head = words.SlackLine(t.news, slackMaxTitle)
-		text, body = head, ""
+		if body = ""; t.news != "" {
+			head = words.SlackLine(t.news, slackMaxTitle)
+			text = head
+		}
 		if len(t.evidence) == 0 {
 			code = ""
 		}

@@ -71,6 +71,9 @@ func tell(n *Notice) story {
 			s.who = append(s.who, words.Clean(name, maxWho))
 		}
 	}
+	if n.Event.Kind == incident.EventShift { // it is of several incidents
+		s.icon, s.title, s.news, s.also, s.since, s.before, s.state, s.runbook, s.runbookText, s.who = "📋", s.news, "", nil, "", "", "", "", "", nil
+	}
 	return s
 }
 
@@ -305,6 +308,9 @@ func (s *story) plain(n *Notice) string {
 		}
 	}
 	switch {
+	case n.Event.Kind == incident.EventShift:
+		line(s.icon + " " + s.title)
+		line(s.line)
 	case n.Kind == incident.Post && !n.Rings:
 		line(s.news)
 		if len(s.evidence) > 0 {

@@ -101,6 +101,10 @@ func (l *loading) idle() {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(l.plan.Rotas)) {
+		if rota := l.plan.Rotas[name]; rota != nil && rota.Handover() != "" {
+			receivers[rota.Handover()] = true
+			continue
+		}
 		if l.plan.Rotas[name] != nil && !schedules[name] {
 			l.warnAt(l.file.Root.KeyAt("schedules."+name), "no step calls or mentions the schedule %s: name it in a policy, or remove it", name)
 		}

@@ -12,6 +12,7 @@ import (
 
 	"tocsin/internal/config"
 	"tocsin/internal/escalation"
+	"tocsin/internal/setting"
 	"tocsin/notifiers"
 )
 
@@ -43,10 +44,27 @@ func (l *loading) people() {
 		mistakes := config.Decode(n, &s)
 		rota, errs := escalation.NewRota(s, people, l.intervals)
 		l.locate(n, mistakes, errs)
+		l.handover(n, s.Handover)
 		if rota != nil {
 			rota = l.imported(n, rota)
 		}
 		l.plan.Rotas[name] = rota
+	}
+}
+
+// handover finds a schedule's receiver of changes of shift that is none, or rings.
+func (l *loading) handover(n config.Node, receiver string) {
+	switch spec, known := l.plan.Receivers[receiver]; {
+	case receiver == "":
+	case !known:
+		l.errs = append(l.errs, n.At("handover").Errorf("handover: %s", setting.Unknown("receiver", receiver, slices.Sorted(maps.Keys(l.plan.Receivers)))))
+	case spec.Traits().Pages:
+		l.errs = append(l.errs, n.At("handover").Errorf("handover: %s rings until somebody answers, and a change of shift is no page: name a channel", receiver))
+	default:
+		switch spec.(type) {
+		case *notifiers.Webhook, *notifiers.Alertmanager:
+			l.errs = append(l.errs, n.At("handover").Errorf("handover: %s tells a program of one incident at a time: name a channel that people read", receiver))
+		}
 	}
 }
 

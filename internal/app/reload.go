@@ -79,7 +79,7 @@ func (a *App) tryReload(ctx context.Context) error {
 	// provider that is slow to answer holds up no page to another.
 	next.loops.Go(before.loops.Wait)
 	if l := a.leading(); l != nil {
-		if err := reroute(ctx, l.held, next.steps.Revision, time.Now()); err != nil {
+		if err := reroute(ctx, l.held, next.steps, time.Now()); err != nil {
 			a.o.Log.Error("open incidents are not routed anew yet: trying again", "error", err)
 		}
 	}

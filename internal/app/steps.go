@@ -25,5 +25,5 @@ func (p *Plan) Steps(changed func(at time.Time, inc *incident.Incident)) Steps {
 
 // Reroute has every open incident routed anew if the store has not seen this plan yet, as serve does at a start and a reload.
 func (p *Plan) Reroute(ctx context.Context, s *store.Store, now time.Time) error {
-	return reroute(ctx, s, p.revision(), now)
+	return reroute(ctx, s, p.escalation(p.desk(nil)), now)
 }

@@ -94,8 +94,11 @@ func look(now time.Time, g gap) time.Time {
 	return again
 }
 
-// LookAgain lets the steps that wait for a schedule look at once: somebody was put on call, or another copy of it was read.
+// LookAgain lets the steps that wait for a schedule look at once, and whoever comes on shift by it hear of it: somebody was put on call, or another copy of it was read.
 func LookAgain(ctx context.Context, tx *store.Tx, schedule string, now time.Time) error {
+	if err := tx.LookAtShift(ctx, schedule, now); err != nil {
+		return err
+	}
 	soon, err := tx.DueIncidents(ctx, now.Add(lookAtGap), 100_000) // none that waits for a schedule looks later
 	if err != nil {
 		return err

@@ -337,6 +337,9 @@ func (r *Rota) Objection(o Override) string {
 	return ""
 }
 
+// Handover is the receiver that is told at a change of shift; empty for none.
+func (r *Rota) Handover() string { return r.schedule.Handover }
+
 // UnknownSchedule is the text about a name that none of the schedules has.
 func UnknownSchedule(name string, rotas map[string]*Rota) string {
 	return setting.Unknown("schedule", name, slices.Collect(maps.Keys(rotas)))

@@ -23,6 +23,8 @@ type Schedule struct {
 	Overrides []Override `yaml:"overrides"`
 	// Gap is what happens to a step that calls this schedule while nobody is on call: fallback, if left out, or hold_until_next.
 	Gap Gap `yaml:"gap"`
+	// Handover is the receiver that is told at a change of shift what is open, who has it, and which silences end; nobody, if left out.
+	Handover string `yaml:"handover"`
 }
 
 // Layer is people who take turns.

@@ -109,6 +109,17 @@ func (e *Escalation) first(ctx context.Context, tx *store.Tx, p Program, now tim
 	if err != nil {
 		return err
 	}
+	shift, changes, err := tx.DueShift(ctx, now)
+	if err != nil {
+		return err
+	}
+	if changes && (len(due) == 0 || shift.Due.Before(due[0].Due)) && (!found || shift.Due.Before(silence.Due)) {
+		if err := e.shift(ctx, tx, p, shift, now); err != nil {
+			return fmt.Errorf("look at the shift of %s: %w", shift.Schedule, err)
+		}
+		e.failpoint("escalation.before_commit")
+		return nil
+	}
 	if found && (len(due) == 0 || !due[0].Due.Before(silence.Due)) {
 		if err := e.silence(ctx, tx, p, silence, now); err != nil {
 			return fmt.Errorf("do what is due of silence %d: %w", silence.ID, err)

@@ -166,7 +166,16 @@ func (b *Book) Warn(inc *Incident, receivers, people []string, text string) {
 	c.warnings = append(c.warnings, warning{event: e, receivers: receivers, people: people})
 }
 
-// warning is the word that a hold is about to end.
+// HandOver tells a receiver, at a change of shift, in a message of its own what is open: lines, of which inc is the worst. People are
+// mentioned by name.
+func (b *Book) HandOver(inc *Incident, receiver string, people []string, text string, lines []Line) {
+	c := b.touch(inc)
+	e := &Event{Incident: inc.ID, At: b.now, Kind: EventShift, Text: text, Lines: lines}
+	c.events = append(c.events, e)
+	c.warnings = append(c.warnings, warning{event: e, receivers: []string{receiver}, people: people})
+}
+
+// warning is the word that a hold is about to end, or of a change of shift.
 type warning struct {
 	event             *Event
 	receivers, people []string
@@ -250,7 +259,7 @@ func (s *settling) warn() {
 	for _, w := range s.c.warnings {
 		for _, t := range w.receivers {
 			if traits, known := s.desk.Traits[t]; known && !traits.Pages {
-				s.post(w.event, t, ReasonUpdated, true, w.people)
+				s.post(w.event, t, ReasonUpdated, w.event.Kind != EventShift, w.people)
 			}
 		}
 	}

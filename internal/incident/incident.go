@@ -293,6 +293,7 @@ const (
 	EventMerged       EventKind = "merged"
 	EventSplit        EventKind = "split_off"
 	EventAsked        EventKind = "asked"
+	EventShift        EventKind = "change_of_shift"
 	EventRerouted     EventKind = "rerouted"
 	EventFlapping     EventKind = "flapping"
 	EventHeld         EventKind = "held"

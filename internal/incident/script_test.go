@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"tocsin/internal/escalation"
 	"tocsin/internal/incident"
 	"tocsin/internal/store"
 )
@@ -27,6 +28,8 @@ var update = flag.Bool("update", false, "write what came into the scripts")
 //	silence OWNER MATCHER... [for=D] [from=D] [upto=SEVERITY] [try=yes]   expire ID by   events #1   damp D
 //	declare BY TITLE [service=S] [sev=S]   merge #1 #2 by   split #1 RULE by [group=JSON]   ask #1 PERSON by
 //	ack #1 by   resolve #1 by   answer RECEIVER KEY acknowledged|resolved by [at=D]   wait D   mute D
+//
+//	watch   override PERSON for=D   as the rota's, which changes from ana to ben after a week
 //
 // A command at=D happens at that time after the beginning; what is due before it is done first.
 func TestScripts(t *testing.T) {
@@ -178,6 +181,16 @@ func (w *world) command(ctx context.Context, words []string) error {
 			}
 			return err
 		})
+	case "watch": // as at a start
+		return w.db.Update(ctx, func(tx *store.Tx) error { return escalation.WatchShifts(ctx, tx, w.rotas, w.now) })
+	case "override":
+		err := w.db.Update(ctx, func(tx *store.Tx) error {
+			if err := tx.AddOverride(ctx, &store.Override{Schedule: "rota", Person: plain[0], From: w.now, To: w.now.Add(duration(args["for"])), By: "ana", Reason: "because", At: w.now}); err != nil {
+				return err
+			}
+			return escalation.LookAgain(ctx, tx, "rota", w.now)
+		})
+		return err
 	case "mute":
 		w.muted = w.now.Add(duration(plain[0]))
 		return nil

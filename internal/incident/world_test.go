@@ -37,6 +37,7 @@ type world struct {
 	steps   *escalation.Escalation
 	box     *outbox.Outbox
 	actions *actions.Actions
+	rotas   map[string]*escalation.Rota
 	now     time.Time
 	muted   time.Time // the channels and policies are mute until then
 	route   string    // if set, the receiver of critical incidents beside people; pagers: they alone
@@ -85,11 +86,13 @@ func newWorld(ctx context.Context) (*world, error) {
 		}
 		program.Plans[name] = plan
 	}
-	rota, errs := escalation.NewRota(escalation.Schedule{Layer: escalation.Layer{Rotation: []string{"ana"}, Every: setting.Duration(168 * time.Hour), Starts: day}}, []escalation.Person{{Name: "ana"}}, nil)
+	rota, errs := escalation.NewRota(escalation.Schedule{Layer: escalation.Layer{Rotation: []string{"ana", "ben"}, Every: setting.Duration(168 * time.Hour), Starts: day}, Handover: "people"},
+		[]escalation.Person{{Name: "ana"}, {Name: "ben"}}, nil)
 	if len(errs) > 0 {
 		return nil, fmt.Errorf("rota: %v", errs)
 	}
 	program.Rotas["rota"] = rota
+	w.rotas = program.Rotas
 	w.steps = escalation.New(db, func() escalation.Program { return program }, nil)
 	targets := map[string]outbox.Target{}
 	for name, t := range traits {

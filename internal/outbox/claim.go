@@ -330,6 +330,9 @@ func (c *claimer) take(ctx context.Context, n *incident.Notification, target Tar
 	if a.notice.Event, rolled, err = said(ctx, c.tx, n, c.rows[n.Incident]); rolled {
 		a.notice.Text = a.notice.Event.Text
 	}
+	if a.notice.Event.Kind == incident.EventShift {
+		a.notice.Parent = "" // it is of more than this incident, and stands in no thread
+	}
 	return a, err
 }
 

@@ -17,7 +17,7 @@ func rolledInto(id int64) string { return fmt.Sprintf("rolled into %d", id) }
 // rollUp rolls the quiet posts that wait behind n for the same thread into it, if they are more than a few. It does so before n's first
 // attempt only, so that every attempt says the same. What rings stays where it is, and what comes behind it too.
 func (c *claimer) rollUp(ctx context.Context, n *incident.Notification) error {
-	if n.Kind != incident.Post || n.Rings || n.Attempts > 0 {
+	if n.Kind != incident.Post || n.Rings || n.Attempts > 0 || len(n.Mention) > 0 {
 		return nil
 	}
 	var waiting []*incident.Notification

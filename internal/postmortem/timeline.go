@@ -104,6 +104,7 @@ var verbs = map[incident.EventKind]string{
 	incident.EventMerged:       "merged",
 	incident.EventSplit:        "split off",
 	incident.EventAsked:        "asked to take it over",
+	incident.EventShift:        "change of shift",
 	incident.EventFlapping:     "flapping",
 	incident.EventFailed:       "**not delivered**",
 	incident.EventGap:          "**nobody on call**",

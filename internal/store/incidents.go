@@ -240,7 +240,7 @@ func (tx *Tx) recheck(ctx context.Context, id string, at time.Time) error {
 	return nil
 }
 
-// NextIncidentDue is when the next incident is due, or the next silence: what the escalation step has to do. Zero when none waits.
+// NextIncidentDue is when the next incident is due, or the next silence, or a schedule is to be looked at for a change of shift: what the escalation step has to do. Zero when none waits.
 func (tx *Tx) NextIncidentDue(ctx context.Context) (time.Time, error) {
 	at, err := tx.least(ctx, selectNextIncident)
 	if err != nil {
@@ -250,8 +250,14 @@ func (tx *Tx) NextIncidentDue(ctx context.Context) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, fmt.Errorf("read next due silence: %w", err)
 	}
-	if at.IsZero() || !silence.IsZero() && silence.Before(at) {
-		at = silence
+	shift, err := tx.least(ctx, "SELECT min(due) FROM shifts")
+	if err != nil {
+		return time.Time{}, fmt.Errorf("read next shift: %w", err)
+	}
+	for _, other := range []time.Time{silence, shift} {
+		if at.IsZero() || !other.IsZero() && other.Before(at) {
+			at = other
+		}
 	}
 	return at, nil
 }

@@ -89,6 +89,7 @@ var eventWords = map[incident.EventKind]struct{ word, tone string }{
 	incident.EventMerged:       {"merged", "plain"},
 	incident.EventSplit:        {"split off", "plain"},
 	incident.EventAsked:        {"asked", "plain"},
+	incident.EventShift:        {"change of shift", "plain"},
 	incident.EventRerouted:     {"rerouted", "plain"},
 	incident.EventSent:         {"told", "plain"},
 	incident.EventFailed:       {"not delivered", "bad"},
