@@ -54,10 +54,12 @@ func (l *loading) people() {
 
 // handover finds a schedule's receiver of changes of shift that is none, or rings.
 func (l *loading) handover(n config.Node, receiver string) {
-	switch spec, known := l.plan.Receivers[receiver]; {
+	_, known := l.file.Receivers[receiver]
+	switch spec := l.plan.Receivers[receiver]; {
 	case receiver == "":
 	case !known:
-		l.errs = append(l.errs, n.At("handover").Errorf("handover: %s", setting.Unknown("receiver", receiver, slices.Sorted(maps.Keys(l.plan.Receivers)))))
+		l.errs = append(l.errs, n.At("handover").Errorf("handover: %s", setting.Unknown("receiver", receiver, slices.Sorted(maps.Keys(l.file.Receivers)))))
+	case spec == nil: // what is wrong with it is said there
 	case spec.Traits().Pages:
 		l.errs = append(l.errs, n.At("handover").Errorf("handover: %s rings until somebody answers, and a change of shift is no page: name a channel", receiver))
 	default:
