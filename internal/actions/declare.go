@@ -26,6 +26,11 @@ const (
 // person. It joins what is open of the same service. Left out, the severity is high and the project the configuration's. It returns the
 // incident's id. What is declared already under the same title and labels is a conflict.
 func (a *Actions) Declare(ctx context.Context, d incident.Declaration, now time.Time) (id string, err error) {
+	return a.declare(ctx, d, now, nil)
+}
+
+// declare is Declare, with what else is done in its transaction; then may be nil.
+func (a *Actions) declare(ctx context.Context, d incident.Declaration, now time.Time, then func(tx *store.Tx, book *incident.Book, inc *incident.Incident) error) (id string, err error) {
 	if err := prepareDeclaration(&d, a.desk().Project); err != nil {
 		return "", err
 	}
@@ -38,7 +43,13 @@ func (a *Actions) Declare(ctx context.Context, d incident.Declaration, now time.
 		if already := book.DeclaredAs(d.Key()); already != nil {
 			return &Error{Reason: "conflict", Text: fmt.Sprintf("that is declared already: incident %s, %s", already.ID, already.State)}
 		}
-		id = book.Declare(d).ID
+		inc := book.Declare(d)
+		id = inc.ID
+		if then != nil {
+			if err := then(tx, book, inc); err != nil {
+				return err
+			}
+		}
 		err = access.Record(ctx, tx, now, access.Deed{Who: d.By, Deed: "declare", About: "incident " + id,
 			Detail: fmt.Sprintf("%s: %s %s", d.Severity, d.Title, d.Labels.Text())})
 		if err != nil {

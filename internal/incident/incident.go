@@ -71,6 +71,15 @@ func (l Labels) Text() string {
 	return string(b)
 }
 
+// LabelsFrom are the labels of which text is the Text; none, if it is none's.
+func LabelsFrom(text string) Labels {
+	var l Labels
+	if json.Unmarshal([]byte(text), &l) != nil {
+		return nil
+	}
+	return l
+}
+
 // Clone is a copy of the labels; never nil.
 func (l Labels) Clone() Labels {
 	c := make(Labels, len(l))
@@ -302,6 +311,7 @@ const (
 	EventSent         EventKind = "notification_sent"
 	EventFailed       EventKind = "notification_failed"
 	EventNote         EventKind = "note"
+	EventCase         EventKind = "case"
 )
 
 // Event is a line of an incident's timeline.

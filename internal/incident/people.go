@@ -39,6 +39,25 @@ func (b *Book) Resolve(inc *Incident, by string, said Said) bool {
 	return true
 }
 
+// Escalate lets what a policy does next be done now, because somebody asks for it: of an acknowledged incident the acknowledge is taken back.
+// hastened is its escalation with that. It says false if it is over.
+func (b *Book) Escalate(inc *Incident, by string, hastened Escalation) bool {
+	if inc.State != Open && inc.State != Acknowledged {
+		return false
+	}
+	text := by + " escalates: the next step is taken now"
+	if ack := inc.Acknowledgement; ack != nil {
+		text = fmt.Sprintf("%s had it; %s", ack.By, text)
+		inc.Acknowledgement, inc.State = nil, Open
+		b.say(inc, EventAckTakenBack, "%s", text).By = by
+	} else {
+		b.say(inc, EventEscalated, "%s", text).By = by
+	}
+	hastened.Retaken = b.now
+	inc.Escalation = hastened
+	return true
+}
+
 // Wake does what waited in an incident itself: an alert that flapped and has been over for long is ended, an acknowledge that was
 // forgotten is taken back, an incident resolved by hand whose members still fire when the hold ends is reopened. It says whether it did
 // anything.

@@ -3,6 +3,7 @@ package routing
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -89,6 +90,21 @@ func LabelsOf(a *incident.Alert) incident.Labels {
 	l := a.Labels.Clone()
 	l["rule"], l["severity"] = a.Rule, a.Severity.String()
 	return l
+}
+
+// MatchersFor are those that hide an alert's rule and group, and nothing else; none for what a person has declared, whose group is no label.
+func MatchersFor(a *incident.Alert) []string {
+	if a.Declared() {
+		return nil
+	}
+	out := []string{(&labels.Matcher{Type: labels.MatchEqual, Name: "rule", Value: a.Rule}).String()}
+	group := incident.LabelsFrom(a.Group)
+	for _, name := range slices.Sorted(maps.Keys(group)) {
+		if a.Labels[name] == group[name] && name != "rule" && name != "severity" {
+			out = append(out, (&labels.Matcher{Type: labels.MatchEqual, Name: name, Value: group[name]}).String())
+		}
+	}
+	return out
 }
 
 // CheckSilence says all that is wrong with a silence that somebody wants; nil for nothing.

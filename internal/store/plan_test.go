@@ -36,6 +36,7 @@ func TestHotQueriesUseTheirIndex(t *testing.T) {
 		"posts nobody took":    {selectUnheardPosts, []any{"t"}},
 		"a post that waits":    {selectWaitingPost, []any{"t", 1}},
 		"a call that waits":    {selectWaitingCall, []any{"t", 1}},
+		"message of a receipt": {selectByReceipt, []any{"r"}},
 		"rows of an incident":  {selectNotificationsOf, []any{"i"}},
 		"trouble of a kind":    {selectTroubleOf, []any{"k", "{}"}},
 		"standing troubles":    {selectStanding, nil},

@@ -58,6 +58,9 @@ func (s *Store) Update(ctx context.Context, do func(tx *Tx) error) error {
 		var left Left
 		err := s.run(ctx, s.writeDB, s.write, true, func(tx *Tx) error {
 			defer func() { left = tx.left }()
+			if err := tx.hear(ctx); err != nil {
+				return err
+			}
 			return do(tx)
 		})
 		if err == nil && s.place.Left != nil && (left.Steps || len(left.Targets) > 0) {
