@@ -199,3 +199,17 @@ func excerpt(body []byte, sent ...setting.Secret) string {
 	}
 	return words.Clean(text, 300)
 }
+
+// checkURL says what is wrong with a setting that is an absolute http or https URL; "" if nothing is.
+func checkURL(text string) string {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil:
+		return "is no URL: write one such as https://host/path"
+	case u.Scheme != "http" && u.Scheme != "https", u.Host == "":
+		return fmt.Sprintf("%q is no absolute URL: write one that begins with https://", words.Clean(u.Redacted(), 200))
+	case u.User != nil:
+		return "holds a user or a password: secrets belong in a file"
+	}
+	return ""
+}

@@ -27,6 +27,11 @@ type Slack struct {
 	TokenFile string `yaml:"token_file"`
 	// APIURL is where Slack's API is, if not at https://slack.com/api/.
 	APIURL string `yaml:"api_url"`
+	// SigningSecretFile is the file that holds the app's signing secret, AppTokenFile that with its app-level token (xapp-..., with the scope
+	// connections:write). With either its messages have buttons, and what people press, type and write in threads comes in: as requests to
+	// /slack/ that the secret signs, or over Socket Mode, which needs no way in from outside.
+	SigningSecretFile string `yaml:"signing_secret_file"`
+	AppTokenFile      string `yaml:"app_token_file"`
 	// Title and Text, if set, are templates over Alertmanager's data in place of the message's first line, and of what stands
 	// below it. Text from logs is escaped before the templates see it.
 	Title string `yaml:"title"`
@@ -38,7 +43,7 @@ type Slack struct {
 
 // Resolve makes the relative paths of its files begin where the configuration is.
 func (s *Slack) Resolve(of func(path string) string) {
-	s.TokenFile = of(s.TokenFile)
+	s.TokenFile, s.SigningSecretFile, s.AppTokenFile = of(s.TokenFile), of(s.SigningSecretFile), of(s.AppTokenFile)
 }
 
 // Traits say that a message can be edited and has a thread, and whether it goes to one person.
@@ -69,6 +74,12 @@ func (s *Slack) Validate() []setting.FieldError {
 	} else if strings.HasPrefix(s.TokenFile, "xox") {
 		add("token_file", "holds the token itself: write it into a file and name the file here")
 	}
+	if signingSecret.MatchString(s.SigningSecretFile) {
+		add("signing_secret_file", "holds the secret itself: write it into a file and name the file here")
+	}
+	if strings.HasPrefix(s.AppTokenFile, "xapp-") {
+		add("app_token_file", "holds the token itself: write it into a file and name the file here")
+	}
 	if s.APIURL != "" {
 		if err := checkURL(s.APIURL); err != "" {
 			add("api_url", "%s", err)
@@ -83,20 +94,6 @@ func (s *Slack) Validate() []setting.FieldError {
 		}
 	}
 	return errs
-}
-
-// checkURL says what is wrong with a setting that is an absolute http or https URL; "" if nothing is.
-func checkURL(text string) string {
-	u, err := url.Parse(text)
-	switch {
-	case err != nil:
-		return "is no URL: write one such as https://host/path"
-	case u.Scheme != "http" && u.Scheme != "https", u.Host == "":
-		return fmt.Sprintf("%q is no absolute URL: write one that begins with https://", words.Clean(u.Redacted(), 200))
-	case u.User != nil:
-		return "holds a user or a password: secrets belong in a file"
-	}
-	return ""
 }
 
 // New makes the notifier of a receiver.
@@ -307,6 +304,9 @@ func (s *slackNotifier) word(n *Notice) slackWords {
 	}
 	if body != "" {
 		m.blocks = append(m.blocks, slackSection(body))
+	}
+	if buttons := s.buttons(n); buttons != nil {
+		m.blocks = append(m.blocks, buttons)
 	}
 	m.text, m.short = text, text
 	if body != "" && len(text)+len(body) < slackMaxShort {

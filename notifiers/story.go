@@ -15,6 +15,7 @@ const (
 	maxLine  = 1500
 	maxAlso  = 160
 	maxWho   = 80
+	maxCase  = 2200
 )
 
 // story is what there is to say of a notice, in plain words, cleaned and redacted but not escaped: what is wrong, since when,
@@ -52,8 +53,17 @@ func tell(n *Notice) story {
 		s.title = "Resolved: " + s.title
 	}
 	s.line = words.Block(firstLine(inc, head).Text, maxLine)
-	if n.Kind != incident.Message && len(s.evidence) > 0 {
+	switch {
+	case n.Kind == incident.Message:
+	case n.Event.Kind == incident.EventNote:
+		s.noted(&n.Event)
+	case n.Event.Kind == incident.EventCase && len(s.evidence) > 0:
+		s.line = words.Block(s.evidence[0].Text, maxCase)
+	case len(s.evidence) > 0:
 		s.line = stamped(s.evidence, maxLine/5)
+	}
+	if inc.Drill() && s.news != "" {
+		s.news = "DRILL: " + s.news
 	}
 	s.runbook = words.WebAddress(head.Annotations["runbook_url"])
 	if s.runbook == "" {
@@ -75,6 +85,17 @@ func tell(n *Notice) story {
 		s.icon, s.title, s.news, s.also, s.since, s.before, s.state, s.runbook, s.runbookText, s.who = "📋", s.news, "", nil, "", "", "", "", "", nil
 	}
 	return s
+}
+
+// noted tells a note: in one line if it is short, else the text as a block of its own.
+func (s *story) noted(e *incident.Event) {
+	by := "Note by " + words.Clean(e.By, maxWho)
+	text := words.Block(e.Text, maxLine)
+	if len(text) <= maxTitle && !strings.Contains(text, "\n") {
+		s.news = by + ": " + text
+		return
+	}
+	s.news, s.line, s.evidence = by, text, []incident.Line{{Text: text}}
 }
 
 // headline is the alert that the incident is named after, else its first, else one that says nothing.
@@ -105,6 +126,9 @@ func firstLine(inc *incident.Incident, head *incident.Alert) incident.Line {
 }
 
 func icon(inc *incident.Incident) string {
+	if inc.Drill() {
+		return "🧯"
+	}
 	if inc.State == incident.Resolved || inc.State == incident.Merged {
 		return "✅"
 	}

@@ -133,6 +133,15 @@ func (g *Gate) person(name, way string, groups []string) Identity {
 	return Identity{Name: name, Way: way, Role: g.RoleOf([]string{name}, groups)}
 }
 
+// Mapped is one of the configuration's people, whom a provider has named: their role is that of any of their names, the first of which they
+// go by. Without a sign-in they may do what everybody may.
+func (g *Gate) Mapped(way string, names ...string) Identity {
+	if !g.Required() {
+		return Identity{Name: names[0], Way: way, Role: Admin}
+	}
+	return Identity{Name: names[0], Way: way, Role: g.RoleOf(names, nil)}
+}
+
 // RoleOf is the highest role of somebody who goes by these names and is in these groups; 0 for none. Letters of the alphabet are the same in
 // upper and lower case.
 func (g *Gate) RoleOf(names, groups []string) Role {

@@ -20,6 +20,7 @@ import (
 
 	"tocsin/internal/access"
 	"tocsin/internal/actions"
+	"tocsin/internal/chat"
 	"tocsin/internal/config"
 	"tocsin/internal/escalation"
 	"tocsin/internal/heartbeat"
@@ -58,6 +59,7 @@ type App struct {
 	store      *store.Store
 	escalation *escalation.Escalation
 	actions    *actions.Actions
+	chat       *chat.Chat
 	listener   net.Listener
 	server     *http.Server
 	secure     bool // the pages are served over TLS
@@ -163,6 +165,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 	}
 	a.escalation = escalation.New(a.store, func() escalation.Program { return a.generationNow().steps }, o.Failpoint)
 	a.actions = actions.New(a.store, func() *store.Desk { return a.generationNow().desk })
+	a.chat = a.newChat()
 	a.server = a.pages()
 	if err = a.secured(plan); err != nil {
 		return nil, err
@@ -230,7 +233,7 @@ func (a *App) pages() *http.Server {
 	stopping := make(chan struct{})
 	handler := web.New(web.Options{Store: a.store.ForPages(), Actions: a.actions, Oncall: a.newOncall(), People: a.people, Maintenance: a.maintenance, Unmatched: a.unmatched, Version: a.o.Version, Ready: a.ready, Healthy: a.healthy, Status: a.status,
 		Registry: registry, Log: a.o.Log, Hosts: hosts(a.current.plan.File.URL),
-		Post: a.post,
+		Post: a.post, Chat: a.chat,
 		Gate: func() *access.Gate { return a.generationNow().gate }, Rules: a.rules, Probes: a.probes, Stopping: stopping})
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 60 * time.Second,
 		IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(a.o.Log.Handler(), slog.LevelWarn)}

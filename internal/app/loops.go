@@ -136,6 +136,9 @@ func (a *App) startOutbox(ctx context.Context) {
 			})
 		})
 	}
+	for _, ear := range ears(g.targets) {
+		g.loops.Go(func() { a.listenTo(loops, ear) })
+	}
 	if g.beat != nil {
 		g.loops.Go(func() { a.every(loops, "heartbeat", newBell(), a.alone(g.beat.Step)) })
 	}

@@ -34,6 +34,17 @@ type Rota struct {
 	problems []string
 }
 
+// Zone is the time zone in which its turns begin.
+func (r *Rota) Zone() *time.Location {
+	if r.location != nil {
+		return r.location
+	}
+	if starts := r.schedule.Starts; !starts.IsZero() {
+		return starts.Location()
+	}
+	return time.UTC
+}
+
 // layer is a Layer that is ready to be asked.
 type layer struct {
 	Layer

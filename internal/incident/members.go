@@ -32,7 +32,16 @@ func (inc *Incident) refresh() {
 	inc.Headline, inc.Title = h.Key, inc.title(h)
 	inc.Labels = shared
 	inc.Labels["rule"], inc.Labels["severity"] = h.Rule, top.String()
+	if inc.Drill() {
+		inc.Title = "DRILL: " + inc.Title
+	}
 }
+
+// DrillLabel is, with the value true, the label of what is only practised. Whatever is told of it says so.
+const DrillLabel = "drill"
+
+// Drill says that all that fires in it is only practised.
+func (inc *Incident) Drill() bool { return inc.Labels[DrillLabel] == "true" }
 
 // title is the headline's summary. Troubles of tocsin's own are one incident whatever they are, and no cause stands above the others: there it
 // is the worst that fires, with how many others do.

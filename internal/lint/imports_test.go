@@ -33,6 +33,7 @@ var rooms = map[string][]string{
 	"postmortem": {"incident", "words"}, // words: what is from logs is escaped for the page
 	"access":     {"incident", "store"},
 	"actions":    {"incident", "routing", "escalation", "access", "store"},
+	"chat":       {"incident", "setting", "words", "access", "actions", "store", "notifiers"}, // what people do in a chat comes in, and is answered there
 	"web":        {"logs", "incident", "rules", "routing", "access", "actions", "store"},
 	"scenario":   {"logs"},
 	"fakes":      {"logs", "lql"}, // the stand-in of Cloud Logging filters as Cloud Logging does

@@ -22,6 +22,12 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 // maxBody bounds the body of a request, in bytes: all that is ever sent, alerts aside, is a name.
 const maxBody = 16 << 10
 
+// chatPath begins where Slack sends what people do there; maxChatBody is for what it sends: the whole message that a button is of.
+const (
+	chatPath    = "/slack/"
+	maxChatBody = 256 << 10
+)
+
 // requestTime is how long a request may take: a store that is stuck must not look like a page that loads.
 const requestTime = 10 * time.Second
 
@@ -49,6 +55,9 @@ func (s *server) guarded(next http.Handler) http.Handler {
 		most := int64(maxBody)
 		if r.URL.Path == alertsPath {
 			most = maxAlertsBody
+		}
+		if strings.HasPrefix(r.URL.Path, chatPath) {
+			most = maxChatBody
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, most)
 		ctx, cancel := r.Context(), func() {}

@@ -60,6 +60,8 @@ type Options struct {
 	Unmatched func(matchers []string) []string
 	// Post keeps alerts that were posted, for a source to read. Left out, none are taken.
 	Post    func(ctx context.Context, alerts []store.Posted, now time.Time) error
+	// Chat takes what people do in a chat; it checks itself who asks. Left out, nothing comes in.
+	Chat    http.Handler
 	Version string
 	// Ready is nil's answer when the service does its work; the error's text says what is missing. Healthy likewise says
 	// whether the process is worth keeping. Left out, both are always well.
@@ -151,6 +153,9 @@ func New(o Options) http.Handler {
 			return &refusal{http.StatusNotFound, client.NotFound, "nothing reads alerts here"}
 		}
 	}
+	if o.Chat == nil {
+		o.Chat = http.NotFoundHandler()
+	}
 	if o.Oncall == nil {
 		o.Oncall = noOncall{}
 	}
@@ -229,6 +234,10 @@ func (s *server) routes() []route {
 		{"GET", "/api/v1/status", s.api(s.getStatus), viewer, nobody},
 		{"GET", "/api/v1/audit", s.api(s.listTrail), admin, nobody},
 		{"GET", "/api/v1/audit/verify", s.api(s.verifyTrail), admin, nobody},
+
+		{"POST", chatPath + "interactions", s.Chat, 0, everyone},
+		{"POST", chatPath + "commands", s.Chat, 0, everyone},
+		{"POST", chatPath + "events", s.Chat, 0, everyone},
 
 		{"GET", "/healthz", probe(s.Healthy, func() string { return "ok" }), 0, everyone},
 		{"GET", "/readyz", probe(s.Ready, s.role), 0, everyone},

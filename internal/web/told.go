@@ -94,6 +94,7 @@ var eventWords = map[incident.EventKind]struct{ word, tone string }{
 	incident.EventSent:         {"told", "plain"},
 	incident.EventFailed:       {"not delivered", "bad"},
 	incident.EventNote:         {"note", "plain"},
+	incident.EventCase:         {"case", "plain"},
 }
 
 func eventOf(e incident.Event, now time.Time) eventView {
