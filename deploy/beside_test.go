@@ -103,7 +103,7 @@ func TestDashboard(t *testing.T) {
 	}
 }
 
-// TestSlackManifest holds that the app may do what the notifier does, and takes nothing in.
+// TestSlackManifest holds that the app may do what the notifier does, and that what people do comes in over Socket Mode.
 func TestSlackManifest(t *testing.T) {
 	data, err := os.ReadFile("slack-manifest.yaml")
 	if err != nil {
@@ -120,13 +120,29 @@ func TestSlackManifest(t *testing.T) {
 				Name   string `json:"display_name"`
 				Online bool   `json:"always_online"`
 			} `json:"bot_user"`
+			Commands []struct {
+				Command     string `json:"command"`
+				Description string `json:"description"`
+				Usage       string `json:"usage_hint"`
+				Escape      bool   `json:"should_escape"`
+			} `json:"slash_commands"`
 		} `json:"features"`
 		OAuth struct {
 			Scopes struct {
 				Bot []string `json:"bot"`
 			} `json:"scopes"`
 		} `json:"oauth_config"`
-		Settings map[string]bool `json:"settings"`
+		Settings struct {
+			Interactivity struct {
+				Enabled bool `json:"is_enabled"`
+			} `json:"interactivity"`
+			Events struct {
+				Bot []string `json:"bot_events"`
+			} `json:"event_subscriptions"`
+			Org    bool `json:"org_deploy_enabled"`
+			Socket bool `json:"socket_mode_enabled"`
+			Rotate bool `json:"token_rotation_enabled"`
+		} `json:"settings"`
 	}
 	if err := yaml.UnmarshalStrict(data, &m); err != nil {
 		t.Fatal(err)
@@ -134,6 +150,12 @@ func TestSlackManifest(t *testing.T) {
 	// Slack's bounds: a name of 35 characters, a description of 140, a colour of six hexadecimal digits.
 	if len(m.Display.Name) > 35 || len(m.Display.Description) > 140 || !regexp.MustCompile(`^#[0-9a-f]{6}$`).MatchString(m.Display.Colour) || m.Features.Bot.Name == "" {
 		t.Errorf("%+v", m.Display)
+	}
+	if c := m.Features.Commands; len(c) != 1 || c[0].Command != "/tocsin" || !c[0].Escape || !slices.Contains(m.OAuth.Scopes.Bot, "commands") {
+		t.Errorf("the commands are %+v", c)
+	}
+	if s := m.Settings; !s.Socket || !s.Interactivity.Enabled || s.Rotate || !slices.Equal(s.Events.Bot, []string{"message.channels", "message.groups", "message.im"}) {
+		t.Errorf("the settings are %+v", s)
 	}
 	source, err := os.ReadFile("../notifiers/slack.go")
 	if err != nil {

@@ -150,6 +150,7 @@ func TestEveryRoute(t *testing.T) {
 		{"GET", "/probes", "/probes?for=9y", "", "", 400, "text/html; charset=utf-8"},
 		{"GET", "/sources", "/sources", "", "", 200, "text/html; charset=utf-8"},
 		{"GET", "/status", "/status", "", "", 200, "text/html; charset=utf-8"},
+		{"POST", "/slack/{what}", "/slack/events", `{"type":"url_verification","challenge":"x"}`, jsonType, 404, "text/plain; charset=utf-8"},
 		{"POST", "/api/v2/alerts", "/api/v2/alerts", `[{"labels":{"alertname":"a"}}]`, jsonType, 404, "application/json; charset=utf-8"},
 		{"GET", "/login", "/login", "", "", 403, "text/html; charset=utf-8"},
 		{"GET", "/login/callback", "/login/callback?code=x&state=y", "", "", 403, "text/html; charset=utf-8"},

@@ -59,7 +59,7 @@ type Options struct {
 	// Unmatched says which of a silence's matchers name a rule or a label that no loaded rule has. Left out, none is looked at.
 	Unmatched func(matchers []string) []string
 	// Post keeps alerts that were posted, for a source to read. Left out, none are taken.
-	Post    func(ctx context.Context, alerts []store.Posted, now time.Time) error
+	Post func(ctx context.Context, alerts []store.Posted, now time.Time) error
 	// Chat takes what people do in a chat; it checks itself who asks. Left out, nothing comes in.
 	Chat    http.Handler
 	Version string
@@ -235,9 +235,7 @@ func (s *server) routes() []route {
 		{"GET", "/api/v1/audit", s.api(s.listTrail), admin, nobody},
 		{"GET", "/api/v1/audit/verify", s.api(s.verifyTrail), admin, nobody},
 
-		{"POST", chatPath + "interactions", s.Chat, 0, everyone},
-		{"POST", chatPath + "commands", s.Chat, 0, everyone},
-		{"POST", chatPath + "events", s.Chat, 0, everyone},
+		{"POST", chatPath + "{what}", s.Chat, 0, everyone},
 
 		{"GET", "/healthz", probe(s.Healthy, func() string { return "ok" }), 0, everyone},
 		{"GET", "/readyz", probe(s.Ready, s.role), 0, everyone},
