@@ -110,7 +110,7 @@ const (
 	public            // if the configuration says so
 )
 
-// New makes the handler. It sets no timeouts: those belong to the server that it is given to. It panics if Registry already
+// New makes the handler. It is long because each option has its default. It sets no timeouts: those belong to the server that it is given to. It panics if Registry already
 // has metrics of the same names: that is a mistake in the wiring.
 func New(o Options) http.Handler {
 	if o.Now == nil {
@@ -179,7 +179,7 @@ func New(o Options) http.Handler {
 // ServeHTTP makes the server a handler.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.guard.ServeHTTP(w, r) }
 
-// routes is the whole surface.
+// routes is the whole surface. It is long because there is one table of it.
 func (s *server) routes() []route {
 	metrics := promhttp.HandlerFor(s.Registry, promhttp.HandlerOpts{
 		ErrorLog:      slog.NewLogLogger(s.Log.Handler(), slog.LevelError),
