@@ -23,8 +23,9 @@ type bucket struct {
 	// N is how many entries there were, M how many of them matched more, or had a number.
 	N int64 `json:"n,omitempty"`
 	M int64 `json:"m,omitempty"`
-	// Sum is of their numbers, Bins their sketch.
+	// Sum is of their numbers, Part of those that matched more, Bins their sketch.
 	Sum  float64       `json:"sum,omitempty"`
+	Part float64       `json:"part,omitempty"`
 	Bins map[int]int64 `json:"bins,omitempty"`
 }
 
@@ -74,7 +75,7 @@ func (b *buckets) of(end int64) bucket {
 		if x.At >= end || x.At < end-parts {
 			continue
 		}
-		total.N, total.M, total.Sum = total.N+x.N, total.M+x.M, total.Sum+x.Sum
+		total.N, total.M, total.Sum, total.Part = total.N+x.N, total.M+x.M, total.Sum+x.Sum, total.Part+x.Part
 		for bin, n := range x.Bins {
 			if total.Bins == nil {
 				total.Bins = map[int]int64{}

@@ -3,21 +3,25 @@ package detectors
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"time"
 
 	"tocsin/internal/setting"
 )
 
-// Ratio holds when more than a share of the entries of a window match a second filter. It is judged at the end of each tenth of the
-// window.
+// Ratio holds when more than a share of the entries of a window match a second filter, or of the sum of their numbers. It is judged at the
+// end of each tenth of the window.
 type Ratio struct {
 	// Match is the second filter: of the entries that the rule's own filter matches, which are counted.
 	Match string `yaml:"match"`
+	// Sum is the path of a number that each entry stands for, such as a metric's points for so many requests: the share is that of their
+	// sums. What is no number above zero is not counted. Left out each entry is one.
+	Sum string `yaml:"sum"`
 	// Window is the time that the entries lie in.
 	Window setting.Duration `yaml:"window"`
 	// Above is the share that must be passed, from 0 up to 1: 5 % is 0.05.
 	Above float64 `yaml:"above"`
-	// Floor is how many entries there must be in the window for the share to mean something.
+	// Floor is how many entries there must be in the window, or what their sum must be, for the share to mean something.
 	Floor int `yaml:"floor"`
 	// ClearBelow is the share below which it is over; at `above` or less, if left out.
 	ClearBelow *float64 `yaml:"clear_below"`
@@ -49,12 +53,16 @@ func (r *Ratio) Validate() []setting.FieldError {
 // Filters are the second one.
 func (r *Ratio) Filters() map[string]string { return map[string]string{"match": r.Match} }
 
-// Fields are the listed path.
+// Fields are the paths that are set.
 func (r *Ratio) Fields() map[string]string {
-	if r.List == "" {
-		return nil
+	f := map[string]string{}
+	if r.List != "" {
+		f["list"] = r.List
 	}
-	return map[string]string{"list": r.List}
+	if r.Sum != "" {
+		f["sum"] = r.Sum
+	}
+	return f
 }
 
 // Traits say that time decides, and that what matches the second filter is told.
@@ -78,12 +86,18 @@ type ratio struct {
 func (d *ratio) width() time.Duration { return d.spec.Window.Std() / parts }
 
 func (d *ratio) Observe(m Match) {
+	number := 0.0
+	if d.spec.Sum != "" {
+		if number, _ = numeric(m.Values["sum"]); !(number > 0) || math.IsInf(number, 0) {
+			return
+		}
+	}
 	b := d.saved.at(m.Time, d.width())
 	if m.Filter == "" {
-		b.N++
+		b.N, b.Sum = b.N+1, b.Sum+number
 		return
 	}
-	b.M++
+	b.M, b.Part = b.M+1, b.Part+number
 	d.saved.Listed = listed(d.saved.Listed, m.Values["list"])
 }
 
@@ -91,9 +105,13 @@ func (d *ratio) Advance(now time.Time) {
 	s := &d.saved
 	s.advance(now, d.width(), d.Holds, func(end int64) {
 		w := s.of(end)
-		able := w.N >= int64(d.spec.Floor)
+		part, whole := float64(w.M), float64(w.N)
+		if d.spec.Sum != "" {
+			part, whole = w.Part, w.Sum
+		}
+		able := whole >= float64(d.spec.Floor)
 		if able {
-			s.Number = float64(w.M) / float64(w.N)
+			s.Number = part / whole
 		}
 		clear := s.Number <= d.spec.Above
 		if d.spec.ClearBelow != nil {
