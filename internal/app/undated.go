@@ -23,6 +23,8 @@ type recorded struct {
 	// dated says that an entry that tells a time was seen; before that the clock is at.
 	dated bool
 	at    time.Time
+	// ahead says that all of it is of more than a day ahead: then it is the wall clock that does not fit, and is not asked, not one entry's time.
+	ahead bool
 }
 
 // batch is the next batch; io.EOF behind the last.
@@ -43,6 +45,9 @@ func (r *recorded) batch() (logs.Batch, error) {
 			return logs.Batch{}, err
 		}
 	}
+	if r.ahead {
+		b.Received = time.Time{}
+	}
 	if r.dated {
 		return b, nil
 	}
@@ -60,14 +65,15 @@ func (r *recorded) batch() (logs.Batch, error) {
 	return b, nil
 }
 
-// look reads ahead as far as the first entry that tells a time.
+// look reads ahead as far as the first entry that tells a time that may be.
 func (r *recorded) look() {
 	r.at = undatedClock
+	var ahead time.Time
 	for read := 0; read < mostAhead; {
 		b, err := r.next()
 		if err != nil {
 			r.err = err
-			return
+			break
 		}
 		b.Data = bytes.Clone(b.Data) // it may be read over
 		r.held = append(r.held, b)
@@ -77,7 +83,16 @@ func (r *recorded) look() {
 			}
 			return
 		}
+		if ahead.IsZero() {
+			b.Received = time.Time{}
+			if first, at := firstDated(b); first >= 0 && read+first < mostAhead {
+				ahead = at
+			}
+		}
 		read += len(b.Data)
+	}
+	if !ahead.IsZero() {
+		r.at, r.ahead = ahead, true
 	}
 }
 
