@@ -43,7 +43,11 @@ func backup(ctx context.Context, path, to string, replace bool) (Contents, error
 	if _, err := Look(ctx, path); err != nil {
 		return Contents{}, err
 	}
-	for _, own := range []string{path, path + "-wal", path + "-shm", path + ".lock", path + ".reserve"} {
+	real, err := followed(path)
+	if err != nil {
+		return Contents{}, err
+	}
+	for _, own := range []string{real, real + "-wal", real + "-shm", real + ".lock", real + ".reserve"} {
 		if sameFile(own, to) {
 			return Contents{}, fmt.Errorf("%s is the database itself: give another name for the backup", to)
 		}

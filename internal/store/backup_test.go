@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -115,6 +116,11 @@ func TestRestore(t *testing.T) {
 	}{
 		{"over a database", func(*testing.T, string) {}, true},
 		{"where none is", func(t *testing.T, path string) { os.Remove(path) }, false},
+		{"over a link to one", func(t *testing.T, path string) {
+			if err := errors.Join(os.Rename(path, path+".real"), os.Symlink(path+".real", path)); err != nil {
+				t.Fatal(err)
+			}
+		}, true},
 		{"over a damaged one", func(t *testing.T, path string) { os.WriteFile(path, []byte(strings.Repeat("x", 9000)), 0o600) }, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {

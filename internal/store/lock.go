@@ -4,8 +4,28 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"syscall"
 )
+
+// mostLinks is how many symbolic links lead to a file at the most, as Linux has it.
+const mostLinks = 40
+
+// followed is the file that path leads to, path itself if it is no link: a database that is reached by two names has one lock, and what
+// belongs to it lies beside it, where SQLite puts its own. The file need not be there.
+func followed(path string) (string, error) {
+	for range mostLinks {
+		to, err := os.Readlink(path)
+		if err != nil {
+			return path, nil //nolint:nilerr // it is no link, or what is wrong with it is found when it is opened
+		}
+		if !filepath.IsAbs(to) {
+			to = filepath.Join(filepath.Dir(path), to)
+		}
+		path = to
+	}
+	return "", fmt.Errorf("%s: too many symbolic links", path)
+}
 
 // takeLock takes the lock file beside the database for this process; the kernel gives it back when the process ends, however
 // it ends. The file itself stays: removing it would let two processes each hold a different one.

@@ -150,6 +150,13 @@ func TestOpenRefuses(t *testing.T) {
 			s := open(t, path)
 			t.Cleanup(func() { s.Close() })
 		}, "another tocsin holds "},
+		{"what another has open by another name", func(t *testing.T, path string) {
+			s := open(t, path+".real")
+			t.Cleanup(func() { s.Close() })
+			if err := os.Symlink(filepath.Base(path)+".real", path); err != nil {
+				t.Fatal(err)
+			}
+		}, "another tocsin holds "},
 		{"a later version's", func(t *testing.T, path string) {
 			s := open(t, path)
 			writtenByLater(t, s, 99999)

@@ -19,6 +19,10 @@ type Restored struct {
 // CanRestore says why a Restore of from to path would be refused; nil if it would not. In the meantime it holds the database, so that no
 // service can be running on it.
 func CanRestore(ctx context.Context, path, from string) (Contents, error) {
+	path, err := followed(path)
+	if err != nil {
+		return Contents{}, err
+	}
 	lock, err := takeLock(path)
 	if err != nil {
 		return Contents{}, err
@@ -55,6 +59,10 @@ func restorable(ctx context.Context, path, from string) (Contents, error) {
 // the copy counts as born now (see Born), what waits to be sent is looked for first, and numbers that were given since are not given
 // again.
 func Restore(ctx context.Context, path, from string, now time.Time) (Restored, error) {
+	path, err := followed(path)
+	if err != nil {
+		return Restored{}, err
+	}
 	lock, err := takeLock(path)
 	if err != nil {
 		return Restored{}, err

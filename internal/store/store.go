@@ -156,7 +156,10 @@ func (s *Store) inFile() bool { return s.place.path != memory && !IsURL(s.place.
 
 // claim locks the file and makes sure that it is there, readable by this user only: it holds lines of logs.
 func (s *Store) claim() error {
-	path, err := filepath.Abs(s.place.path)
+	path, err := followed(s.place.path)
+	if err == nil {
+		path, err = filepath.Abs(path)
+	}
 	if err != nil {
 		return err
 	}
