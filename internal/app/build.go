@@ -14,6 +14,7 @@ import (
 	"tocsin/internal/heartbeat"
 	"tocsin/internal/incident"
 	"tocsin/internal/logs"
+	"tocsin/internal/lql"
 	"tocsin/internal/outbox"
 	"tocsin/internal/routing"
 	"tocsin/internal/setting"
@@ -133,7 +134,19 @@ func (l *loading) sources() {
 		kind, spec, errs := config.DecodeKind(n, "source", sources.Kinds)
 		l.errs = append(l.errs, errs...)
 		l.resolve(spec)
+		l.narrowed("sources."+name+"."+kind+".filter", spec)
 		l.plan.Sources[name], l.plan.Kinds[name] = spec, kind
+	}
+}
+
+// narrowed finds mistakes in the filter of a source's own setting: the API would refuse every request of it.
+func (l *loading) narrowed(path string, spec sources.Spec) {
+	s, ok := spec.(*sources.CloudLogging)
+	if !ok {
+		return
+	}
+	if _, err := lql.Parse(s.Filter); err != nil && !strings.HasPrefix(err.Error(), "bad fraction") { // the API can evaluate sample()
+		l.errs = append(l.errs, l.file.Root.At(path).Errorf("filter: %v", err))
 	}
 }
 

@@ -131,21 +131,29 @@ func (p *Plan) read() []string {
 	return slices.Compact(out)
 }
 
-// mostCalls is the API's quota of lists a minute, of a project that has not had it raised.
-const mostCalls = 60
+// mostCalls is the API's quota of lists a minute, mostTails of tail sessions, of a project that has not had them raised.
+const (
+	mostCalls = 60
+	mostTails = 10
+)
 
-// planned says whether the sources together may ask more often than the API takes.
-func (d *doctor) planned() []setting.Finding {
-	calls := 0
+// planned says whether the sources together may ask more often than the API takes, or by more sessions.
+func (d *doctor) planned() (found []setting.Finding) {
+	calls, tails := 0, 0
 	for _, spec := range d.plan.Sources {
 		if s, ok := spec.(*sources.CloudLogging); ok {
 			calls += s.CallsPerMinute
+			tails++
 		}
 	}
-	if calls <= mostCalls {
-		return nil
+	if calls > mostCalls {
+		found = append(found, setting.Finding{Level: setting.Doubtful, Text: fmt.Sprintf("the sources may make %d lists a minute together, and the quota is %d unless it was raised", calls, mostCalls), Mend: "give each its part: calls_per_minute"})
 	}
-	return []setting.Finding{{Level: setting.Doubtful, Text: fmt.Sprintf("the sources may make %d lists a minute together, and the quota is %d unless it was raised", calls, mostCalls), Mend: "give each its part: calls_per_minute"}}
+	if tails+1 > mostTails { // each takes a second one while it takes over
+		found = append(found, setting.Finding{Level: setting.Doubtful, Text: fmt.Sprintf("the sources take %d tail sessions, and one more while one takes over from another; the quota is %d: what gets none is only listed, and told later", tails, mostTails),
+			Mend: "read several resources by one source: resource_names is a list"})
+	}
+	return found
 }
 
 // place says whether tocsin would fall with what it watches.
@@ -194,7 +202,7 @@ func (d *doctor) source(ctx context.Context, name string) {
 // reading is a source that lists entries, with the rules that ask it.
 func (d *doctor) reading(name string, spec *sources.CloudLogging) cloudsetup.Reading {
 	never := func(string) bool { return false }
-	r := cloudsetup.Reading{Resources: spec.ResourceNames, Endpoint: spec.Endpoint, Filter: lql.Cover(d.plan.Rules.Filters(name, never), maxFilter)}
+	r := cloudsetup.Reading{Resources: spec.ResourceNames, Endpoint: spec.Endpoint, Filter: lql.Cover(d.plan.Rules.Filters(name, never), spec.Room()), Own: spec.Filter}
 	for _, rule := range d.plan.configured() {
 		if len(rule.Sources) == 0 || slices.Contains(rule.Sources, name) {
 			// Of what tocsin's probes write nothing comes through a log.

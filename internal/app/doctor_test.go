@@ -156,6 +156,16 @@ func TestDoctorFinds(t *testing.T) {
 				return strings.Replace(text, "resource_names", "calls_per_minute: 90, resource_names", 1)
 			}
 		}, []string{"warn quota: the sources may make 90 lists a minute together, and the quota is 60 unless it was raised -> give each its part"}},
+		{"more tails than a project has", func(s *surgery) {
+			s.config = func(text string) string {
+				text = strings.Replace(text, "{cloud_logging: {", "{cloud_logging: {calls_per_minute: 6, ", 1)
+				begin, end := strings.Index(text, "  logs:"), strings.Index(text, "  rate:")
+				for n := range 9 {
+					text = text[:end] + strings.Replace(text[begin:end], "logs:", fmt.Sprintf("l%d:", n), 1) + text[end:]
+				}
+				return text
+			}
+		}, []string{"warn quota: the sources take 10 tail sessions, and one more while one takes over from another; the quota is 10: "}},
 		{"a filter is refused", func(s *surgery) {
 			s.logging.SetRefuse(func(filter string) error {
 				if strings.Contains(filter, "httpRequest.status>=500") {
@@ -164,6 +174,23 @@ func TestDoctorFinds(t *testing.T) {
 				return nil
 			})
 		}, []string{"fail source logs: Cloud Logging refuses the filter of rule balancer: "}},
+		{"its own filter is refused", func(s *surgery) {
+			s.config = func(text string) string {
+				return strings.Replace(text, "resource_names", "filter: severity>=NOTICE, resource_names", 1)
+			}
+			s.logging.SetRefuse(func(filter string) error {
+				if strings.Contains(filter, "severity>=NOTICE") {
+					return errors.New("severity NOTICE")
+				}
+				return nil
+			})
+		}, []string{"fail source logs: Cloud Logging refuses the source's own filter: "}},
+		{"more is asked than a request holds", func(s *surgery) {
+			s.rules = examinedRules + "  - {name: long, filter: '" + strings.Repeat(`textPayload:"a" OR `, 1040) + `textPayload:"a"` + "', detect: {threshold: {count: 1, window: 1m}}, severity: warning, resolves: by_hand, annotations: {summary: a}}\n"
+		}, []string{"warn source logs: the rules ask for everything, or for too much to be said in one request: the whole log is read -> give the source fewer rules"}},
+		{"two rules ask for a type that is not seen", func(s *surgery) {
+			s.rules = strings.Replace(examinedRules, `"k8s_container"`, `"k8s_node"`, 1) + "  - {name: nodes, filter: 'resource.type=\"k8s_node\" severity=ERROR', detect: {threshold: {count: 1, window: 1m}}, severity: warning, resolves: by_hand, annotations: {summary: a}}\n"
+		}, []string{"warn source logs: 2 rules can only match resources of type k8s_node, of which nothing was logged for 7 days: pods, nodes -> is the log of these on"}},
 		{"a type is not seen", func(s *surgery) {
 			s.rules = strings.Replace(examinedRules, `"k8s_container"`, `("k8s_pod" OR "k8s_node")`, 1)
 		}, []string{"warn source logs: rule pods can only match resources of type k8s_node, k8s_pod, of which nothing was logged for 7 days -> is the log of these on"}},

@@ -25,7 +25,9 @@ type Reading struct {
 	Resources []string
 	// Endpoint is where it reads, if not at Google; see Dial.
 	Endpoint string
-	// Filter is what it pushes down.
+	// Own is the filter of the source's own setting; "" is none.
+	Own string
+	// Filter is what it pushes down of the rules; "" is everything.
 	Filter string
 	Rules  []RuleFilter
 }
@@ -129,9 +131,23 @@ func (x *examination) resource(ctx context.Context, name string) bool {
 	return true
 }
 
-// filters says whether Cloud Logging takes what the rules ask, and if not, which rule's it refuses.
+// filters says whether Cloud Logging takes what the source and the rules ask, and if not, whose filter it refuses.
 func (x *examination) filters(ctx context.Context, r Reading) bool {
-	_, err := x.seen(ctx, r.Resources, r.Filter, time.Minute)
+	both := r.Filter
+	if r.Own != "" {
+		if _, err := x.seen(ctx, r.Resources, r.Own, time.Minute); status.Code(err) == codes.InvalidArgument {
+			x.add(setting.Broken, "write it so that the Logs Explorer takes it: nothing is read until then", "Cloud Logging refuses the source's own filter: %s", status.Convert(err).Message())
+			return false
+		}
+		both = r.Own
+		if r.Filter != "" {
+			both += "\n) AND (" + r.Filter
+		}
+	}
+	if r.Filter == "" && len(r.Rules) > 0 {
+		x.add(setting.Doubtful, "give the source fewer rules (the rules' `sources`), or narrow it by its own filter", "the rules ask for everything, or for too much to be said in one request: the whole log is read")
+	}
+	_, err := x.seen(ctx, r.Resources, both, time.Minute)
 	if status.Code(err) != codes.InvalidArgument {
 		if err != nil {
 			x.add(setting.Doubtful, "", "what the rules ask could not be tried: %s", status.Convert(err).Message())
@@ -153,10 +169,13 @@ func (x *examination) filters(ctx context.Context, r Reading) bool {
 	return false
 }
 
-// types says which rules ask for resources that have logged nothing for a week.
+// types says which rules ask for resources that have logged nothing for a week, those of the same types together.
 func (x *examination) types(ctx context.Context, r Reading) {
 	known := map[string]bool{}
-	silent, asked := 0, 0
+	var kinds []string              // that have logged nothing
+	silent := map[string][]string{} // the rules, by them
+	asked := 0
+rules:
 	for _, rule := range r.Rules {
 		if len(rule.Types) == 0 {
 			continue
@@ -168,21 +187,40 @@ func (x *examination) types(ctx context.Context, r Reading) {
 				seen, err := x.seen(ctx, r.Resources, fmt.Sprintf("resource.type=%q", kind), unseen)
 				if err != nil {
 					x.add(setting.Doubtful, "", "resources of type %s: %s", kind, status.Convert(err).Message())
-					return
+					asked = 0 // it cannot be said of all
+					break rules
 				}
 				known[kind] = seen
 			}
 			some = some || known[kind]
 		}
 		if !some {
-			silent++
-			x.add(setting.Doubtful, "is the log of these on, and is this the source that has them? If they belong to no installation of yours, leave the rule out",
-				"rule %s can only match resources of type %s, of which nothing was logged for 7 days", rule.Name, strings.Join(rule.Types, ", "))
+			of := strings.Join(rule.Types, ", ")
+			if silent[of] == nil {
+				kinds = append(kinds, of)
+			}
+			silent[of] = append(silent[of], rule.Name)
 		}
 	}
-	if asked > 0 && silent == 0 {
+	for _, of := range kinds {
+		const mend = "is the log of these on, and is this the source that has them? If they belong to no installation of yours, leave the "
+		if names := silent[of]; len(names) == 1 {
+			x.add(setting.Doubtful, mend+"rule out", "rule %s can only match resources of type %s, of which nothing was logged for 7 days", names[0], of)
+		} else {
+			x.add(setting.Doubtful, mend+"rules out", "%d rules can only match resources of type %s, of which nothing was logged for 7 days: %s", len(names), of, strings.Join(names, ", "))
+		}
+	}
+	if asked > 0 && len(silent) == 0 {
 		x.add(setting.Fine, "", "all types of resources that the rules ask for were seen within 7 days")
 	}
+}
+
+// granted is how to mend that something cannot be looked at: a role where one is missing, else the way to the API that did not answer.
+func granted(err error, role, api string) string {
+	if c := status.Code(err); c == codes.PermissionDenied || c == codes.Unauthenticated {
+		return role
+	}
+	return "is " + api + " reachable from here, and the API enabled?"
 }
 
 // Exclusions says what is kept out of the logs of a parent (projects/P, folders/N, organizations/N) before anybody can read it.
@@ -218,7 +256,7 @@ func (c *Clients) Exclusions(ctx context.Context, parent string) []setting.Findi
 	}
 	switch {
 	case err != nil && !errors.Is(err, iterator.Done):
-		x.add(setting.Doubtful, "grant roles/logging.viewer on "+parent, "%s: what is kept out of the log cannot be looked at: %s", parent, status.Convert(err).Message())
+		x.add(setting.Doubtful, granted(err, "grant roles/logging.viewer on "+parent, "logging.googleapis.com"), "%s: what is kept out of the log cannot be looked at: %s", parent, status.Convert(err).Message())
 	case len(x.found) == 0:
 		x.add(setting.Fine, "", "%s: nothing is kept out of the log", parent)
 	}

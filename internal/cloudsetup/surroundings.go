@@ -192,7 +192,7 @@ func (c *Clients) Quotas(ctx context.Context, project string, now time.Time) []s
 		limits, err = c.quota(ctx, project, "limit", monitoringpb.Aggregation_ALIGN_MAX, 48*time.Hour, now)
 	}
 	if err != nil {
-		x.add(setting.Doubtful, "grant roles/monitoring.viewer on projects/"+project+", or look at the console: IAM, Quotas, Cloud Logging API", "what is left of the quotas of %s cannot be looked at: %s", project, status.Convert(err).Message())
+		x.add(setting.Doubtful, granted(err, "grant roles/monitoring.viewer on projects/"+project+", or look at the console: IAM, Quotas, Cloud Logging API", "monitoring.googleapis.com"), "what is left of the quotas of %s cannot be looked at: %s", project, status.Convert(err).Message())
 		return x.found
 	}
 	for name, n := range used {

@@ -18,6 +18,9 @@ func newCloudLogging() *CloudLogging {
 // Validate says everything that is wrong with the settings.
 func (s *CloudLogging) Validate() []setting.FieldError { return (*cloudlog.Settings)(s).Validate() }
 
+// Room is how many characters of filter the rules have of a request; see cloudlog.Settings.Room.
+func (s *CloudLogging) Room() int { return (*cloudlog.Settings)(s).Room() }
+
 // New makes the source. It reads what env.Filter wants.
 func (s *CloudLogging) New(name string, env Env) (Source, error) {
 	return cloudlog.New(name, cloudlog.Settings(*s), cloudlog.Options{Filter: env.Filter, Asked: env.Asked, Tell: env.Trouble, Log: env.Log, Dial: env.Dial}), nil

@@ -204,7 +204,7 @@ const boundsLength = 300
 
 // rules is the rules' filter, in the length that is left for it; "" if nothing is wanted in particular.
 func (s *Source) rules() string {
-	most := maxFilter - boundsLength - utf8.RuneCountInString(s.settings.Filter)
+	most := s.settings.Room()
 	rules := s.Filter(most)
 	if utf8.RuneCountInString(rules) > most {
 		return ""

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"tocsin/internal/setting"
 	"tocsin/internal/sources/google"
@@ -73,6 +74,10 @@ func mend(name string) string {
 	}
 	return fmt.Sprintf("; do you mean %s?", meant)
 }
+
+// Room is how many characters the rules' filter may have. What is left of a request's is for Filter and for
+// the times, which stand around them.
+func (s *Settings) Room() int { return maxFilter - utf8.RuneCountInString(s.Filter) - boundsLength }
 
 // Validate says everything that is wrong with the settings.
 func (s *Settings) Validate() []setting.FieldError {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	logging "cloud.google.com/go/logging/apiv2"
 	"google.golang.org/grpc/codes"
@@ -68,7 +69,7 @@ func (s *Source) blame(ctx context.Context, client *logging.Client, l *listing, 
 	all := s.Asked()
 	for len(all) > 0 {
 		some := all[:1]
-		for len(some) < len(all) && len(together(all[:len(some)+1]))+len(s.settings.Filter)+500 <= maxFilter {
+		for len(some) < len(all) && utf8.RuneCountInString(together(all[:len(some)+1])) <= s.settings.Room() {
 			some = all[:len(some)+1]
 		}
 		all = all[len(some):]
