@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -37,4 +38,30 @@ func TestLedger(t *testing.T) {
 	if diff := cmp.Diff(want, is.Sources[0].BlindSpans); diff != "" || is.Sources[0].Backlog != 1200 || is.Sources[0].Passed != 77 {
 		t.Errorf("%+v: %s", is.Sources[0], diff)
 	}
+}
+
+// A source that could not be read since the database was made is blind, and how far it is behind nobody knows.
+func TestNeverRead(t *testing.T) {
+	h, s, _ := filled(t, func(o *Options) {
+		status := o.Status
+		o.Status = func() Status {
+			is := status()
+			is.Sources = append(is.Sources, client.Source{Name: "dark", Kind: "cloud_logging"})
+			return is
+		}
+	})
+	if err := s.Update(t.Context(), func(tx *store.Tx) error {
+		return tx.KeepBlind(t.Context(), noon, map[string]store.BlindSpan{"dark": {Since: noon.Add(-time.Minute), Why: "no credentials"}})
+	}); err != nil {
+		t.Fatal(err)
+	}
+	_, text := ask(t, h, "GET", "/metrics", "")
+	expect(t, text, `tocsin_source_blind{source="dark"} 1`, `tocsin_source_caught_up{source="dark"} 0`, `tocsin_source_blind_seconds{source="dark"} 60`)
+	if strings.Contains(text, `tocsin_source_lag_seconds{source="dark"}`) {
+		t.Error("a lag is given that nobody knows")
+	}
+	_, text = ask(t, h, "GET", "/sources", "")
+	expect(t, text, "unknown")
+	_, text = ask(t, h, "GET", "/api/v1/status", "")
+	expect(t, text, `"name":"dark","kind":"cloud_logging","caught_up":false,"blind":true`)
 }

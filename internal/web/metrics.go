@@ -90,10 +90,11 @@ func (m *Metrics) Collect(to chan<- prometheus.Metric) {
 		gauge(descTroubles, float64(n), kind)
 	}
 	for _, src := range f.sources {
-		if lag := m.now().Sub(src.Clock); !src.CaughtUp && !src.Clock.IsZero() {
-			gauge(descLag, max(0, lag.Seconds()), src.Name)
-		} else {
+		switch lag := m.now().Sub(src.Clock); {
+		case src.CaughtUp:
 			gauge(descLag, 0, src.Name)
+		case !src.Clock.IsZero(): // else nobody knows
+			gauge(descLag, max(0, lag.Seconds()), src.Name)
 		}
 		if !src.Clock.IsZero() {
 			gauge(descClock, float64(src.Clock.UnixNano())/1e9, src.Name)
@@ -149,7 +150,12 @@ func (m *Metrics) read(ctx context.Context) (f figures, err error) {
 		if f.blindness, err = tx.Blindness(ctx, now); err != nil {
 			return err
 		}
-		f.sources, err = tx.Sources(ctx)
+		states, err := tx.Sources(ctx)
+		if err != nil {
+			return err
+		}
+		spans, err := tx.BlindSpans(ctx, spansRead)
+		f.sources = withUnread(states, spans)
 		return err
 	})
 	return f, err

@@ -68,9 +68,21 @@ const (
 	spansShown = 5
 )
 
+// withUnread adds to the states of sources those that are blind and of which nothing was ever read: they have none.
+func withUnread(states []store.SourceState, spans []store.BlindSpan) []store.SourceState {
+	for _, b := range spans {
+		known := func(st store.SourceState) bool { return st.Name == b.Source }
+		if b.Until.IsZero() && !slices.ContainsFunc(states, known) {
+			states = append(states, store.SourceState{Name: b.Source, Blind: true})
+		}
+	}
+	return states
+}
+
 // fillSources adds to the configured sources what the store knows of them. Without any, it is the store's sources: those of
 // earlier configurations too.
 func fillSources(configured []client.Source, states []store.SourceState, spans []store.BlindSpan) []client.Source {
+	states = withUnread(states, spans)
 	known := make(map[string]store.SourceState, len(states))
 	for _, st := range states {
 		known[st.Name] = st

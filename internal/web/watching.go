@@ -154,6 +154,8 @@ func (s *server) sources(w http.ResponseWriter, r *http.Request) error {
 		view := watchedView{sourceView: sourceOf(src, now), Lag: "none"}
 		if !src.CaughtUp && !src.Clock.IsZero() {
 			view.Lag = span(now.Sub(src.Clock))
+		} else if !src.CaughtUp {
+			view.Lag = "unknown"
 		}
 		if src.Passed > 0 {
 			view.Passed = number(src.Passed) + " left out, they had come before"
