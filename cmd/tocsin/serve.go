@@ -44,6 +44,10 @@ func (c *serveCommand) Run(ctx context.Context, s *streams) error {
 	defer signal.Stop(hup)
 	a, err := app.New(ctx, app.Options{Config: c.Config, Listen: c.Listen, ListenMetrics: c.ListenMetrics, Store: c.Store, Version: version(), Log: log,
 		Failpoint: failpoint(), Life: life()})
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		log.Info("stopped before the database was there")
+		return nil
+	}
 	if err != nil {
 		return err
 	}
