@@ -46,7 +46,7 @@ func Options(endpoint string, dial Dialer) []option.ClientOption {
 	return o
 }
 
-// Explain adds to an error of making a client whose credentials it looked for.
+// Explain puts before an error of making a client how its credentials come to be there: what is told of it is cut behind.
 func Explain(err error) error {
-	return fmt.Errorf("%w (tocsin uses the application default credentials)", err)
+	return fmt.Errorf("sign in at Google Cloud (gcloud auth application-default login; in a cluster Workload Identity, see deploy/README.md): %w", err)
 }
