@@ -27,19 +27,27 @@
     if (old && now && old.outerHTML !== now.outerHTML) old.replaceWith(document.adoptNode(now));
   }
 
-  // What somebody has opened, typed, chosen or put the cursor into is kept.
+  // What has the focus is known again by its id, else by what it is and leads to, and which of those it is.
+  function alike(e) {
+    const what = (o) => [o.tagName, o.getAttribute("href"), o.getAttribute("aria-label"), o.textContent.slice(0, 200)].join("\n");
+    return [...document.querySelectorAll("main " + e.tagName.toLowerCase())].filter((o) => what(o) === what(e));
+  }
+
+  // What somebody has opened, typed, chosen, scrolled or put the cursor into is kept.
   function replaceMain(fresh) {
     const open = [...document.querySelectorAll("main details[open]")].map((d) => d.id);
     const typed = [...document.querySelectorAll("main :is(input, textarea, select)[id]")].map((f) => [f.id, f.value]);
     const focus = document.activeElement, selection = focus && "selectionStart" in focus ? [focus.selectionStart, focus.selectionEnd] : null;
-    const focused = focus && focus.id;
+    const focused = focus && focus.id, which = focus && !focused && focus.closest("main") ? alike(focus).indexOf(focus) : -1;
+    const scrolled = [...document.querySelectorAll("main :is(.scroll, pre)")].map((e) => [e.scrollLeft, e.scrollTop]);
     replace("main", fresh);
     for (const id of open) document.getElementById(id)?.setAttribute("open", "");
     for (const [id, value] of typed) {
       const field = document.getElementById(id);
       if (field && value) field.value = value;
     }
-    const again = focused && document.getElementById(focused);
+    document.querySelectorAll("main :is(.scroll, pre)").forEach((e, i) => { if (scrolled[i]) [e.scrollLeft, e.scrollTop] = scrolled[i]; });
+    const again = focused ? document.getElementById(focused) : which >= 0 && alike(focus)[which];
     if (!again || again === document.activeElement) return;
     again.focus({ preventScroll: true });
     if (selection && selection[0] !== null) again.setSelectionRange(...selection);
