@@ -95,7 +95,7 @@ func TestKeepSeries(t *testing.T) {
 	read := func() (probes []store.ProbePoint, all []store.RulePoint) {
 		t.Helper()
 		err := s.View(ctx, func(tx *store.Tx) (err error) {
-			if probes, err = tx.ProbePoints(ctx, "hook", noon); err == nil {
+			if probes, err = tx.ProbePoints(ctx, "hook", noon, store.ProbeSpan); err == nil {
 				all, err = tx.RulePoints(ctx, "", noon)
 			}
 			return err

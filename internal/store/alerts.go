@@ -15,13 +15,15 @@ var alertColumns = columns{
 }
 
 var (
-	selectAlerts    = "SELECT " + alertColumns.list() + " FROM alerts"
-	selectAlertsOf  = selectAlerts + " WHERE incident = $1 ORDER BY first, rule, grp"
-	selectFiring    = selectAlerts + " WHERE rule = $1 AND grp = $2 AND state = 'firing' ORDER BY fired_at DESC, incident DESC LIMIT 1"
-	selectAllFiring = selectAlerts + " WHERE state = 'firing' ORDER BY rule, grp, fired_at, incident"
-	selectShadowed  = selectAlerts + " WHERE incident = '' AND last >= $1 ORDER BY last DESC, rule, grp LIMIT 1000"
-	selectAlertsBy  = selectAlerts + " WHERE rule = $1 ORDER BY last DESC, incident DESC, grp LIMIT $2"
-	upsertAlert     = alertColumns.upsert("alerts", "incident", "rule", "grp")
+	selectAlerts   = "SELECT " + alertColumns.list() + " FROM alerts"
+	selectAlertsOf = selectAlerts + " WHERE incident = $1 ORDER BY first, rule, grp"
+	// selectAlertsOfSome is selectAlertsOf of many.
+	selectAlertsOfSome = selectAlerts + " WHERE incident IN (" + someList + ") ORDER BY incident, first, rule, grp"
+	selectFiring       = selectAlerts + " WHERE rule = $1 AND grp = $2 AND state = 'firing' ORDER BY fired_at DESC, incident DESC LIMIT 1"
+	selectAllFiring    = selectAlerts + " WHERE state = 'firing' ORDER BY rule, grp, fired_at, incident"
+	selectShadowed     = selectAlerts + " WHERE incident = '' AND last >= $1 ORDER BY last DESC, rule, grp LIMIT 1000"
+	selectAlertsBy     = selectAlerts + " WHERE rule = $1 ORDER BY last DESC, incident DESC, grp LIMIT $2"
+	upsertAlert        = alertColumns.upsert("alerts", "incident", "rule", "grp")
 )
 
 func scanAlert(r row, a *incident.Alert) error {

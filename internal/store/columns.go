@@ -1,9 +1,11 @@
 package store
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -100,6 +102,32 @@ func (c columns) values() string {
 		fmt.Fprintf(&b, "$%d", i+1)
 	}
 	return b.String()
+}
+
+// someIDs is how many ids a statement is asked for at a time; someList is the list of them in it.
+const someIDs = 50
+
+var someList = make(columns, someIDs).values()
+
+// ofSome reads the rows that belong to any of some ids: one statement for many of them, for over a network each is a way there and back.
+// A short list repeats its first.
+func ofSome[T any](ctx context.Context, tx *Tx, scan func(row, *T) error, text string, ids []string) ([]T, error) {
+	var out []T
+	for chunk := range slices.Chunk(ids, someIDs) {
+		args := make([]any, someIDs)
+		for i := range args {
+			args[i] = chunk[0]
+			if i < len(chunk) {
+				args[i] = chunk[i]
+			}
+		}
+		some, err := list(ctx, tx, scan, text, args...)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, some...)
+	}
+	return out, nil
 }
 
 // upsert inserts a row of all columns or, when one of that key is there, rewrites it.

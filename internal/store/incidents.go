@@ -116,10 +116,25 @@ func (tx *Tx) incidents(ctx context.Context, text string, args ...any) ([]incide
 	if err != nil {
 		return nil, err
 	}
-	for i := range all {
-		if all[i].Alerts, err = list(ctx, tx, scanAlert, selectAlertsOf, all[i].ID); err != nil {
-			return nil, fmt.Errorf("read alerts of %s: %w", all[i].ID, err)
+	if len(all) < someIDs/10 {
+		for i := range all {
+			if all[i].Alerts, err = list(ctx, tx, scanAlert, selectAlertsOf, all[i].ID); err != nil {
+				return nil, fmt.Errorf("read alerts of %s: %w", all[i].ID, err)
+			}
 		}
+		return all, nil
+	}
+	at := make(map[string]*incident.Incident, len(all))
+	ids := make([]string, len(all))
+	for i := range all {
+		ids[i], at[all[i].ID] = all[i].ID, &all[i]
+	}
+	alerts, err := ofSome(ctx, tx, scanAlert, selectAlertsOfSome, ids)
+	if err != nil {
+		return nil, fmt.Errorf("read their alerts: %w", err)
+	}
+	for _, a := range alerts {
+		at[a.Incident].Alerts = append(at[a.Incident].Alerts, a)
 	}
 	return all, nil
 }

@@ -29,11 +29,12 @@ const (
 )
 
 var (
-	selectNotifications   = "SELECT id, " + notificationColumns.list() + " FROM notifications"
-	selectNotificationsOf = selectNotifications + " WHERE incident = $1 ORDER BY id"
-	selectNotification    = selectNotifications + " WHERE id = $1"
-	selectDueAny          = selectNotifications + " WHERE state = 'pending' AND due <= $1 OR " + settling + " ORDER BY due, id LIMIT $3"
-	selectDueTarget       = selectNotifications + " WHERE state = 'pending' AND target = $4 AND due <= $1 OR target = $4 AND " + settling +
+	selectNotifications       = "SELECT id, " + notificationColumns.list() + " FROM notifications"
+	selectNotificationsOf     = selectNotifications + " WHERE incident = $1 ORDER BY id"
+	selectNotificationsOfSome = selectNotifications + " WHERE incident IN (" + someList + ") ORDER BY id"
+	selectNotification        = selectNotifications + " WHERE id = $1"
+	selectDueAny              = selectNotifications + " WHERE state = 'pending' AND due <= $1 OR " + settling + " ORDER BY due, id LIMIT $3"
+	selectDueTarget           = selectNotifications + " WHERE state = 'pending' AND target = $4 AND due <= $1 OR target = $4 AND " + settling +
 		" ORDER BY " + turn + ", CASE WHEN " + urgent + " THEN incident ELSE '' END DESC, due, id LIMIT $3"
 	selectNextAny    = "SELECT due FROM notifications WHERE state = 'pending' ORDER BY due LIMIT 1"
 	selectNextTarget = "SELECT due FROM notifications WHERE state = 'pending' AND target = $1 ORDER BY due LIMIT 1"
@@ -96,6 +97,19 @@ func (tx *Tx) Notifications(ctx context.Context, incidentID string) ([]incident.
 		return nil, fmt.Errorf("read notifications of incident %s: %w", incidentID, err)
 	}
 	return all, nil
+}
+
+// NotificationsOf are the outbox rows of some incidents, by incident, oldest first.
+func (tx *Tx) NotificationsOf(ctx context.Context, incidents []string) (map[string][]incident.Notification, error) {
+	all, err := ofSome(ctx, tx, scanNotification, selectNotificationsOfSome, incidents)
+	if err != nil {
+		return nil, fmt.Errorf("read notifications of %d incidents: %w", len(incidents), err)
+	}
+	out := make(map[string][]incident.Notification, len(incidents))
+	for _, n := range all {
+		out[n.Incident] = append(out[n.Incident], n)
+	}
+	return out, nil
 }
 
 // Notification is the outbox row of that id.

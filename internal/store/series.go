@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -92,17 +93,37 @@ func (tx *Tx) AddProbePoint(ctx context.Context, p ProbePoint) error {
 	return nil
 }
 
-var selectProbePoints = "SELECT " + probeColumns.list() + " FROM probe_series WHERE source = $1 AND at >= $2 ORDER BY at"
+const (
+	// selectProbePoints adds up by spans of $3. The newest of a span may have had another status.
+	selectProbePoints = "SELECT source, at - at % $3, max(newest), CAST(sum(probes) AS BIGINT), CAST(sum(answered) AS BIGINT), CAST(sum(failed) AS BIGINT), CAST(sum(blind) AS BIGINT), " +
+		"CAST(sum(latency) AS BIGINT), CAST(sum(dns) AS BIGINT), CAST(sum(connect) AS BIGINT), CAST(sum(tls) AS BIGINT), CAST(sum(first_byte) AS BIGINT), CAST(sum(transfer) AS BIGINT), " +
+		"max(slowest), max(status), min(days), max(error) FROM probe_series WHERE source = $1 AND at >= $2 GROUP BY source, at - at % $3 ORDER BY 2"
+)
 
-// ProbePoints are what a probe has seen since a time, the oldest first.
-func (tx *Tx) ProbePoints(ctx context.Context, source string, since time.Time) ([]ProbePoint, error) {
-	all, err := list(ctx, tx, func(r row, p *ProbePoint) error {
-		return r.Scan(&p.Source, stampInto{&p.At}, stampInto{&p.Newest}, &p.Probes, &p.Answered, &p.Failed, &p.Blind, (*int64)(&p.Latency), (*int64)(&p.DNS), (*int64)(&p.Connect),
-			(*int64)(&p.TLS), (*int64)(&p.FirstByte), (*int64)(&p.Transfer), (*int64)(&p.Slowest), &p.Status, &p.Days, &p.Error)
-	}, selectProbePoints, source, bound(since, earliest))
+var selectProbeFailures = "SELECT " + probeColumns.list() + " FROM probe_series WHERE source = $1 AND at >= $2 AND failed > 0 ORDER BY at DESC LIMIT $3"
+
+func scanProbePoint(r row, p *ProbePoint) error {
+	return r.Scan(&p.Source, stampInto{&p.At}, stampInto{&p.Newest}, &p.Probes, &p.Answered, &p.Failed, &p.Blind, (*int64)(&p.Latency), (*int64)(&p.DNS), (*int64)(&p.Connect),
+		(*int64)(&p.TLS), (*int64)(&p.FirstByte), (*int64)(&p.Transfer), (*int64)(&p.Slowest), &p.Status, &p.Days, &p.Error)
+}
+
+// ProbePoints are what a probe has seen since a time, the oldest first, added up over spans that are ProbeSpan or several of it. Of a longer
+// one Status is the highest that came, Days the least and Error one of them.
+func (tx *Tx) ProbePoints(ctx context.Context, source string, since time.Time, span time.Duration) ([]ProbePoint, error) {
+	all, err := list(ctx, tx, scanProbePoint, selectProbePoints, source, bound(since, earliest), int64(span))
 	if err != nil {
 		return nil, fmt.Errorf("read the series of probe %s: %w", source, err)
 	}
+	return all, nil
+}
+
+// ProbeFailures are the newest points of a probe, since a time, in which it failed, the oldest first, at most limit.
+func (tx *Tx) ProbeFailures(ctx context.Context, source string, since time.Time, limit int) ([]ProbePoint, error) {
+	all, err := list(ctx, tx, scanProbePoint, selectProbeFailures, source, bound(since, earliest), limit)
+	if err != nil {
+		return nil, fmt.Errorf("read when probe %s failed: %w", source, err)
+	}
+	slices.Reverse(all)
 	return all, nil
 }
 

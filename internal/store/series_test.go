@@ -13,7 +13,7 @@ import (
 // is a week old goes.
 func TestProbeSeries(t *testing.T) {
 	onEachOpened(t, func(t *testing.T, s *Store) {
-		days, fewer := 30, 29
+		days, fewer, day := 30, 29, day.Truncate(time.Hour)
 		well := ProbePoint{Source: "hook", At: day, Newest: day.Add(time.Second), Probes: 9, Answered: 9, Slowest: 90 * time.Millisecond, Status: 405, Days: &days,
 			Phases: Phases{Latency: 720 * time.Millisecond, DNS: 1, Connect: 2, TLS: 3, FirstByte: 4, Transfer: 5}}
 		refused := ProbePoint{Source: "hook", At: day, Newest: day.Add(2 * time.Minute), Probes: 2, Failed: 2, Error: "refused: " + nasty}
@@ -31,7 +31,7 @@ func TestProbeSeries(t *testing.T) {
 		want.Error = plain(want.Error, maxTroubleText)
 		read := func(since time.Time) (got []ProbePoint) {
 			view(t, s, func(ctx context.Context, tx *Tx) (err error) {
-				got, err = tx.ProbePoints(ctx, "hook", since)
+				got, err = tx.ProbePoints(ctx, "hook", since, ProbeSpan)
 				return err
 			})
 			return got
@@ -45,6 +45,20 @@ func TestProbeSeries(t *testing.T) {
 		if got := read(day.Add(1)); len(got) != 1 {
 			t.Errorf("since a moment later: %v", got)
 		}
+		view(t, s, func(ctx context.Context, tx *Tx) error {
+			hours, err := tx.ProbePoints(ctx, "hook", time.Time{}, time.Hour)
+			both := want
+			both.Add(next)
+			both.At = both.At.Truncate(time.Hour)
+			if diff := cmp.Diff([]ProbePoint{both}, hours); diff != "" {
+				t.Errorf("by hours (-want +got):\n%s", diff)
+			}
+			failed, err2 := tx.ProbeFailures(ctx, "hook", time.Time{}, 5)
+			if diff := cmp.Diff([]ProbePoint{want}, failed); diff != "" {
+				t.Errorf("failures (-want +got):\n%s", diff)
+			}
+			return errors.Join(err, err2)
+		})
 		done, _, err := s.Prune(t.Context(), day.Add(SeriesKept), Retention{}, nil, 100)
 		if err != nil || done["series"] != 2 || len(read(time.Time{})) != 1 {
 			t.Errorf("after a week %v are pruned, %v", done, err)

@@ -136,4 +136,4 @@ type backwards struct {
 }
 
 // ranges are those that can be asked for.
-var ranges = []backwards{{"3h", "3 hours", 3 * time.Hour, 5 * time.Minute}, {"24h", "24 hours", 24 * time.Hour, 5 * time.Minute}, {"7d", "7 days", 7 * 24 * time.Hour, 30 * time.Minute}}
+var ranges = []backwards{{"3h", "3 hours", 3 * time.Hour, 5 * time.Minute}, {"24h", "24 hours", 24 * time.Hour, 10 * time.Minute}, {"7d", "7 days", 7 * 24 * time.Hour, time.Hour}}

@@ -57,6 +57,7 @@ func TestEveryPage(t *testing.T) {
 	server, _, inc := shown(t)
 	pages := pagesOf(t, inc)
 	b := openBrowser(t)
+	with := map[string][]string{}
 	for _, name := range slices.Sorted(maps.Keys(pages)) {
 		for i, size := range []struct {
 			name          string
@@ -68,6 +69,7 @@ func TestEveryPage(t *testing.T) {
 				b.sized(size.width, size.height, scheme)
 				if i == 0 && scheme == "dark" {
 					b.opens(server.URL + pages[name])
+					with[name] = b.read()
 					eval[int](b, unfolded)
 				}
 				for _, bad := range eval[[]string](b, contrast) {
@@ -84,6 +86,15 @@ func TestEveryPage(t *testing.T) {
 			b.complains() // of each page that is one
 		}
 		b.quiet(name)
+	}
+	b.sized(1200, 900, "light")
+	call(b, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+	for name, path := range pages {
+		b.does(chromedp.Navigate(server.URL + path))
+		without := b.read()
+		if diff := cmp.Diff(with[name], without); diff != "" || len(without) < 5 {
+			t.Errorf("%s reads otherwise without a script (-with +without):\n%s", name, diff)
+		}
 	}
 }
 
@@ -162,26 +173,4 @@ func (b *chromium) read() (all []string) {
 		}
 	}
 	return all
-}
-
-// TestWithoutScript: whoever has no JavaScript reads the same.
-func TestWithoutScript(t *testing.T) {
-	t.Parallel()
-	server, _, inc := shown(t)
-	pages := pagesOf(t, inc)
-	b := openBrowser(t)
-	b.sized(390, 844, "dark")
-	with := map[string][]string{}
-	for name, path := range pages {
-		b.opens(server.URL + path)
-		with[name] = b.read()
-	}
-	call(b, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
-	for name, path := range pages {
-		b.does(chromedp.Navigate(server.URL + path))
-		without := b.read()
-		if diff := cmp.Diff(with[name], without); diff != "" || len(without) < 5 {
-			t.Errorf("%s reads otherwise without a script (-with +without):\n%s", name, diff)
-		}
-	}
 }

@@ -2,6 +2,7 @@ package web
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"net/http"
 	"slices"
@@ -108,10 +109,10 @@ func (s *server) probes(w http.ResponseWriter, r *http.Request) error {
 	to := now.UTC().Truncate(ranges[which].bin).Add(ranges[which].bin)
 	from := to.Add(-ranges[which].long)
 	all := s.Probes()
-	points := make([][]store.ProbePoint, len(all))
-	err = s.Store.View(r.Context(), func(tx *store.Tx) (err error) {
+	read := make([]probeRead, len(all))
+	err = s.Store.View(r.Context(), func(tx *store.Tx) error {
 		for i, p := range all {
-			if points[i], err = tx.ProbePoints(r.Context(), p.Name, from); err != nil {
+			if err := read[i].from(r.Context(), tx, p, from, ranges[which].bin); err != nil {
 				return err
 			}
 		}
@@ -126,8 +127,8 @@ func (s *server) probes(w http.ResponseWriter, r *http.Request) error {
 	}
 	unwell := 0
 	for i, p := range all {
-		view := probeOf(p, points[i], now)
-		view.Chart = chartOf(clean(p.Name, 80), points[i], from, to, ranges[which].bin, now)
+		view := probeOf(p, read[i], now)
+		view.Chart = chartOf(clean(p.Name, 80), read[i].points, from, to, ranges[which].bin, now)
 		if view.Tone != "ok" {
 			unwell++
 		}
@@ -145,15 +146,39 @@ func (s *server) probes(w http.ResponseWriter, r *http.Request) error {
 	return s.show(w, r, http.StatusOK, probesTemplate, frame{Title: "Probes · tocsin", From: "/probes?for=" + chosen, Nav: "/probes", Well: wellnessOf(status), Main: v})
 }
 
+// probeRead is what the store knows of a probe.
+type probeRead struct {
+	// points are added up over the bins of the chart, failed are the newest spans in which it failed, newest is its newest span.
+	points, failed []store.ProbePoint
+	newest         *store.ProbePoint
+}
+
+// mostFailed is how many spans in which a probe failed are looked at: those of a day.
+const mostFailed = 288
+
+func (is *probeRead) from(ctx context.Context, tx *store.Tx, p Probe, from time.Time, bin time.Duration) (err error) {
+	if is.points, err = tx.ProbePoints(ctx, p.Name, from, bin); err != nil || len(is.points) == 0 {
+		return err
+	}
+	if is.failed, err = tx.ProbeFailures(ctx, p.Name, from, mostFailed); err != nil {
+		return err
+	}
+	last, err := tx.ProbePoints(ctx, p.Name, is.points[len(is.points)-1].Newest.Truncate(store.ProbeSpan), store.ProbeSpan)
+	if len(last) > 0 {
+		is.newest = &last[len(last)-1]
+	}
+	return err
+}
+
 // probeOf words how a probe is now and was.
-func probeOf(p Probe, points []store.ProbePoint, now time.Time) probeView {
+func probeOf(p Probe, is probeRead, now time.Time) probeView {
 	v := probeView{Name: clean(p.Name, titleLength), URL: clean(p.URL, titleLength), State: "nothing yet", Tone: "warning"}
 	newest := p.Newest
-	if newest == nil && len(points) > 0 {
-		newest = &points[len(points)-1]
+	if newest == nil {
+		newest = is.newest
 	}
-	v.Failures, v.More = failuresOf(points, now)
-	v.Health = healthOf(points, now)
+	v.Failures, v.More = failuresOf(is.failed, now)
+	v.Health = healthOf(is.points, now)
 	if newest == nil {
 		return v
 	}
@@ -260,7 +285,8 @@ func percent(part, whole int64) string {
 	return strings.TrimSuffix(strings.TrimSuffix(fmt.Sprintf("%.2f", p), "0"), ".0")
 }
 
-// failuresOf are the times in which a probe failed, the newest first; spans that follow each other, or all but one, are one.
+// failuresOf are the times in which a probe failed, of the spans in which it did, the newest first; spans that follow each other, or all
+// but one, are one.
 func failuresOf(points []store.ProbePoint, now time.Time) (out []failure, more string) {
 	type stretch struct {
 		first, last    store.ProbePoint
@@ -269,9 +295,6 @@ func failuresOf(points []store.ProbePoint, now time.Time) (out []failure, more s
 	}
 	var all []stretch
 	for _, p := range points {
-		if p.Failed == 0 {
-			continue
-		}
 		if n := len(all); n > 0 && p.At.Sub(all[n-1].last.At) <= 2*store.ProbeSpan {
 			s := &all[n-1]
 			s.last, s.failed, s.probes = p, s.failed+p.Failed, s.probes+p.Probes
@@ -286,7 +309,7 @@ func failuresOf(points []store.ProbePoint, now time.Time) (out []failure, more s
 			return out, fmt.Sprintf("and %d before", len(all)-i)
 		}
 		end := s.last.At.Add(store.ProbeSpan)
-		goes := i == 0 && !end.Before(points[len(points)-1].At) && end.After(now.Add(-store.ProbeSpan))
+		goes := i == 0 && end.After(now.Add(-store.ProbeSpan))
 		out = append(out, failure{From: at(s.first.At, now), To: at(end, now), Goes: goes,
 			Lasted: fmt.Sprintf("%s of %s failed", number(s.failed), plural(s.probes, "request")), Why: clean(s.why, titleLength)})
 	}

@@ -81,7 +81,7 @@ func (s *server) rule(w http.ResponseWriter, r *http.Request) error {
 		if is.points, err = tx.RulePoints(ctx, name, from); err != nil {
 			return err
 		}
-		if is.sums, err = tx.RuleSums(ctx, from); err != nil {
+		if is.sums, err = tx.RuleSums(ctx, now.Add(-sumsOf)); err != nil {
 			return err
 		}
 		if is.fired, err = tx.Firings(ctx, name, from, mostMarks); err != nil {
@@ -176,11 +176,11 @@ func costOf(sums map[string]store.RulePoint, rule string, rules int) []string {
 	all, own := sums[""], sums[rule]
 	var out []string
 	if all.Matches > 0 {
-		out = append(out, fmt.Sprintf("To ask %s together took %s an entry: %s for %s in 7 days. Their filters are one machine; what a single one takes of it is not known.",
+		out = append(out, fmt.Sprintf("To ask %s together took %s an entry: %s for %s in 24 hours. Their filters are one machine; what a single one takes of it is not known.",
 			plural(int64(rules), "rule"), short(all.Spent/time.Duration(all.Matches)), short(all.Spent), entries(all.Matches)))
 	}
 	if own.Matches == 0 {
-		return append(out, "Nothing has matched it in 7 days: beyond that it cost nothing.")
+		return append(out, "Nothing has matched it in 24 hours: beyond that it cost nothing.")
 	}
 	var judged time.Duration
 	for name, p := range sums {
@@ -251,12 +251,15 @@ func gatesOf(r Rule, is ruleRead, status Status, now time.Time) []gateView {
 	} else {
 		add("Asked", "ok", "of every entry of theirs")
 	}
-	sum := is.sums[r.Name]
-	switch {
-	case sum.Matches == 0:
+	matched := int64(0)
+	for _, p := range is.points {
+		matched += p.Matches
+	}
+	switch matched {
+	case 0:
 		add("Filter", "warning", "nothing has matched in 7 days")
 	default:
-		add("Filter", "ok", "%s in 7 days, the newest in the hour of %s", matchesText(sum.Matches), at(sum.At, now).Text)
+		add("Filter", "ok", "%s in 7 days, the newest in the hour of %s", matchesText(matched), at(is.points[len(is.points)-1].At, now).Text)
 	}
 	detects := clean(r.Kind, 60)
 	if r.For > 0 {
@@ -267,7 +270,7 @@ func gatesOf(r Rule, is ruleRead, status Status, now time.Time) []gateView {
 		add("Detector", "ok", "%s: it fires", detects)
 	case is.tally.Fired > 0:
 		add("Detector", "ok", "%s: it has fired %s, the last time at %s", detects, times(is.tally.Fired), exactly(is.tally.Last, now).Text)
-	case sum.Matches > 0:
+	case matched > 0:
 		add("Detector", "warning", "%s: what matched was not enough yet", detects)
 	default:
 		add("Detector", "soft", "%s: it has never fired in what is kept", detects)

@@ -134,10 +134,12 @@ func (s *server) overview(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 		byUrgency(open)
+		var ids []string
 		for _, inc := range open[:min(len(open), mostCards)] {
-			if told[inc.ID], err = tx.Notifications(ctx, inc.ID); err != nil {
-				return err
-			}
+			ids = append(ids, inc.ID)
+		}
+		if told, err = tx.NotificationsOf(ctx, ids); err != nil {
+			return err
 		}
 		over, err = tx.Incidents(ctx, store.IncidentFilter{States: []incident.State{incident.Resolved}, Limit: mostResolved})
 		return err

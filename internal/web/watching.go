@@ -36,7 +36,7 @@ type rulesView struct {
 type ruleView struct {
 	Rule
 	State, Tone, Fired string
-	// Matches are those of 7 days, Spent the time that it took to judge them.
+	// Matches are those of 24 hours, Spent the time that it took to judge them.
 	Matches, Spent string
 	Last           moment
 	Incident       string
@@ -45,6 +45,9 @@ type ruleView struct {
 	// Aside is why it is not asked any more; empty while it is.
 	Aside string
 }
+
+// sumsOf is over how long matches and time are added up: a day of a thousand rules is quickly read, a week is not.
+const sumsOf = 24 * time.Hour
 
 // rules shows what tocsin looks for, what fires now, how often each matched and when it fired last.
 func (s *server) rules(w http.ResponseWriter, r *http.Request) error {
@@ -60,7 +63,7 @@ func (s *server) rules(w http.ResponseWriter, r *http.Request) error {
 		if states, err = tx.RuleTallies(r.Context()); err != nil {
 			return err
 		}
-		if sums, err = tx.RuleSums(r.Context(), now.Add(-store.SeriesKept)); err != nil {
+		if sums, err = tx.RuleSums(r.Context(), now.Add(-sumsOf)); err != nil {
 			return err
 		}
 		aside, err = putAside(r.Context(), tx)
