@@ -10,7 +10,7 @@ import (
 const (
 	chartWidth = 1000
 	chartLeft  = 4
-	chartRight = 930 // the values stand behind it: on a phone one sees the newest
+	chartRight = 912 // the values stand behind it: on a phone one sees the newest
 	chartTop   = 8
 	chartHigh  = 120
 	stripHigh  = 14 // a strip of states under it
@@ -78,7 +78,7 @@ func (c *chart) bars(span func(bin int) (below, above float64)) string {
 	var b strings.Builder
 	wide := float64(chartRight-chartLeft) / float64(c.bins)
 	gap := 0.0
-	if wide > 4 {
+	if wide > 8 {
 		gap = 1
 	}
 	for i := range c.bins {
