@@ -36,6 +36,11 @@ var kinds = map[string]wanted{
 	"github-stops-merges":         {begins: "2019-06-02T10:20:00Z", pageBy: "2019-06-02T11:30:00Z", toldBy: "2019-06-02T10:40:00Z", word: "theirs, not ours", one: true},
 	"jobs-fail":                   {begins: "2026-02-19T09:30:00Z", pageBy: "2026-02-19T10:00:00Z", toldBy: "any", word: "heartbeat", one: true},
 	"webhooks-slow":               {begins: "2026-02-20T09:30:00Z", pageBy: "2026-02-20T09:45:00Z", toldBy: "any", word: "too slowly", one: true},
+	"restarts-unsaid":             {begins: "2026-03-02T09:30:00Z", pageBy: "2026-03-02T09:45:00Z", toldBy: "any", word: "starting again and again", one: true},
+	"map-missing":                 {begins: "2026-03-04T09:30:00Z", pageBy: "2026-03-04T09:43:00Z", toldBy: "any", word: `configmap "plugins" not found`, one: true},
+	"webhooks-refused":            {begins: "2026-03-05T09:30:00Z", pageBy: "any", toldBy: "2026-03-05T09:46:00Z", word: "403", one: true},
+	"no-more-pods-2019":           {begins: "2019-03-06T09:30:00Z", pageBy: "any", toldBy: "2019-03-06T09:40:00Z", word: "exceeded quota", one: true},
+	"github-silent-for-long":      {begins: "2026-03-17T17:30:00Z", toldBy: "2026-03-17T18:20:00Z", word: "GitHub", one: true},
 
 	"test-job-flood":      {begins: "2026-03-10T09:10:00Z", quietChannel: true},
 	"test-job-flood-2019": {begins: "2019-03-10T09:10:00Z", quietChannel: true},

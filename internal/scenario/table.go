@@ -141,6 +141,31 @@ var broken = []Scenario{
 		Start: at("2026-02-20T09:00:00Z"), End: at("2026-02-20T11:00:00Z"), Fault: at("2026-02-20T09:30:00Z"),
 		era: modern, project: todayProject, play: webhooksSlow,
 	},
+	{
+		Name: "restarts-unsaid", About: "tide is started again every few minutes; nothing but the starts is told: a page within a quarter of an hour.",
+		Start: at("2026-03-02T09:00:00Z"), End: at("2026-03-02T11:00:00Z"), Fault: at("2026-03-02T09:30:00Z"),
+		era: modern, project: todayProject, play: restartsUnsaid,
+	},
+	{
+		Name: "map-missing", About: "What crier is started with is not there: a page within a quarter of an hour, in the kubelet's words.",
+		Start: at("2026-03-04T09:00:00Z"), End: at("2026-03-04T11:00:00Z"), Fault: at("2026-03-04T09:30:00Z"),
+		era: modern, project: todayProject, play: mapMissing,
+	},
+	{
+		Name: "webhooks-refused", About: "hook refuses all webhooks; the probe is well: people are told within a quarter of an hour.",
+		Start: at("2026-03-05T09:00:00Z"), End: at("2026-03-05T11:30:00Z"), Fault: at("2026-03-05T09:30:00Z"),
+		era: modern, project: todayProject, play: webhooksRefused,
+	},
+	{
+		Name: "no-more-pods-2019", About: "A quota refuses the pods of jobs, which only plank's errors tell: people are told within ten minutes.",
+		Start: at("2019-03-06T09:00:00Z"), End: at("2019-03-06T11:00:00Z"), Fault: at("2019-03-06T09:30:00Z"),
+		era: legacy, project: oldProject, play: noMorePods,
+	},
+	{
+		Name: "github-silent-for-long", About: "GitHub sends next to nothing for two hours and a half of a working day: people are told once, nobody is paged.",
+		Start: at("2026-03-17T16:00:00Z"), End: at("2026-03-17T20:30:00Z"), Fault: at("2026-03-17T17:30:00Z"),
+		era: modern, project: todayProject, play: githubSilentForLong,
+	},
 }
 
 // harmless is what looks like failing and is not: nobody is paged, and the channel that people read is silent.
