@@ -5,6 +5,7 @@ package notifiers
 import (
 	"context"
 	"errors"
+	"net/http"
 	"time"
 
 	"tocsin/internal/incident"
@@ -135,9 +136,24 @@ type Answer struct {
 	Key string
 	// State is incident.Acknowledged or incident.Resolved.
 	State incident.State
-	// By is the person, as the provider names them.
-	By string
-	At time.Time
+	// By is the person, as the provider names them, User the provider's id of theirs, if it says.
+	By, User string
+	At       time.Time
+}
+
+// Listener is a Notifier whose provider tells by itself what people said there.
+type Listener interface {
+	// Hear checks that a request is the provider's and takes out of it what somebody said; see ErrForged, ErrStale and ErrUnread.
+	Hear(header http.Header, body []byte, now time.Time) (Said, error)
+}
+
+// Said is what somebody said at a provider: an Answer, whose Key is empty if there is none.
+type Said struct {
+	Answer
+	// Assigned are the people whom the page was given to, where that is what was said; State is then empty.
+	Assigned []string
+	// Ask says that something was said, and not of which key: the provider is to be asked.
+	Ask bool
 }
 
 // Permanent is a verdict: trying again as it is will not help (a revoked token, a channel that is gone).

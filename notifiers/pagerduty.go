@@ -24,6 +24,9 @@ type PagerDuty struct {
 	// TokenFile is the file that holds a REST API token, read-only. With it an acknowledge or resolve at PagerDuty counts here
 	// too, as of when it was given: what has begun since is not covered; without it tocsin cannot see them.
 	TokenFile string `yaml:"token_file"`
+	// WebhookSecretFile is the file that holds the secret of a generic webhook (v3) that PagerDuty sends to tocsin's /pagerduty/webhook, so that what
+	// is said there is known here at once; several secrets on a line each while one is being replaced.
+	WebhookSecretFile string `yaml:"webhook_secret_file"`
 	// Service is the id of the service (PXXXXXX), optional: it keeps tocsin's questions to that service.
 	Service string `yaml:"service"`
 	// URL is where events go, if not to https://events.pagerduty.com.
@@ -36,6 +39,7 @@ type PagerDuty struct {
 func (p *PagerDuty) Resolve(of func(path string) string) {
 	p.RoutingKeyFile = of(p.RoutingKeyFile)
 	p.TokenFile = of(p.TokenFile)
+	p.WebhookSecretFile = of(p.WebhookSecretFile)
 }
 
 // Traits say that it rings.

@@ -32,6 +32,7 @@ type pagerDutyIncident struct {
 }
 
 type pagerDutyReference struct {
+	ID      string `json:"id"`
 	Summary string `json:"summary"`
 }
 
@@ -83,7 +84,7 @@ func (p *pagerDutyNotifier) newest(ctx context.Context, key string) (newest *pag
 
 // answer is what somebody said of an incident; said is false while nobody has.
 func (in *pagerDutyIncident) answer(key string) (a Answer, said bool) {
-	a = Answer{Key: key, By: in.LastChangeBy.Summary, At: in.LastChange}
+	a = Answer{Key: key, By: in.LastChangeBy.Summary, User: in.LastChangeBy.ID, At: in.LastChange}
 	switch in.Status {
 	case "acknowledged":
 		a.State = incident.Acknowledged
@@ -91,7 +92,7 @@ func (in *pagerDutyIncident) answer(key string) (a Answer, said bool) {
 		for _, ack := range in.Acknowledgements {
 			if ack.At.After(latest) {
 				latest, a.At = ack.At, ack.At
-				a.By = cmp.Or(ack.Acknowledger.Summary, a.By)
+				a.By, a.User = cmp.Or(ack.Acknowledger.Summary, a.By), cmp.Or(ack.Acknowledger.ID, a.User)
 			}
 		}
 	case "resolved":

@@ -104,6 +104,33 @@ func (a *Actions) Answered(ctx context.Context, receiver, key string, state inci
 	})
 }
 
+// Assigned notes in the timeline that somebody gave a page to others at a pager: by the pager's clock at a time, by which it is known again.
+func (a *Actions) Assigned(ctx context.Context, receiver, key string, people []string, by string, at, now time.Time) error {
+	return a.store.Update(ctx, func(tx *store.Tx) error {
+		inc, err := ringsBy(ctx, tx, receiver, key)
+		if errors.Is(err, store.ErrNotFound) || err == nil && !alive(&inc) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		heardAs, said := receiver+" "+key+" assigned", at.UTC().Format(time.RFC3339Nano)
+		if before, err := time.Parse(time.RFC3339Nano, inc.Escalation.Heard[heardAs]); err == nil && !at.After(before) {
+			return nil
+		}
+		heard := maps.Clone(inc.Escalation.Heard)
+		if heard == nil {
+			heard = map[string]string{}
+		}
+		heard[heardAs], inc.Escalation.Heard = said, heard
+		if err := tx.SaveIncident(ctx, &inc); err != nil {
+			return err
+		}
+		return tx.AppendEvent(ctx, &incident.Event{Incident: inc.ID, At: now, Kind: incident.EventNote, By: by,
+			Text: fmt.Sprintf("at %s it is given to %s", receiver, strings.Join(people, ", "))})
+	})
+}
+
 // givenAt is when an answer to a page was given, by our clock; zero for now. The pager's may differ. Nobody answers what has not rung: at
 // the earliest it was when the page was made, so that an answer that seems older covers too little rather than too much, and what it
 // does not cover rings once more. So it is with one from a time that is well to come: by how much the clocks differ nobody knows.

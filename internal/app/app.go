@@ -67,6 +67,7 @@ type App struct {
 	metrics    net.Listener
 	wakeEngine bell
 	wakeSteps  bell
+	askPagers  bell // once a pager said that there is something to be asked
 	wakeHanded bell
 	started    time.Time
 
@@ -134,7 +135,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 	if len(errs) > 0 {
 		return nil, errs
 	}
-	a := &App{o: o, wakeEngine: newBell(), wakeSteps: newBell(), wakeHanded: newBell(), readers: map[string]*reader{}, takers: map[string]*reader{},
+	a := &App{o: o, wakeEngine: newBell(), wakeSteps: newBell(), askPagers: newBell(), wakeHanded: newBell(), readers: map[string]*reader{}, takers: map[string]*reader{},
 		started: time.Now(), begun: make(chan struct{}), broken: make(chan error, 1), returned: newReturned()}
 	var undo []func()
 	defer func() {
@@ -233,7 +234,7 @@ func (a *App) pages() *http.Server {
 	stopping := make(chan struct{})
 	handler := web.New(web.Options{Store: a.store.ForPages(), Actions: a.actions, Oncall: a.newOncall(), People: a.people, Maintenance: a.maintenance, Unmatched: a.unmatched, Version: a.o.Version, Ready: a.ready, Healthy: a.healthy, Status: a.status,
 		Registry: registry, Log: a.o.Log, Hosts: hosts(a.current.plan.File.URL),
-		Post: a.post, Chat: a.chat,
+		Post: a.post, Chat: a.chat, Hear: a.hear,
 		Gate: func() *access.Gate { return a.generationNow().gate }, Rules: a.rules, Probes: a.probes, Stopping: stopping})
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 60 * time.Second,
 		IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(a.o.Log.Handler(), slog.LevelWarn)}

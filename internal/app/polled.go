@@ -31,6 +31,7 @@ func (a *App) pollLoop(l *lead) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+		case <-a.askPagers:
 		}
 	}
 }
@@ -82,7 +83,7 @@ func (a *App) poll(ctx context.Context) error {
 		}
 		a.polled(ctx, r.pager, r.err)
 		for _, answer := range r.answers {
-			if err := a.actions.Answered(ctx, r.pager, answer.Key, answer.State, answer.By, answer.At, time.Now()); err != nil {
+			if err := a.actions.Answered(ctx, r.pager, answer.Key, answer.State, a.named(answer), answer.At, time.Now()); err != nil {
 				errs = append(errs, fmt.Errorf("take answer of %s: %w", r.pager, err))
 			}
 		}

@@ -53,8 +53,11 @@ func (s *server) guarded(next http.Handler) http.Handler {
 			return
 		}
 		most := int64(maxBody)
-		if r.URL.Path == alertsPath {
+		switch r.URL.Path {
+		case alertsPath:
 			most = maxAlertsBody
+		case hearPath:
+			most = hearMost
 		}
 		if strings.HasPrefix(r.URL.Path, chatPath) {
 			most = maxChatBody

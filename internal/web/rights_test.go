@@ -29,8 +29,8 @@ var rights = map[string]string{
 	"POST /incidents/{id}/merge": "responder", "POST /incidents/{id}/split": "responder", "POST /incidents/{id}/ask": "responder",
 	"POST /api/v1/incidents/{id}/merge": "responder", "POST /api/v1/incidents/{id}/split": "responder", "POST /api/v1/incidents/{id}/ask": "responder",
 	"GET /declare": "responder", "POST /declare": "responder", "POST /api/v1/incidents": "responder",
-	"POST /slack/{what}": "open", // what is not signed is refused there
-	"GET /healthz":       "open", "GET /readyz": "open", "GET /metrics": "viewer",
+	"POST /slack/{what}": "open", "POST /pagerduty/webhook": "open", // what is not signed is refused there
+	"GET /healthz": "open", "GET /readyz": "open", "GET /metrics": "viewer",
 }
 
 // bodies are what the routes take that change something.
@@ -43,7 +43,8 @@ var bodies = map[string]string{
 	"POST /api/v1/oncall/{schedule}/overrides": `{"person":"ben","to":"2099-01-01T00:00:00Z","by":"ana","reason":"x"}`, "POST /api/v1/notify-test": `{"target":"ops","by":"ana","dry":true}`,
 	"POST /incidents/{id}/merge": "by=ana&into=01D1VX0000AAAAAAAABBBBBBBB", "POST /incidents/{id}/split": "by=ana&alert=x", "POST /incidents/{id}/ask": "by=ana&person=ben",
 	"POST /api/v1/incidents/{id}/merge": `{"by":"ana","into":"01D1VX0000AAAAAAAABBBBBBBB"}`, "POST /api/v1/incidents/{id}/split": `{"by":"ana","rule":"x"}`, "POST /api/v1/incidents/{id}/ask": `{"by":"ana","person":"ben"}`,
-	"POST /declare": "by=ana&title=x&severity=high", "POST /api/v1/incidents": `{"title":"y","by":"ana"}`,
+	"POST /pagerduty/webhook": `{}`,
+	"POST /declare":           "by=ana&title=x&severity=high", "POST /api/v1/incidents": `{"title":"y","by":"ana"}`,
 	"POST /api/v2/alerts": `[{"labels":{"alertname":"a"}}]`,
 }
 

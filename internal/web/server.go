@@ -61,7 +61,9 @@ type Options struct {
 	// Post keeps alerts that were posted, for a source to read. Left out, none are taken.
 	Post func(ctx context.Context, alerts []store.Posted, now time.Time) error
 	// Chat takes what people do in a chat; it checks itself who asks. Left out, nothing comes in.
-	Chat    http.Handler
+	Chat http.Handler
+	// Hear takes what a pager tells by itself, signed. Left out, nothing is taken.
+	Hear    func(ctx context.Context, header http.Header, body []byte, now time.Time) error
 	Version string
 	// Ready is nil's answer when the service does its work; the error's text says what is missing. Healthy likewise says
 	// whether the process is worth keeping. Left out, both are always well.
@@ -156,6 +158,11 @@ func New(o Options) http.Handler {
 	if o.Chat == nil {
 		o.Chat = http.NotFoundHandler()
 	}
+	if o.Hear == nil {
+		o.Hear = func(context.Context, http.Header, []byte, time.Time) error {
+			return &refusal{http.StatusNotFound, client.NotFound, "no pager is heard here"}
+		}
+	}
 	if o.Oncall == nil {
 		o.Oncall = noOncall{}
 	}
@@ -213,6 +220,7 @@ func (s *server) routes() []route {
 		{"GET", "/login", s.view(s.login), 0, everyone},
 		{"GET", access.Callback, s.view(s.loggedIn), 0, everyone},
 		{"POST", "/logout", s.view(s.logout), 0, everyone},
+		{"POST", hearPath, s.api(s.hear), 0, everyone},
 
 		{"GET", "/api/v1/incidents", s.api(s.listIncidents), viewer, nobody},
 		{"POST", "/api/v1/incidents", s.api(s.declareByJSON), responder, nobody},
