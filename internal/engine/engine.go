@@ -46,9 +46,9 @@ type Engine struct {
 	o     Options
 
 	mu      sync.Mutex
-	queue   []rules.Hit // of all offered batches, by their clocks
+	queue   []rules.Hit          // of all offered batches, by their clocks
 	waiting map[string]time.Time // of each rule that has some in it, the time of the earliest; nil if that must be looked up anew
-	owners  []*offered  // whose each hit is
+	owners  []*offered           // whose each hit is
 	offered []*offered
 	sources map[string]*source
 	firing  map[string]int  // rules with alerts that fire

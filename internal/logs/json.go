@@ -41,13 +41,15 @@ type decoder struct {
 	// is the next, whether there are escapes, and whether names may be spelled otherwise than the REST API does.
 	raw       []byte
 	quotes    []int32
-	marked    int // how many quotes there are
+	masks     []uint64 // of mark
+	marked    int      // how many quotes there are
 	next      int
 	escapes   bool
 	respelled bool
 	top       topNames
 	odd       bool         // of a message: see Picker.Message
 	stamps    [2]time.Time // its timestamp and receiveTimestamp
+	minute    minute
 
 	members []Member // stacks of what is being built
 	items   []Value

@@ -20,7 +20,9 @@ func (p *Picker) Line(line []byte, w *Want) *Entry {
 	p.d.reset()
 	p.e = Entry{}
 	p.d.borrow, p.d.reuse = true, true
-	p.d.pick(line, &p.e, w)
+	if !w.times || !p.d.times(line, &p.e) {
+		p.d.pick(line, &p.e, w)
+	}
 	return &p.e
 }
 

@@ -13,47 +13,50 @@ const (
 	lowBits  = 0x7f * eachByte
 )
 
-// quoteBits has bit i set if byte i of x is a quote.
-func quoteBits(x uint64) uint64 {
-	x ^= '"' * eachByte
+// byteBits has bit i set if byte i of x is c.
+func byteBits(x uint64, c uint64) uint64 {
+	x ^= c * eachByte
 	return (^((x&lowBits + lowBits) | x) & topBits) * 0x0002040810204081 >> 56
 }
 
-// slashBits has some top bit set if a byte of x is a backslash.
-func slashBits(x uint64) uint64 {
-	x ^= '\\' * eachByte
-	return (x - eachByte) &^ x
+// masksAnywhere says where in raw, whose length is a multiple of 64, there are quotes and backslashes: a bit for each byte and a word for
+// each 64 of them; and, in wide, whether any byte is not ASCII.
+func masksAnywhere(raw []byte, quotes, slashes []uint64) (wide uint64) {
+	for at := 0; at+64 <= len(raw); at += 64 {
+		var q, s uint64
+		for i := range 8 {
+			x := binary.LittleEndian.Uint64(raw[at+8*i:])
+			wide |= x & topBits
+			q |= byteBits(x, '"') << (8 * i)
+			s |= byteBits(x, '\\') << (8 * i)
+		}
+		quotes[at/64], slashes[at/64] = q, s
+	}
+	return wide
 }
 
 // mark notes where in raw the quotes stand that begin and end strings, and whether there is an escape. It says false if
 // there is no such thing: an escape is none, a string does not end, or raw is not UTF-8. An entry's strings are then found
 // without looking at each byte again.
 func (d *decoder) mark(raw []byte) bool {
-	n := 0
-	var wide, escaped uint64 // escaped says that the byte before was a backslash that begins an escape
-	d.escapes = false
+	whole := len(raw) / 64
+	if len(d.masks) < 2*(whole+1) {
+		d.masks = make([]uint64, 2*(whole+16))
+	}
+	quotes, slashes := d.masks[:whole+1], d.masks[len(d.masks)/2:][:whole+1]
 	var tail [64]byte
-	for base := 0; base < len(raw); base += 64 {
+	copy(tail[:], raw[whole*64:])
+	wide := blockMasks(raw[:whole*64], quotes, slashes) | blockMasks(tail[:], quotes[whole:], slashes[whole:])
+	n := 0
+	var escaped uint64 // the byte before was a backslash that begins an escape
+	d.escapes = false
+	for block, m := range quotes {
+		base := block * 64
 		if n+64 > len(d.quotes) {
 			d.quotes = slices.Grow(d.quotes, 128)
 			d.quotes = d.quotes[:cap(d.quotes)]
 		}
-		b := &tail
-		if base+64 <= len(raw) {
-			b = (*[64]byte)(raw[base:])
-		} else {
-			copy(tail[:], raw[base:])
-		}
-		x0, x1 := binary.LittleEndian.Uint64(b[0:]), binary.LittleEndian.Uint64(b[8:])
-		x2, x3 := binary.LittleEndian.Uint64(b[16:]), binary.LittleEndian.Uint64(b[24:])
-		x4, x5 := binary.LittleEndian.Uint64(b[32:]), binary.LittleEndian.Uint64(b[40:])
-		x6, x7 := binary.LittleEndian.Uint64(b[48:]), binary.LittleEndian.Uint64(b[56:])
-		wide |= x0 | x1 | x2 | x3 | x4 | x5 | x6 | x7
-		m := quoteBits(x0) | quoteBits(x1)<<8 | quoteBits(x2)<<16 | quoteBits(x3)<<24 |
-			quoteBits(x4)<<32 | quoteBits(x5)<<40 | quoteBits(x6)<<48 | quoteBits(x7)<<56
-		slash := slashBits(x0) | slashBits(x1) | slashBits(x2) | slashBits(x3) |
-			slashBits(x4) | slashBits(x5) | slashBits(x6) | slashBits(x7)
-		if slash&topBits|escaped != 0 {
+		if slashes[block]|escaped != 0 {
 			var ok bool
 			if m, escaped, ok = d.unescape(raw, base, m, escaped); !ok {
 				return false
@@ -79,7 +82,7 @@ func (d *decoder) mark(raw []byte) bool {
 		}
 	}
 	d.next, d.marked = 0, n
-	return n%2 == 0 && escaped == 0 && (wide&topBits == 0 || utf8.Valid(raw))
+	return n%2 == 0 && escaped == 0 && (wide == 0 || utf8.Valid(raw))
 }
 
 // unescape takes of m, which has the bits of the quotes in the 64 bytes at base, those that an escape takes. It checks the

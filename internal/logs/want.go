@@ -4,6 +4,7 @@ package logs
 // It does not change once it is made and may be used by many goroutines at once.
 type Want struct {
 	all     bool
+	times   bool // nothing is asked for but when it was, and in which log
 	message bool // what is asked for may be a message of the schema, with names that the schema knows
 	members []wanted
 	// few has the bit of each member's name, and many their places once there are many.
@@ -23,6 +24,11 @@ func NewWant(paths ...[]string) *Want {
 	w := &Want{}
 	for _, path := range paths {
 		w.add(path, entrySchema)
+	}
+	w.times = !w.all
+	for i := range w.members {
+		name := w.members[i].name
+		w.times = w.times && (name == "timestamp" || name == "receiveTimestamp" || name == "logName") && w.members[i].part.all
 	}
 	return w
 }

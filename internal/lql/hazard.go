@@ -10,6 +10,36 @@ import (
 // characters that no needle holds (see escapable).
 const hiding = -1
 
+// oddLog is the needle of a hit where a log's name may be written otherwise than its needles say.
+const oddLog = -2
+
+// oddLogs appends a hit for each string of data[from:to] that may be the name of a log and has a character written as %XX that need not
+// be: a slash must.
+func oddLogs(data []byte, from, to int, hits []hit) []hit {
+	const farthest = 1 << 10 // a log's name has at most 512 characters
+	for i := from; i < to; {
+		n := bytes.IndexByte(data[i:to], '%')
+		if n < 0 {
+			break
+		}
+		i += n
+		if i+2 < to && data[i+1] == '2' && lower(data[i+2]) == 'f' {
+			i += 3
+			continue
+		}
+		begin := max(from, i-farthest)
+		quote := bytes.LastIndexByte(data[begin:i], '"')
+		if quote < 0 || bytes.Contains(data[begin+quote:i], []byte("/logs/")) {
+			hits = append(hits, hit{at: i, needle: oddLog})
+		}
+		if n = bytes.IndexByte(data[i:to], '"'); n < 0 {
+			break
+		}
+		i += n
+	}
+	return hits
+}
+
 // hazards appends a hit for every line of data[from:to] that may hide a needle.
 func hazards(data []byte, from, to int, hits []hit) []hit {
 	wide, odd := notASCII(data, from, to), oddEscape(data, from, to)

@@ -15,6 +15,8 @@ type needle struct {
 	text string // folded
 	// holds, if set, says of the value behind text, which is a name in quotes, whether it may be what the filter asks for.
 	holds *leaf
+	// log says that it is of a log's name, in which any character may be written as %XX.
+	log   bool
 	rank  int
 	rules []int32
 }
@@ -303,10 +305,40 @@ func patternNeedles(re *syntax.Regexp, rank int) ([]needle, bool) {
 	return nil, false
 }
 
-// callNeedles is the needles of a function that matches by itself. A log's id may be written with any of its characters as
-// %XX, so that log_id has none.
+// usualLogs are the logs that hold most of what a cluster says: that an entry is of one tells little.
+var usualLogs = []string{"stdout", "stderr", "requests", "events", "cloudaudit.googleapis.com/activity", "cloudaudit.googleapis.com/data_access"}
+
+// logNeedles is how a log's id stands in a line: behind /logs/, and its slashes, if it has any, as they are or as %2F. Lines that write
+// any other character as %XX are hazards.
+func logNeedles(id string) ([]needle, bool) {
+	if !isASCII(id) || id == "" || strings.ContainsFunc(id, escapable) || strings.ContainsRune(id, '%') {
+		return nil, false
+	}
+	rank := 0
+	if !slices.Contains(usualLogs, id) {
+		rank = payloadRank
+	}
+	spellings := []string{id, strings.Replace(id, "/", "%2f", 1)}
+	if strings.Count(id, "/") > 1 {
+		id, _, _ = strings.Cut(id, "/")
+		spellings = []string{id + "/", id + "%2f"}
+	}
+	var out []needle
+	for _, s := range slices.Compact(spellings) {
+		text := "/logs/" + s
+		if len(text) > longestNeedle {
+			return nil, false
+		}
+		out = append(out, needle{text: text, log: true, rank: rank + min(len(text), payloadRank-1)})
+	}
+	return out, true
+}
+
+// callNeedles is the needles of a function that matches by itself.
 func callNeedles(c *Call) ([]needle, bool) {
 	switch c.Name {
+	case "log_id":
+		return logNeedles(fold(c.Value.Text))
 	case "source":
 		return oneNeedle(fold(c.Value.Text), ",:[]{}", 0)
 	case "SEARCH":
@@ -329,6 +361,10 @@ func wireNeedlesOf(n Node) ([]needle, bool) { return joinNeedles(n, wireNeedles)
 
 func wireNeedles(n Node) (found []needle, ok bool) {
 	switch n := n.(type) {
+	case *Call:
+		if n.Name != "log_id" { // a message's hazards are not looked for
+			found, ok = callNeedles(n)
+		}
 	case *Compare:
 		if f, plain := n.Left.(*Field); plain && n.Other == nil {
 			found, ok = fieldNeedles(n, f)

@@ -12,6 +12,7 @@ type plan struct {
 	needles []needle
 	grams   []*grams
 	pointed []int // the filters that have needles
+	logged  []int // those of them whose needles are of a log's name
 
 	rest      []int // those that have none
 	restIndex *index
@@ -69,6 +70,9 @@ func isCommon(f *Filter, found []needle) bool {
 // point notes the needles of a filter; those that are alike are looked for once.
 func (p *plan) point(filter int, found []needle, byNeedle map[string]int) {
 	p.pointed = append(p.pointed, filter)
+	if slices.ContainsFunc(found, func(n needle) bool { return n.log }) {
+		p.logged = append(p.logged, filter)
+	}
 	for _, n := range found {
 		key := n.text
 		if n.holds != nil {

@@ -157,6 +157,9 @@ func (sc *scanner) look(data []byte, from, to int) {
 		return
 	}
 	sc.hits = hazards(data, from, to, sc.hits)
+	if len(sc.logged) > 0 {
+		sc.hits = oddLogs(data, from, to, sc.hits)
+	}
 	for _, g := range sc.grams {
 		sc.hits = g.find(data, from, to, sc.hits)
 	}
@@ -168,9 +171,12 @@ func (sc *scanner) read(line []byte, hits []hit, times bool) *logs.Entry {
 	sc.asked = sc.asked[:0]
 	hidden := false
 	for _, h := range hits {
-		if h.needle == hiding {
+		switch h.needle {
+		case hiding:
 			hidden = true
-		} else {
+		case oddLog:
+			sc.askLogged()
+		default:
 			sc.ask(h.needle)
 		}
 	}
@@ -235,6 +241,14 @@ func (sc *scanner) askHidden(e *logs.Entry) {
 		sc.ask(h.needle)
 	}
 	sc.hits = sc.hits[:start]
+	sc.askLogged()
+}
+
+// askLogged asks the filters that ask for a log, however its name is written.
+func (sc *scanner) askLogged() {
+	for _, i := range sc.logged {
+		sc.askFilter(i)
+	}
 }
 
 func (sc *scanner) ask(needle int32) {
