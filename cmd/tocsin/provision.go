@@ -53,6 +53,10 @@ func (c *provisionCommand) Run(ctx context.Context, s *streams) error {
 		if err != nil {
 			return err
 		}
+		c.said(s)
+		if len(c.Channels) == 0 {
+			fmt.Fprintln(s.err, "the alert policy tells nobody: give --notification-channel (`gcloud beta monitoring channels list`)")
+		}
 		_, err = fmt.Fprint(s.out, text)
 		return err
 	}
@@ -60,9 +64,7 @@ func (c *provisionCommand) Run(ctx context.Context, s *streams) error {
 	if err != nil {
 		return err
 	}
-	if c.Member == "" {
-		fmt.Fprintln(s.err, "no roles are looked at or granted: name the account that tocsin runs as with --member")
-	}
+	c.said(s)
 	counts := map[string]int{}
 	for _, step := range steps {
 		word := step.Action
@@ -88,6 +90,13 @@ func (c *provisionCommand) Run(ctx context.Context, s *streams) error {
 		return &exit{code: exitNo, err: errors.New(plural(n, "thing") + " could not be looked at or made")}
 	}
 	return nil
+}
+
+// said says what is left out for want of a flag.
+func (c *provisionCommand) said(s *streams) {
+	if c.Member == "" {
+		fmt.Fprintln(s.err, "no roles are looked at or granted: name the account that tocsin runs as with --member")
+	}
 }
 
 func plural(n int, what string) string {

@@ -114,3 +114,15 @@ func TestProvisionRefusesWhatCannotBeMeant(t *testing.T) {
 		}
 	}
 }
+
+// What Terraform's configuration leaves out for want of a flag is said beside it, and never in it.
+func TestTerraformSaysWhatIsLeftOut(t *testing.T) {
+	config := written(t, "tocsin.yaml", provisioned)
+	code, out, err := ran(t, "provision", "--config", config, "--emit", "terraform")
+	if code != 0 || !strings.HasPrefix(out, "# What tocsin needs") || !strings.Contains(err, "with --member\n") || !strings.Contains(err, "tells nobody: give --notification-channel") {
+		t.Errorf("%d %q\n%s", code, err, out)
+	}
+	if _, _, err := ran(t, "provision", "--config", config, "--emit", "terraform", "--member", "user:a@b", "--notification-channel", "projects/p/notificationChannels/1"); err != "" {
+		t.Errorf("with both: %q", err)
+	}
+}

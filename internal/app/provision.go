@@ -48,7 +48,9 @@ func heartbeatSilence(watched string) string {
 const writesLogs, writesMetrics = "roles/logging.logWriter", "roles/monitoring.metricWriter"
 
 var (
-	parentName       = regexp.MustCompile(`^(projects|folders|organizations)/[^/\s]+$`)
+	parentName       = regexp.MustCompile(`^(projects/[^/\s]+|(folders|organizations)/[0-9]+)$`)
+	projectName      = regexp.MustCompile(`^[^/\s]+$`)
+	sinkName         = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,100}$`)
 	topicName        = regexp.MustCompile(`^projects/[^/\s]+/topics/[^/\s]+$`)
 	subscriptionName = regexp.MustCompile(`^projects/[^/\s]+/subscriptions/[^/\s]+$`)
 	channelName      = regexp.MustCompile(`^projects/[^/\s]+/notificationChannels/[^/\s]+$`)
@@ -59,7 +61,7 @@ var (
 func (o Provisioning) check() error {
 	for _, p := range o.Watch {
 		if !parentName.MatchString(p) {
-			return fmt.Errorf("--watch %q: write projects/P, folders/N or organizations/N", p)
+			return fmt.Errorf("--watch %q: write projects/P, folders/N or organizations/N, where N is a number", p)
 		}
 	}
 	for _, c := range o.Channels {
@@ -68,6 +70,10 @@ func (o Provisioning) check() error {
 		}
 	}
 	switch {
+	case o.Project != "" && !projectName.MatchString(o.Project):
+		return fmt.Errorf("--project %q: write a project's id, such as my-ops", o.Project)
+	case o.Name != "" && !sinkName.MatchString(o.Name):
+		return fmt.Errorf("--name %q: a sink's name is of up to 100 letters, digits, underscores, hyphens and periods", o.Name)
 	case o.Topic != "" && !topicName.MatchString(o.Topic):
 		return fmt.Errorf("--topic %q: write projects/P/topics/T", o.Topic)
 	case o.Member != "" && !memberName.MatchString(o.Member):
@@ -110,6 +116,9 @@ func (o Provisioning) wanted() (cloudsetup.Wanted, error) {
 			}
 		}
 	}
+	if err := o.tellApart(w.Subscriptions); err != nil {
+		return cloudsetup.Wanted{}, err
+	}
 	if plan.Canary != nil {
 		for _, project := range plan.Canary.Projects {
 			w.Grants = append(w.Grants, cloudsetup.Grant{Resource: "projects/" + project, Role: writesLogs})
@@ -124,6 +133,25 @@ func (o Provisioning) wanted() (cloudsetup.Wanted, error) {
 	})
 	w.Grants = slices.Compact(w.Grants)
 	return w, nil
+}
+
+// tellApart gives the sinks of several subscriptions names of their own, for a parent has one sink of a name: o.Name for that of a
+// subscription called so, else o.Name and the subscription's behind it.
+func (o Provisioning) tellApart(all []cloudsetup.Subscription) error {
+	if len(all) < 2 {
+		return nil
+	}
+	if o.Topic != "" {
+		return fmt.Errorf("--topic %q: there are %d subscriptions, and each has a topic of its own: leave --topic out", o.Topic, len(all))
+	}
+	for _, s := range all {
+		if id := s.Name[strings.LastIndexByte(s.Name, '/')+1:]; id != o.Name {
+			for i := range s.Sinks {
+				s.Sinks[i].Name += "-" + id
+			}
+		}
+	}
+	return nil
 }
 
 // reading is the role with which a resource's entries are read.

@@ -103,3 +103,53 @@ rules:
 		t.Errorf("standard input has a subscription: %v", err)
 	}
 }
+
+// TestSinksOfSeveralSubscriptions: each has sinks of its own, whose names differ, and so have the blocks of Terraform's configuration.
+func TestSinksOfSeveralSubscriptions(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tocsin.yaml")
+	text := `
+project: prow
+sources:
+  a: {pubsub: {subscription: projects/prow/subscriptions/tocsin}}
+  b: {pubsub: {subscription: projects/prow/subscriptions/more}}
+`
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o := Provisioning{Config: path, Name: "tocsin", Watch: []string{"projects/prow", "folders/1"}}
+	w, err := o.wanted()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sinks []string
+	for _, s := range w.Subscriptions {
+		for _, sink := range s.Sinks {
+			sinks = append(sinks, s.Topic+" "+sink.Parent+" "+sink.Name)
+		}
+	}
+	want := []string{"projects/prow/topics/tocsin projects/prow tocsin", "projects/prow/topics/tocsin folders/1 tocsin",
+		"projects/prow/topics/more projects/prow tocsin-more", "projects/prow/topics/more folders/1 tocsin-more"}
+	if diff := cmp.Diff(want, sinks); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	seen := map[string]bool{}
+	for _, block := range regexp.MustCompile(`(?m)^resource .*$`).FindAllString(cloudsetup.Terraform(w), -1) {
+		if seen[block] {
+			t.Errorf("twice: %s", block)
+		}
+		seen[block] = true
+	}
+	o.Topic = "projects/prow/topics/tocsin"
+	if _, err := o.wanted(); err == nil || !strings.Contains(err.Error(), "there are 2 subscriptions") {
+		t.Errorf("one topic for two: %v", err)
+	}
+}
+
+// What cannot be meant is said before anybody is asked.
+func TestProvisioningRefuses(t *testing.T) {
+	for flag, o := range map[string]Provisioning{"--project": {Project: "MY PROJECT"}, "--watch": {Watch: []string{"folders/abc"}}, "--name": {Name: "a b"}, "--topic": {Topic: "t"}, "--member": {Member: "a@b"}} {
+		if _, err := o.wanted(); err == nil || !strings.HasPrefix(err.Error(), flag+" ") {
+			t.Errorf("%s: %v", flag, err)
+		}
+	}
+}
