@@ -25,6 +25,7 @@ func Check(path string) (summary string, warnings, errs config.Errors) {
 	if plan.Rules != nil {
 		l := &loading{file: plan.File, plan: plan}
 		l.idle()
+		l.unwatched(len(errs) > 0)
 		l.unheardRules(plan.configured())
 		plan.Warnings = append(plan.Warnings, lints(plan.Rules.Rules)...).Sorted()
 		errs = append(errs, rules.Slow(plan.Rules.Rules, cpuTime)...).Sorted()

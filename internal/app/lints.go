@@ -10,6 +10,7 @@ import (
 	"tocsin/internal/escalation"
 	"tocsin/internal/incident"
 	"tocsin/internal/routing"
+	"tocsin/internal/sources"
 	"tocsin/notifiers"
 	"tocsin/rules"
 )
@@ -74,6 +75,25 @@ func (l *loading) calls(r *rules.Rule) bool {
 		plan := l.plan.Policies[reached.Policy]
 		return plan != nil && len(l.heard(plan, reached.Receiver)) > 0
 	})
+}
+
+// unwatched warns of a configuration that watches nothing, unless mistakes come first, and of sources that take each other's messages.
+func (l *loading) unwatched(mistaken bool) {
+	if len(l.plan.Sources) == 0 && !mistaken {
+		l.warnAt(l.file.Root.Position(), "there are no sources: nothing is watched; name what to read under sources")
+	}
+	reads := map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(l.plan.Sources)) {
+		s, ok := l.plan.Sources[name].(*sources.PubSub)
+		if !ok || s.Subscription == "" {
+			continue
+		}
+		if first := reads[s.Subscription]; first != "" {
+			l.warnAt(l.file.Root.At("sources."+name+".pubsub.subscription"), "the source %s reads it too, and each message comes to one of them only: give each a subscription of its own", first)
+			continue
+		}
+		reads[s.Subscription] = name
+	}
 }
 
 // idle warns of policies and schedules that nothing uses, and of receivers that nothing names.
