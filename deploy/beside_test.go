@@ -187,4 +187,7 @@ func TestFirstHour(t *testing.T) {
 	if strings.Contains(string(data), "_file") {
 		t.Error("it names a file with a secret")
 	}
+	if regexp.MustCompile(`(?m)^rules:.*prow/`).Match(data) {
+		t.Error("its rules know one cluster by name: whoever puts another project in sees nothing")
+	}
 }
