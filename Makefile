@@ -18,7 +18,7 @@ GOLANGCI_VERSION := v2.15.0
 GOLANGCI         := $(BIN)/golangci-lint-$(GOLANGCI_VERSION)
 
 .DEFAULT_GOAL := build
-.PHONY: build image test lint kill freeze sim sim-bugs latency flood tail pubsub bench replay-bench fuzz-short compiler database amtool chromium
+.PHONY: build image test lint kill freeze blind sim sim-bugs latency flood tail pubsub bench replay-bench fuzz-short compiler database amtool chromium
 
 build: ## the binary, static, in bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN)/tocsin ./cmd/tocsin
@@ -54,6 +54,9 @@ tail: ## what a full tail of Cloud Logging costs with 1,000 rules, and how fast 
 
 pubsub: ## what a message of Pub/Sub costs with 1,000 rules, a thousandth of the entries matching one, from its bytes to the commit
 	$(GO) test -run='^$$' -bench=Messages -benchtime=5s -cpu=1 ./internal/sources/cloudpubsub
+
+blind: compiler database ## on STORE, how long after it goes away, in each way that it is run day by day, the page for a line of that moment rings: N times in all
+	$(GO) run ./internal/sim/kill -blind $(N) -store $(STORE)
 
 sim: ## worlds of trouble on a virtual clock, STEPS steps from SEED on: no invariant may be violated
 	$(GO) run ./internal/sim/simulate -steps $(STEPS) -seed $(SEED)

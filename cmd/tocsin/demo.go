@@ -9,7 +9,7 @@ import (
 
 type demoCommand struct {
 	Once    bool    `help:"End when the story is over, with exit code 1 if it did not come out as it should."`
-	Cloud   bool    `help:"Read the logs from a stand-in of Cloud Logging, whose tail breaks off, in place of a file."`
+	Cloud   bool    `help:"Read the logs from stand-ins of Cloud Logging and Pub/Sub, whose streams break off, in place of a file."`
 	Verbose bool    `short:"v" help:"Show the service's own log too."`
 	Speed   float64 `hidden:"" default:"1" help:"How many times faster the story goes."`
 }
@@ -22,7 +22,7 @@ incident. It takes a minute. Nothing leaves this machine, and nothing is left on
 
 Examples:
   tocsin demo             ^C ends it; until then its page stays up
-  tocsin demo --cloud     the logs come from a stand-in of Cloud Logging, as they would from Google's
+  tocsin demo --cloud     the logs come from stand-ins of Cloud Logging and Pub/Sub, as they would from Google's
   tocsin demo --once      for scripts: ends by itself
   NO_COLOR=1 tocsin demo`
 }

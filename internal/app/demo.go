@@ -29,7 +29,8 @@ type DemoOptions struct {
 	Speed float64
 	// Once ends it when the story is over. Otherwise the pages stay up until the context ends.
 	Once bool
-	// Cloud has the logs come from a stand-in of Cloud Logging, whose tail breaks off now and then, in place of a file.
+	// Cloud has the logs come from stand-ins of Google's in place of a file: hook's from Cloud Logging, whose tail breaks off now and then and
+	// through which a canary comes back, tide's by a subscription of Pub/Sub; tocsin's own metrics go to one of Cloud Monitoring.
 	Cloud bool
 }
 
@@ -93,8 +94,8 @@ type stage struct {
 	dir   string
 	log   *os.File
 	hook  *fakes.Hook
-	tide  *fakes.Hook         // another component, that only logs
-	cloud *fakes.CloudLogging // nil if the logs are a file
+	tide  *fakes.Hook // another component, that only logs
+	cloud *cloudStage // nil if the logs are a file
 	slack *fakes.Slack
 	pager *fakes.PagerDuty
 	app   *App
@@ -122,15 +123,15 @@ func newStage(ctx context.Context, o DemoOptions) (_ *stage, err error) {
 		return nil, err
 	}
 	s.undo = append(s.undo, func() { s.log.Close() })
-	var lines io.Writer = s.log
+	var lines, other io.Writer = s.log, s.log
 	if o.Cloud {
-		if s.cloud, err = fakes.NewCloudLogging(); err != nil {
+		if s.cloud, err = newCloudStage(); err != nil {
 			return nil, err
 		}
-		s.undo = append(s.undo, s.cloud.Close)
-		lines = toCloud{s.cloud}
+		s.undo = append(s.undo, s.cloud.close)
+		lines, other = toCloud{s.cloud.logging}, toPubSub{s.cloud.pubsub}
 	}
-	s.hook, s.tide = &fakes.Hook{Log: lines}, &fakes.Hook{Log: renamed{lines}}
+	s.hook, s.tide = &fakes.Hook{Log: lines}, &fakes.Hook{Log: renamed{other}}
 	s.slack.Observe, s.pager.Observe = s.voice.slack, s.voice.pager
 	var at [3]string
 	for i, handler := range []http.Handler{s.hook, s.slack, s.pager} {
@@ -141,7 +142,7 @@ func newStage(ctx context.Context, o DemoOptions) (_ *stage, err error) {
 	s.hookURL = at[0] + "/hook"
 	places := demoPlaces{Log: s.log.Name(), Hook: s.hookURL, Slack: at[1] + "/api/", PagerDuty: at[2]}
 	if s.cloud != nil {
-		places.Cloud = s.cloud.Addr()
+		places.Cloud, places.PubSub, places.Metrics = s.cloud.logging.Addr(), s.cloud.pubsub.Addr(), s.cloud.metrics.Addr()
 	}
 	config, err := s.pace.write(s.dir, places)
 	if err != nil {

@@ -3,7 +3,6 @@ package app
 import (
 	"bytes"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -13,9 +12,6 @@ import (
 	"text/template"
 	"time"
 
-	"google.golang.org/grpc/codes"
-
-	"tocsin/internal/fakes"
 	"tocsin/rules"
 )
 
@@ -48,16 +44,19 @@ const (
 func (p pace) second() time.Duration { return max(p.short(10*time.Minute), leastSecond) }
 
 // demoPlaces are where the service finds what the demo has set up.
-type demoPlaces struct{ Log, Cloud, Hook, Slack, PagerDuty string }
+type demoPlaces struct{ Log, Cloud, PubSub, Metrics, Hook, Slack, PagerDuty string }
 
 // demoConfig is Prow's configuration, with files of dummy tokens and shorter times.
 var demoConfig = template.Must(template.New("demo").Parse(`# The demo's configuration: Prow's own, shorter in time, and all that it speaks to is on this machine.
 project: k8s-infra-prow
 lateness: {{.Lateness}}
 sources:
-  prow-logs: {{if .Cloud}}{cloud_logging: {resource_names: [projects/k8s-infra-prow], endpoint: '{{.Cloud}}', every: 1s, buffer_window: 100ms}}{{else}}{file: {paths: ['{{.Log}}']}}{{end}}
+  prow-logs: {{if .Cloud}}{cloud_logging: {resource_names: [projects/k8s-infra-prow], endpoint: '{{.Cloud}}', every: 1s, buffer_window: 100ms}}
+  tide-logs: {pubsub: {subscription: projects/k8s-infra-prow/subscriptions/tocsin, endpoint: '{{.PubSub}}'}}{{else}}{file: {paths: ['{{.Log}}']}}{{end}}
   hook: {http_probe: {url: '{{.Hook}}', every: 1s, timeout: 1s, healthy: [200, 405]}}
-rules: ["rules/*.yaml"]
+{{if .Cloud}}canary: {sources: [prow-logs], every: 10s, within: 20s, endpoint: '{{.Cloud}}'}
+own_metrics: {every: 10s, endpoint: '{{.Metrics}}'}
+{{end}}rules: ["rules/*.yaml"]
 receivers:
   testing-ops: {slack: {channel: "#testing-ops", token_file: '{{.Dir}}/slack-token', api_url: '{{.Slack}}'}}
   prow-alerts: {slack: {channel: "#prow-alerts", token_file: '{{.Dir}}/slack-token', api_url: '{{.Slack}}'}}
@@ -131,8 +130,8 @@ func (p pace) rules(shipped []byte) []byte {
 		}
 		switch {
 		case cases:
-		// Nothing is silent for so long in a demo, and a share of what is said (its window on a line of its own) is of minutes.
-		case strings.Contains(line, "{absence: "), strings.HasPrefix(line, "        window: "):
+		// Nothing is silent for so long in a demo, and a share of what is said is of minutes.
+		case strings.Contains(line, "{absence: "), strings.Contains(line, "{ratio: "), strings.HasPrefix(line, "        window: "):
 			out = append(out, line)
 		default:
 			out = append(out, ruleSaid.ReplaceAllString(ruleTime.ReplaceAllStringFunc(line, p.ruleTime), ""))
@@ -155,27 +154,4 @@ func (p pace) ruleTime(setting string) string {
 		d = p.short(d)
 	}
 	return name + ": " + d.Round(time.Millisecond).String()
-}
-
-// toCloud gives lines to a stand-in of Cloud Logging, whose tail breaks off at every hundredth.
-type toCloud struct{ *fakes.CloudLogging }
-
-func (c toCloud) Write(line []byte) (int, error) {
-	if err := c.Add(bytes.TrimSpace(line)); err != nil {
-		return 0, err
-	}
-	if c.Added()%100 == 0 {
-		c.Break(codes.Unavailable, "broken off, for the demo")
-	}
-	return len(line), nil
-}
-
-// renamed writes what hook logs as what another component logs.
-type renamed struct{ w io.Writer }
-
-func (r renamed) Write(line []byte) (int, error) {
-	if _, err := r.w.Write(bytes.ReplaceAll(line, []byte("hook"), []byte("tide"))); err != nil {
-		return 0, err
-	}
-	return len(line), nil
 }

@@ -267,11 +267,22 @@ func (s *story) judge(ctx context.Context) {
 			over = ", over after " + words.Duration(inc.ResolvedAt.Sub(inc.FirstEntry))
 		}
 	}
+	if s.cloud != nil {
+		s.canary(expect)
+	}
 	s.voice.summary(s.wrong, "%s%s. Slack: %s, %s, %s in its thread. Pages: %d rang, %d acknowledged.",
 		plural(len(list), "incident"), over, plural(messages, "message"), plural(edits, "edit"), plural(posts, "post"), rang, acknowledged)
 	if by != "" && len(s.wrong) > 0 {
 		s.voice.say("%s resolved it by hand while hook was down: what failed after that became an incident of its own.", words.Terminal(by))
 	}
+}
+
+// canary tells how long the last line took that was written to the log to be seen to come back.
+func (s *story) canary(expect func(so bool, format string, args ...any)) {
+	state := s.app.generationNow().canary.States()["prow-logs"]
+	expect(!state.ReturnedAt.IsZero(), "the canary has not come back")
+	s.voice.event("canary", "a line written to the log every ten seconds came back last after %s; %s of tocsin's own were written to Cloud Monitoring",
+		words.Duration(state.After), plural(len(s.cloud.metrics.Written()), "point"))
 }
 
 // acknowledges counts those in the timelines.

@@ -55,7 +55,7 @@ func (v *voice) opening(s *stage) {
 	defer v.mu.Unlock()
 	logs := s.log.Name()
 	if s.cloud != nil {
-		logs = "a stand-in of Cloud Logging at " + s.cloud.Addr() + ", tailed"
+		logs = "hook's from a stand-in of Cloud Logging at " + s.cloud.logging.Addr() + ", tailed; tide's from one of Pub/Sub at " + s.cloud.pubsub.Addr()
 	}
 	fmt.Fprintf(v.w, "%s\n\n", v.paint(bold, "tocsin demo: the whole service through one outage of Prow, with stand-ins on this machine. ^C ends it."))
 	for _, row := range [][2]string{

@@ -9,7 +9,8 @@ import (
 	"tocsin/internal/fakes"
 )
 
-// TestNothingIsLostOrDoubled is the kill loop, short: each kind of kill once, on each store, from a file and from a tail.
+// TestNothingIsLostOrDoubled is the kill loop, short: each kind of kill once, on each store, from a file and from a tail, on one from Pub/Sub;
+// and each way once in which it goes away and comes back day by day.
 func TestNothingIsLostOrDoubled(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it builds and kills the real binary")
@@ -18,13 +19,23 @@ func TestNothingIsLostOrDoubled(t *testing.T) {
 	if err := build(t.Context(), binary, raced); err != nil {
 		t.Fatal(err)
 	}
-	for _, of := range [][2]string{{"sqlite", "file"}, {"postgres", "file"}, {"sqlite", "cloud_logging"}, {"postgres", "cloud_logging"}} {
-		t.Run(of[0]+" "+of[1], func(t *testing.T) {
+	for _, of := range []struct {
+		store, source string
+		blinds        int
+	}{{"sqlite", "file", 0}, {"postgres", "file", 0}, {"sqlite", "cloud_logging", 0}, {"postgres", "cloud_logging", 0}, {"sqlite", "pubsub", 0},
+		{"sqlite", "file", len(blindWays(1))}} {
+		name := of.store + " " + of.source
+		if of.blinds > 0 {
+			name += " day by day"
+		}
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var out bytes.Buffer
-			store := of[0]
-			kills := len(kindsOf(store))
-			r, err := run(t.Context(), settings{kills: kills, store: store, source: of[1], life: shortLife, binary: binary, seed: 1, drain: time.Minute, out: &out})
+			kills := len(kindsOf(of.store))
+			if of.blinds > 0 {
+				kills = 0
+			}
+			r, err := run(t.Context(), settings{kills: kills, blinds: of.blinds, store: of.store, source: of.source, life: shortLife, binary: binary, seed: 1, drain: 2 * time.Minute, out: &out})
 			if err != nil {
 				t.Fatalf("%v\n%s", err, &out)
 			}

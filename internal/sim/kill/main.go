@@ -24,6 +24,8 @@ type settings struct {
 	kills int
 	// freezes, if not zero, is how often the one that leads is frozen or killed, in the place of kills.
 	freezes int
+	// blinds, if not zero, is how often it goes away and comes back as it is run day by day, in the place of kills.
+	blinds int
 	// store is sqlite or postgres, life how long a process of several counts as alive; 0 is as in production.
 	store string
 	life  time.Duration
@@ -46,6 +48,7 @@ func main() {
 	s := settings{out: os.Stdout}
 	flag.IntVar(&s.kills, "n", 100, "how often to kill it")
 	flag.IntVar(&s.freezes, "freeze", 0, "freeze or kill the replica that leads so often, in the place of all that")
+	flag.IntVar(&s.blinds, "blind", 0, "let it go away and come back so often as it is run day by day, in the place of all that")
 	flag.StringVar(&s.store, "store", "sqlite", "sqlite, or postgres with two replicas")
 	flag.StringVar(&s.source, "source", "file", "file, cloud_logging or pubsub")
 	flag.Uint64Var(&s.seed, "seed", rand.Uint64N(1e9), "the seed of what is left to chance")
@@ -56,7 +59,7 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if s.store == "postgres" {
+	if s.store == "postgres" && s.blinds == 0 {
 		s.life = shortLife
 	}
 	if s.freezes > 0 {
@@ -81,7 +84,10 @@ func run(ctx context.Context, s settings) (report, error) {
 	if err != nil {
 		return report{}, err
 	}
-	fmt.Fprintf(s.out, "seed %d, %d kills, in %s\n", s.seed, s.kills, dir)
+	if s.freezes+s.blinds > 0 {
+		s.kills = 0
+	}
+	fmt.Fprintf(s.out, "seed %d, %d kills, in %s\n", s.seed, s.kills+s.freezes+s.blinds, dir)
 	w, err := newWorld(ctx, dir, s)
 	if err != nil {
 		return report{}, err
@@ -92,6 +98,9 @@ func run(ctx context.Context, s settings) (report, error) {
 	trouble := func() error { return w.killAll(ctx, s.kills) }
 	if s.freezes > 0 {
 		trouble = func() error { return w.freezeAll(ctx, s.freezes) }
+	}
+	if s.blinds > 0 {
+		trouble = func() error { return w.blindAll(ctx, s.blinds) }
 	}
 	if err = trouble(); err == nil {
 		killing := time.Since(began)

@@ -139,7 +139,7 @@ func (r *report) said(path string, several bool) error {
 // fell judges what those changed that were frozen and woken, and how soon the others went on.
 func (r *report) fell(ctx context.Context, w *world) error {
 	r.kinds, r.restarts, r.takeovers, r.frozen = kindsOf(w.settings.store), w.restarts, w.takeovers, map[string]int{}
-	if w.settings.freezes > 0 {
+	if w.settings.freezes+w.settings.blinds > 0 {
 		r.kinds = nil
 	}
 	for _, t := range w.frozen {
