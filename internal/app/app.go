@@ -249,7 +249,7 @@ func (a *App) rules() []web.Rule {
 	for _, r := range set.Rules {
 		kind, settings := r.Detection()
 		out = append(out, web.Rule{Name: r.Name, Severity: r.Severity.String(), Mode: string(r.Mode), Filter: r.Filter.String(),
-			Where: fmt.Sprintf("%s:%d", r.Position.File, r.Position.Line), Kind: kind, Settings: settings, Resolves: r.Resolving(), Impact: r.Impact, For: r.For, Sources: r.Sources})
+			Where: fmt.Sprintf("%s:%d", r.Position.File, r.Position.Line), Kind: kind, Settings: settings, Resolves: r.Resolving(), Impact: r.Impact, For: r.For, Sources: r.Sources, Silence: r.Silence()})
 	}
 	return out
 }

@@ -44,6 +44,8 @@ type lineView struct {
 type alertView struct {
 	Summary, Rule, Group, Severity, State, Lines, List string
 	Headline, Firing                                   bool
+	// Loaded says that its rule has a page.
+	Loaded bool
 	// Key is its group as it names the alert; Splittable that it can be made an incident of its own.
 	Key               string
 	Splittable        bool

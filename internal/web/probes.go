@@ -143,7 +143,7 @@ func probeOf(p Probe, is probeRead, now time.Time) probeView {
 	if newest == nil {
 		newest = is.newest
 	}
-	v.Failures, v.More = failuresOf(is.failed, now)
+	v.Failures, v.More = failuresOf(is.failed, newest != nil && newest.Failed > 0, now)
 	v.Health = healthOf(is.points, now)
 	if newest == nil {
 		return v
@@ -252,8 +252,8 @@ func percent(part, whole int64) string {
 }
 
 // failuresOf are the times in which a probe failed, of the spans in which it did, the newest first; spans that follow each other, or all
-// but one, are one.
-func failuresOf(points []store.ProbePoint, now time.Time) (out []failure, more string) {
+// but one, are one. fails says that it does now.
+func failuresOf(points []store.ProbePoint, fails bool, now time.Time) (out []failure, more string) {
 	type stretch struct {
 		first, last    store.ProbePoint
 		failed, probes int64
@@ -275,7 +275,10 @@ func failuresOf(points []store.ProbePoint, now time.Time) (out []failure, more s
 			return out, fmt.Sprintf("and %d before", len(all)-i)
 		}
 		end := s.last.At.Add(store.ProbeSpan)
-		goes := i == 0 && end.After(now.Add(-store.ProbeSpan))
+		if end.After(now) {
+			end = now
+		}
+		goes := fails && i == 0 && end.After(now.Add(-store.ProbeSpan))
 		out = append(out, failure{From: at(s.first.At, now), To: at(end, now), Goes: goes,
 			Lasted: fmt.Sprintf("%s of %s failed", number(s.failed), plural(s.probes, "request")), Why: clean(s.why, titleLength)})
 	}

@@ -19,9 +19,9 @@ func TestProbes(t *testing.T) {
 		"hook fails since about 11:50 https://prow.example.com/hook status 502 Bad Gateway from the load balancer itself",
 		"502 in 81 ms (DNS 2 ms, connect 11 ms, TLS 24 ms, first byte 43 ms, body 1 ms), 12 s ago",
 		"2,791 of 2,830 requests were well (98.62 %)", "40 could not see", "valid for 63 days",
-		"11:50 to now : 30 of 30 requests failed : status 502", "04:00 to 04:15 : 9 of 30 requests failed : timeout: no whole answer within 10s",
+		"About 11:50 to now : 30 of 30 requests failed : status 502", "About 04:00 to 04:15 : 9 of 30 requests failed : timeout: no whole answer within 10s",
 		"deck healthy, but its certificate runs out in 9 days", "all 2,870 requests were well", "new nothing yet")
-	if !(strings.Index(page, `id="probe-hook"`) < strings.Index(page, `id="probe-deck"`)) {
+	if strings.Index(page, `id="probe-hook"`) >= strings.Index(page, `id="probe-deck"`) {
 		t.Error("what fails does not come first")
 	}
 	for _, phase := range []string{"dns", "connect", "tls", "first-byte", "body"} {
@@ -48,6 +48,19 @@ func TestProbes(t *testing.T) {
 	h, _, _ = filled(t, func(o *Options) { o.Probes = nil })
 	_, page = ask(t, h, "GET", "/probes", "")
 	expect(t, page, "Nothing is probed: the configuration names no source of kind http_probe.")
+}
+
+// TestFailureThatIsOver: of a probe that is healthy again it is not said that it fails, though the span goes on in which it did.
+func TestFailureThatIsOver(t *testing.T) {
+	failed := []store.ProbePoint{{At: noon.Add(-7 * time.Minute), Probes: 10, Failed: 10}, {At: noon.Add(-2 * time.Minute), Probes: 4, Failed: 1, Error: "status 502"}}
+	p := Probe{Name: "hook", Every: 30 * time.Second, Timeout: time.Second, Newest: &store.ProbePoint{Newest: noon, Probes: 1, Answered: 1, Failed: 1}}
+	if v := probeOf(p, probeRead{failed: failed}, noon); len(v.Failures) != 1 || !v.Failures[0].Goes || v.State != "fails since about 11:58" || v.Failures[0].Lasted != "11 of 14 requests failed" {
+		t.Errorf("while it fails: %+v", v)
+	}
+	p.Newest.Failed = 0
+	if v := probeOf(p, probeRead{failed: failed}, noon); v.State != "healthy" || v.Failures[0].Goes || v.Failures[0].To.Text != "12:05" {
+		t.Errorf("once it is over: %+v", v)
+	}
 }
 
 // TestSilentProbe: of a probe that was not asked for long it is not said that it is healthy.
@@ -92,7 +105,7 @@ func TestOneRule(t *testing.T) {
 func TestRuleGates(t *testing.T) {
 	h, s, _ := filled(t, func(o *Options) {
 		o.Rules = func() []Rule {
-			return []Rule{{Name: "shy", Severity: "high", Mode: "shadow", Filter: "x", Kind: "absence"}, {Name: "lost", Severity: "high", Mode: "page", Sources: []string{"nowhere"}, Kind: "threshold"}}
+			return []Rule{{Name: "shy", Severity: "high", Mode: "shadow", Filter: "x", Kind: "absence"}, {Name: "quiet", Severity: "high", Mode: "page", Kind: "absence", Silence: true}, {Name: "lost", Severity: "high", Mode: "page", Sources: []string{"nowhere"}, Kind: "threshold"}}
 		}
 	})
 	blind := watched()[1]
@@ -101,6 +114,16 @@ func TestRuleGates(t *testing.T) {
 	trouble(t, s, store.Trouble{Kind: "rule_quarantined", Labels: map[string]string{"rule": "shy"}, Text: "index <i>out of range", At: noon})
 	_, page := ask(t, h, "GET", "/rules/shy", "")
 	expect(t, page, "put aside", "It panicked and is put aside until the next start or reload: index <i>out of range", "Source hook blind", "!Source gone", "shadow: it is recorded and told to nobody")
+	_, page = ask(t, h, "GET", "/rules/quiet", "")
+	expect(t, page, "absence: what has never been seen is not missed")
+	err := s.Update(t.Context(), func(tx *store.Tx) error {
+		return tx.AddRulePoint(t.Context(), store.RulePoint{Rule: "quiet", At: noon.Truncate(time.Hour), Matches: 1})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, page = ask(t, h, "GET", "/rules/quiet", "")
+	expect(t, page, "1 match in 7 days", "absence: what it waits for has not been missing for long enough")
 	_, page = ask(t, h, "GET", "/rules/lost", "")
 	expect(t, page, "none of those that it is asked of is configured: nowhere", "!Source hook")
 	_, page = ask(t, h, "GET", "/rules", "")

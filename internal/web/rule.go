@@ -270,6 +270,10 @@ func gatesOf(r Rule, is ruleRead, status Status, now time.Time) []gateView {
 		add("Detector", "ok", "%s: it fires", detects)
 	case is.tally.Fired > 0:
 		add("Detector", "ok", "%s: it has fired %s, the last time at %s", detects, times(is.tally.Fired), exactly(is.tally.Last, now).Text)
+	case r.Silence && matched > 0:
+		add("Detector", "ok", "%s: what it waits for has not been missing for long enough", detects)
+	case r.Silence:
+		add("Detector", "warning", "%s: what has never been seen is not missed", detects)
 	case matched > 0:
 		add("Detector", "warning", "%s: what matched was not enough yet", detects)
 	default:

@@ -10,6 +10,7 @@ import (
 	"html/template"
 	"net/http"
 	"path"
+	"slices"
 	"time"
 
 	"tocsin/internal/access"
@@ -174,6 +175,11 @@ func (s *server) showIncident(w http.ResponseWriter, r *http.Request, code int, 
 	}
 	view := incidentOf(d, s.Now())
 	view.Asker = askerOf(r)
+	rules := s.Rules()
+	for i := range view.Alerts {
+		a := &view.Alerts[i]
+		a.Loaded = slices.ContainsFunc(rules, func(r Rule) bool { return r.Name == a.Rule })
+	}
 	if view.Doable && view.Asker.MayAct {
 		view.People = s.People()
 		if view.Others, err = s.others(r.Context(), d.Incident.ID); err != nil {

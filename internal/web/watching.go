@@ -23,6 +23,8 @@ type Rule struct {
 	// For is how long matches must have gone on; Sources are those that it is asked of, none for all.
 	For     time.Duration
 	Sources []string
+	// Silence says that it fires for want of matches.
+	Silence bool
 }
 
 // rulesView is the main part of the page of rules.
