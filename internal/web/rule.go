@@ -224,12 +224,15 @@ func short(d time.Duration) string {
 	return fmt.Sprintf("%d ns", d.Nanoseconds())
 }
 
-// gatesOf are what stands between an entry and somebody who hears of it, as far as this page knows: in the order in which an entry comes to them.
-func gatesOf(r Rule, is ruleRead, status Status, now time.Time) []gateView {
-	var all []gateView
-	add := func(name, tone, format string, args ...any) {
-		all = append(all, gateView{name, fmt.Sprintf(format, args...), tone})
-	}
+// gates are those of a rule, in the order in which an entry comes to them.
+type gates []gateView
+
+func (all *gates) add(name, tone, format string, args ...any) {
+	*all = append(*all, gateView{name, fmt.Sprintf(format, args...), tone})
+}
+
+// sources adds those that the rule is asked of and that cannot be relied on; that they all can, if so.
+func (all *gates) sources(r Rule, status Status, now time.Time) {
 	heard := 0
 	for _, src := range status.Sources {
 		if len(r.Sources) > 0 && !slices.Contains(r.Sources, src.Name) {
@@ -237,19 +240,25 @@ func gatesOf(r Rule, is ruleRead, status Status, now time.Time) []gateView {
 		}
 		heard++
 		if view := sourceOf(src, now); view.Tone != "ok" {
-			add("Source "+view.Name, view.Tone, "%s", view.State)
+			all.add("Source "+view.Name, view.Tone, "%s", view.State)
 		}
 	}
 	switch {
 	case heard == 0 && len(r.Sources) > 0:
-		add("Sources", "critical", "none of those that it is asked of is configured: %s", clean(strings.Join(r.Sources, ", "), titleLength))
-	case len(all) == 0:
-		add("Sources", "ok", "all that it is asked of are up to date")
+		all.add("Sources", "critical", "none of those that it is asked of is configured: %s", clean(strings.Join(r.Sources, ", "), titleLength))
+	case len(*all) == 0:
+		all.add("Sources", "ok", "all that it is asked of are up to date")
 	}
+}
+
+// gatesOf are what stands between an entry and somebody who hears of it, as far as this page knows: in the order in which an entry comes to them.
+func gatesOf(r Rule, is ruleRead, status Status, now time.Time) []gateView {
+	var all gates
+	all.sources(r, status, now)
 	if is.aside != "" {
-		add("Asked", "critical", "it panicked and is put aside: %s", clean(is.aside, titleLength))
+		all.add("Asked", "critical", "it panicked and is put aside: %s", clean(is.aside, titleLength))
 	} else {
-		add("Asked", "ok", "of every entry of theirs")
+		all.add("Asked", "ok", "of every entry of theirs")
 	}
 	matched := int64(0)
 	for _, p := range is.points {
@@ -257,9 +266,9 @@ func gatesOf(r Rule, is ruleRead, status Status, now time.Time) []gateView {
 	}
 	switch matched {
 	case 0:
-		add("Filter", "warning", "nothing has matched in 7 days")
+		all.add("Filter", "warning", "nothing has matched in 7 days")
 	default:
-		add("Filter", "ok", "%s in 7 days, the newest in the hour of %s", matchesText(matched), at(is.points[len(is.points)-1].At, now).Text)
+		all.add("Filter", "ok", "%s in 7 days, the newest in the hour of %s", matchesText(matched), at(is.points[len(is.points)-1].At, now).Text)
 	}
 	detects := clean(r.Kind, 60)
 	if r.For > 0 {
@@ -267,25 +276,25 @@ func gatesOf(r Rule, is ruleRead, status Status, now time.Time) []gateView {
 	}
 	switch {
 	case is.tally.Firing > 0:
-		add("Detector", "ok", "%s: it fires", detects)
+		all.add("Detector", "ok", "%s: it fires", detects)
 	case is.tally.Fired > 0:
-		add("Detector", "ok", "%s: it has fired %s, the last time at %s", detects, times(is.tally.Fired), exactly(is.tally.Last, now).Text)
+		all.add("Detector", "ok", "%s: it has fired %s, the last time at %s", detects, times(is.tally.Fired), exactly(is.tally.Last, now).Text)
 	case r.Silence && matched > 0:
-		add("Detector", "ok", "%s: what it waits for has not been missing for long enough", detects)
+		all.add("Detector", "ok", "%s: what it waits for has not been missing for long enough", detects)
 	case r.Silence:
-		add("Detector", "warning", "%s: what has never been seen is not missed", detects)
+		all.add("Detector", "warning", "%s: what has never been seen is not missed", detects)
 	case matched > 0:
-		add("Detector", "warning", "%s: what matched was not enough yet", detects)
+		all.add("Detector", "warning", "%s: what matched was not enough yet", detects)
 	default:
-		add("Detector", "soft", "%s: it has never fired in what is kept", detects)
+		all.add("Detector", "soft", "%s: it has never fired in what is kept", detects)
 	}
 	switch r.Mode {
 	case string(incident.Shadow):
-		add("Mode", "warning", "shadow: it is recorded and told to nobody")
+		all.add("Mode", "warning", "shadow: it is recorded and told to nobody")
 	case string(incident.Tell):
-		add("Mode", "ok", "tell: it is told and never pages")
+		all.add("Mode", "ok", "tell: it is told and never pages")
 	default:
-		add("Mode", "ok", "%s", clean(r.Mode, 40))
+		all.add("Mode", "ok", "%s", clean(r.Mode, 40))
 	}
 	return all
 }
