@@ -26,7 +26,7 @@ import (
 )
 
 const (
-	// skewed is how far the clock may be off until it is told, broken until entries and deadlines are misjudged.
+	// skewed is how far the clock may be off until it is told, clockFails until entries and deadlines are misjudged.
 	skewed     = 2 * time.Second
 	clockFails = 30 * time.Second
 	// maxAnswer bounds what is read of an answer, in bytes.
