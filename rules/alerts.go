@@ -21,7 +21,7 @@ func (s *stepping) fire(r *Rule, st *State, e *logs.Entry, at time.Time) {
 		Key: incident.Key{Rule: r.Name, Group: st.Group.Text()}, State: incident.Firing,
 		Labels: incident.Labels{}, Severity: r.Severity, Mode: r.Mode, Impact: r.Impact, SymptomOf: r.SymptomOf,
 		First: g.First, Last: g.Last, Identity: g.Identity, FiredAt: at, Count: g.Count, About: st.Overflown, FirstLine: g.FirstOne,
-		Lines: slices.Clone(g.Newest), List: st.detector.List(),
+		Lines: slices.Clone(g.Newest), List: excerpts(st.detector.List()),
 	}
 	if a.First.IsZero() { // an absence of what never spoke
 		a.First, a.Last = at, at
@@ -45,7 +45,7 @@ func (s *stepping) fire(r *Rule, st *State, e *logs.Entry, at time.Time) {
 func (s *stepping) count(r *Rule, st *State, added int64, at time.Time) {
 	a, g := st.Alert, &st.Gathered
 	before := a.Count
-	a.Last, a.Count, a.About, a.Lines, a.List = later(a.Last, g.Last), a.Count+added, st.Overflown, slices.Clone(g.Newest), st.detector.List()
+	a.Last, a.Count, a.About, a.Lines, a.List = later(a.Last, g.Last), a.Count+added, st.Overflown, slices.Clone(g.Newest), excerpts(st.detector.List())
 	if g.First.Before(a.First) && g.Count > 0 {
 		a.First, a.FirstLine = g.First, g.FirstOne // its identity stays: the incident is called by it
 	}
@@ -153,4 +153,15 @@ func (s *stepping) tryQuiet(r *Rule, st *State, at time.Time) {
 		return // quiet is not healthy: the next sign of life decides
 	}
 	s.resolve(r, st, at, fmt.Sprintf("quiet for %s, and alive", words.Duration(r.resolves.after)))
+}
+
+// excerpts are values out of entries as they may be kept and shown.
+func excerpts(values []string) []string {
+	for i, v := range values {
+		if kept := words.Excerpt(v); kept != v {
+			values = slices.Clone(values)
+			values[i] = kept
+		}
+	}
+	return values
 }

@@ -11,6 +11,7 @@ import (
 	"tocsin/detectors"
 	"tocsin/internal/incident"
 	"tocsin/internal/logs"
+	"tocsin/internal/words"
 )
 
 // Overlap is how much longer than a rule's window the identities of entries are remembered: sources read that much again.
@@ -257,7 +258,7 @@ func (g *Gathered) gather(h Hit, t time.Time) {
 
 // lineOf is an entry's line as evidence.
 func lineOf(h Hit, t time.Time) incident.Line {
-	return incident.Line{Time: t, Text: bound(h.Entry.Message(), maxLine), Service: service(h)}
+	return incident.Line{Time: t, Text: bound(words.Excerpt(bound(h.Entry.Message(), 8*maxLine)), maxLine), Service: service(h)}
 }
 
 // add takes a line in, and says whether it is the first now.

@@ -234,7 +234,7 @@ func (a *App) pages() *http.Server {
 	stopping := make(chan struct{})
 	handler := web.New(web.Options{Store: a.store.ForPages(), Actions: a.actions, Oncall: a.newOncall(), People: a.people, Maintenance: a.maintenance, Unmatched: a.unmatched, Version: a.o.Version, Ready: a.ready, Healthy: a.healthy, Status: a.status,
 		Registry: registry, Log: a.o.Log, Hosts: hosts(a.current.plan.File.URL),
-		Post: a.post, Chat: a.chat, Hear: a.hear,
+		Post: a.post, Chat: a.chat, Hear: a.hear, Postmortem: draftOf,
 		Gate: func() *access.Gate { return a.generationNow().gate }, Rules: a.rules, Probes: a.probes, Stopping: stopping})
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 60 * time.Second,
 		IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(a.o.Log.Handler(), slog.LevelWarn)}

@@ -77,6 +77,9 @@ func PapersOf(d client.Detail, now time.Time, replayed bool, url string) Papers 
 	return Papers{Draft: postmortem.Draft(r), Note: postmortem.Note(r), Mail: postmortem.Mail(r), Day: lags.Day()}
 }
 
+// draftOf is the draft of an incident's post-mortem, of the service that serves.
+func draftOf(d client.Detail, now time.Time, url string) string { return PapersOf(d, now, false, url).Draft }
+
 // Write puts the papers into a directory, which it makes, as DATE.md, DATE-note.txt and DATE-mail.txt, and returns their names. It
 // overwrites nothing.
 func (p Papers) Write(dir string) ([]string, error) {

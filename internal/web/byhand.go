@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -106,4 +107,20 @@ func (s *server) askByJSON(w http.ResponseWriter, r *http.Request) error {
 	return s.answerDone(w, r, body.By, func(ctx context.Context, id, by string, now time.Time) error {
 		return s.Actions.Ask(ctx, id, body.Person, by, now)
 	})
+}
+
+// postmortem gives the draft of an incident's post-mortem as a file to keep.
+func (s *server) postmortem(w http.ResponseWriter, r *http.Request) error {
+	d, err := s.detail(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	address := ""
+	if base := s.Gate().Address; base != "" {
+		address = base + "/incidents/" + d.Incident.ID
+	}
+	w.Header().Set("Content-Type", "text/markdown; charset=utf-8")
+	w.Header().Set("Content-Disposition", `attachment; filename="postmortem-`+d.Incident.ID+`.md"`)
+	_, _ = io.WriteString(w, s.Postmortem(d, s.Now(), address)) // that the asker is gone by now is not worth a word
+	return nil
 }

@@ -28,7 +28,8 @@ var rights = map[string]string{
 	"GET /api/v1/audit": "admin", "GET /api/v1/audit/verify": "admin",
 	"POST /incidents/{id}/merge": "responder", "POST /incidents/{id}/split": "responder", "POST /incidents/{id}/ask": "responder",
 	"POST /api/v1/incidents/{id}/merge": "responder", "POST /api/v1/incidents/{id}/split": "responder", "POST /api/v1/incidents/{id}/ask": "responder",
-	"GET /declare": "responder", "POST /declare": "responder", "POST /api/v1/incidents": "responder",
+	"GET /incidents/{id}/postmortem": "viewer",
+	"GET /declare":                   "responder", "POST /declare": "responder", "POST /api/v1/incidents": "responder",
 	"POST /slack/{what}": "open", "POST /pagerduty/webhook": "open", // what is not signed is refused there
 	"GET /healthz": "open", "GET /readyz": "open", "GET /metrics": "viewer",
 }

@@ -125,6 +125,8 @@ func TestEveryRoute(t *testing.T) {
 		{"POST", "/api/v1/incidents/{id}/notes", "/api/v1/incidents/" + id + "/notes", `{"by":"ana","text":"x"}`, jsonType, 200, "application/json; charset=utf-8"},
 		{"POST", "/pagerduty/webhook", "/pagerduty/webhook", `{}`, jsonType, 404, "application/json; charset=utf-8"},
 		{"POST", "/pagerduty/webhook", "/pagerduty/webhook", `x=y`, formType, 415, "application/json; charset=utf-8"},
+		{"GET", "/incidents/{id}/postmortem", "/incidents/" + id + "/postmortem", "", "", 200, "text/markdown; charset=utf-8"},
+		{"GET", "/incidents/{id}/postmortem", "/incidents/000000/postmortem", "", "", 404, "text/html; charset=utf-8"},
 		{"GET", "/declare", "/declare", "", "", 200, "text/html; charset=utf-8"},
 		{"POST", "/declare", "/declare", "by=ana&title=merges+hang&severity=high&labels=service%3Dtide", formType, 303, ""},
 		{"POST", "/declare", "/declare", "by=ana&title=merges+hang&severity=high&labels=service%3Dtide", formType, 409, "text/html; charset=utf-8"},

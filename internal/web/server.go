@@ -62,6 +62,8 @@ type Options struct {
 	Post func(ctx context.Context, alerts []store.Posted, now time.Time) error
 	// Chat takes what people do in a chat; it checks itself who asks. Left out, nothing comes in.
 	Chat http.Handler
+	// Postmortem drafts the post-mortem of an incident as markdown; url is the address of its page. Left out, none is drafted.
+	Postmortem func(d client.Detail, now time.Time, url string) string
 	// Hear takes what a pager tells by itself, signed. Left out, nothing is taken.
 	Hear    func(ctx context.Context, header http.Header, body []byte, now time.Time) error
 	Version string
@@ -158,6 +160,9 @@ func New(o Options) http.Handler {
 	if o.Chat == nil {
 		o.Chat = http.NotFoundHandler()
 	}
+	if o.Postmortem == nil {
+		o.Postmortem = func(client.Detail, time.Time, string) string { return "" }
+	}
 	if o.Hear == nil {
 		o.Hear = func(context.Context, http.Header, []byte, time.Time) error {
 			return &refusal{http.StatusNotFound, client.NotFound, "no pager is heard here"}
@@ -199,6 +204,7 @@ func (s *server) routes() []route {
 		{"POST", "/incidents/{id}/acknowledge", s.view(s.deedByForm(s.Actions.Acknowledge)), responder, nobody},
 		{"POST", "/incidents/{id}/resolve", s.view(s.deedByForm(s.Actions.Resolve)), responder, nobody},
 		{"POST", "/incidents/{id}/note", s.view(s.noteByForm), responder, nobody},
+		{"GET", "/incidents/{id}/postmortem", s.view(s.postmortem), viewer, nobody},
 		{"POST", "/incidents/{id}/merge", s.view(s.mergeByForm), responder, nobody},
 		{"POST", "/incidents/{id}/split", s.view(s.splitByForm), responder, nobody},
 		{"POST", "/incidents/{id}/ask", s.view(s.askByForm), responder, nobody},

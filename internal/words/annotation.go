@@ -89,7 +89,7 @@ func entryFuncs(b *budget, entry Fields) template.FuncMap {
 		for i, p := range path {
 			names[i] = fmt.Sprint(p)
 		}
-		text := entry.Text(names...)
+		text := Excerpt(entry.Text(names...))
 		return text, b.spend(nodeWork + len(text))
 	}}
 }
@@ -103,7 +103,7 @@ func (a *Annotation) Render(d AnnotationData) (string, error) {
 	d.Labels = cleaned(d.Labels)
 	list := make([]string, len(d.List))
 	for i, s := range d.List {
-		list[i] = Clean(s, maxField)
+		list[i] = Clean(Excerpt(s), maxField)
 	}
 	d.List = list
 	out, err := a.execute(d)
@@ -126,7 +126,7 @@ func (a *Annotation) execute(d AnnotationData) (string, error) {
 func cleaned(labels map[string]string) map[string]string {
 	c := make(map[string]string, len(labels))
 	for name, value := range labels {
-		c[name] = Clean(value, maxField)
+		c[name] = Clean(Excerpt(value), maxField)
 	}
 	return c
 }

@@ -132,7 +132,18 @@ func TestRedact(t *testing.T) {
 		{"-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY----- after", "<redacted> after"},
 		{`"-----BEGIN PRIVATE KEY-----\nMIIEcut`, `"<redacted>`},
 		{"https://hooks.slack.com/services/T0/B0/abcDEF", "https://hooks.slack.com/services/<redacted>"},
+		{"glpat-abcdefghijklmnop1234 npm_abcdefghijklmnopqrst0123 sk_live_abcdefghijklmnop", "<redacted> <redacted> <redacted>"},
+		{"SG.abcdefghijklmnop.qrstuvwxyz0123456789", "<redacted>"},
+		{`login password=hunter22 of {"client_secret": "abc-def-ghi"} and {\"api_key\":\"0123456789\"}`, `login password=<redacted> of {"client_secret": "<redacted>"} and {\"api_key\":\"<redacted>\"}`},
+		{"paid with 4111111111111111.", "paid with <redacted>."},
+		{"4111 1111 1111 1111, 5555-5555-5555-4444; 378282246310005 12 times; 3782 822463 10005", "<redacted>, <redacted>; <redacted> 12 times; <redacted>"},
 		// and what is no secret stays
+		{"4111111111111112 has a wrong digit, 41111111111111111 one too many, 0.4111111111111111 is a share", "4111111111111112 has a wrong digit, 41111111111111111 one too many, 0.4111111111111111 is a share"},
+		{"at 1548199748000100, 1548199748000, 1548199748000100000, build 1354218432012345344, project 123456789012", "at 1548199748000100, 1548199748000, 1548199748000100000, build 1354218432012345344, project 123456789012"},
+		{"id 550e8400-e29b-4111-1111-111111111111, trace 4bf92f3577b34da6a3ce929d0e0e4736, insertId 1a4111111111111111b", "id 550e8400-e29b-4111-1111-111111111111, trace 4bf92f3577b34da6a3ce929d0e0e4736, insertId 1a4111111111111111b"},
+		{"gcr.io/k8s-prow/hook@sha256:4111111111111111aaaa of 2019-01-22T23:28:49.411111111Z", "gcr.io/k8s-prow/hook@sha256:4111111111111111aaaa of 2019-01-22T23:28:49.411111111Z"},
+		{"secret default/hmac-token, password: wrong, the password is old, token_file: /etc/token", "secret default/hmac-token, password: wrong, the password is old, token_file: /etc/token"},
+		{"ana@example.com has it", "ana@example.com has it"}, // a name under which somebody acts
 		{"duplicated preset label : preset-aws-credential", "duplicated preset label : preset-aws-credential"},
 		{"git clone ssh://git@github.com/x at http://a:8080/b", "git clone ssh://git@github.com/x at http://a:8080/b"},
 		{"the bearer of news, a basic idea, eyJust", "the bearer of news, a basic idea, eyJust"},
@@ -148,6 +159,39 @@ func TestRedact(t *testing.T) {
 	// What hides a secret from the pattern is taken out before the pattern looks.
 	if got := words.Clean("xoxb-1234\u200b56789012-\x1b[1mabcdef", 100); got != "<redacted>" {
 		t.Errorf("a secret with a character of no width in it: %q", got)
+	}
+}
+
+// TestExcerpt: of a log's text mail addresses go too; what only looks like one stays.
+func TestExcerpt(t *testing.T) {
+	for in, want := range map[string]string{
+		"mail to ana.b+ci@lists.example.co.uk failed":                        "mail to <redacted> failed",
+		`{"author":"Ana <ana@example.com>","token":"xoxb-123456789012-abc"}`: `{"author":"Ana <<redacted>>","token":"<redacted>"}`,
+		"a@b.io,c@d.io": "<redacted>,<redacted>",
+		// and these stay
+		"@oncall, @first look; u@localhost":                                                      "@oncall, @first look; u@localhost",
+		"prow@k8s-infra-prow.iam.gserviceaccount.com may not":                                    "prow@k8s-infra-prow.iam.gserviceaccount.com may not",
+		"git@github.com:kubernetes/test-infra.git":                                               "git@github.com:kubernetes/test-infra.git",
+		"getty@tty1.service, run-user@1000.mount failed":                                         "getty@tty1.service, run-user@1000.mount failed",
+		"gcr.io/k8s-prow/hook@sha256:0123456789abcdef, lodash@4.17.21, k8s.io/api@v0.20.0":       "gcr.io/k8s-prow/hook@sha256:0123456789abcdef, lodash@4.17.21, k8s.io/api@v0.20.0",
+		"cloning https://bot:s3cr3t@github.com/x.git":                                            "cloning https://<redacted>@github.com/x.git",
+		"pod ci-kubernetes-e2e-7d9f8b6c5d-x2x4q of default, node gke-prow-pool-n1-1a2b3c4d-v0zx": "pod ci-kubernetes-e2e-7d9f8b6c5d-x2x4q of default, node gke-prow-pool-n1-1a2b3c4d-v0zx",
+	} {
+		got := words.Excerpt(in)
+		if got != want {
+			t.Errorf("Excerpt(%q) = %q, want %q", in, got, want)
+		}
+		if again := words.Excerpt(got); again != got {
+			t.Errorf("twice: %q, then %q", got, again)
+		}
+	}
+}
+
+// TestNothingToRedactCostsNothing: most lines hold no secret, and each match is looked through.
+func TestNothingToRedactCostsNothing(t *testing.T) {
+	line := strings.Repeat(`{"component":"hook","level":"error","msg":"Error loading config.","time":"2019-01-22T23:28:49Z","build":1354218432012345344} `, 20)
+	if n := testing.AllocsPerRun(100, func() { _ = words.Excerpt(line) }); n != 0 {
+		t.Errorf("a line of %d bytes without a secret costs %v allocations", len(line), n)
 	}
 }
 
