@@ -21,10 +21,11 @@ type nightly struct {
 
 type backtestCommand struct {
 	nightly
-	Config  string   `required:"" placeholder:"FILE" help:"The configuration. No token file of it is opened."`
-	Format  string   `enum:"text,json" default:"text" help:"text for people, json for programs: one object."`
-	HTML    string   `name:"html" placeholder:"FILE" help:"Write it as a page with a chart too, whole in itself."`
-	Entries []string `arg:"" optional:"" help:"Files of entries, .gz and .zst too; several are merged by time. - or nothing is standard input."`
+	Config  string        `required:"" placeholder:"FILE" help:"The configuration. No token file of it is opened."`
+	Format  string        `enum:"text,json" default:"text" help:"text for people, json for programs: one object."`
+	HTML    string        `name:"html" placeholder:"FILE" help:"Write it as a page with a chart too, whole in itself."`
+	Since   time.Duration `placeholder:"TIME" help:"Read the last 30d, or another time, from where the sources read, in the place of files; says first how many calls that takes."`
+	Entries []string      `arg:"" optional:"" help:"Files of entries, .gz and .zst too; several are merged by time. - or nothing is standard input."`
 }
 
 // Help is shown under --help.
@@ -36,6 +37,7 @@ severity; those that only repeat because in a replay nobody answers are among th
 Examples:
   tocsin backtest --config deploy/prow/tocsin.yaml month/*.jsonl.gz
   tocsin backtest --config tocsin.yaml --html backtest.html month/*.jsonl.gz
+  tocsin backtest --config tocsin.yaml --since 30d --html backtest.html
   tocsin backtest --config tocsin.yaml --format json day.json | jq '.rules[] | select(.pages > 0)'`
 }
 
@@ -52,12 +54,8 @@ func (c *backtestCommand) Run(ctx context.Context, s *streams) error {
 	if err != nil {
 		return err
 	}
-	next, closeAll, err := app.Entries(c.Entries, s.in, 0, time.Now())
-	if err != nil {
-		return err
-	}
-	defer closeAll()
-	report, remarks, err := app.Backtest(ctx, plan, app.Counting(next, s.terminal()), night)
+	from := app.BacktestFrom{Files: c.Entries, Stdin: s.in, Since: c.Since, Say: s.err, Terminal: s.terminal()}
+	report, remarks, err := from.Backtest(ctx, plan, night)
 	if err != nil {
 		return err
 	}

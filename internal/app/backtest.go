@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -20,12 +21,44 @@ import (
 
 // Backtest replays entries under a plan and counts what came of it. Remarks are what somebody should know who reads the result.
 func Backtest(ctx context.Context, plan *Plan, entries func() (logs.Batch, error), night backtest.Night) (report *backtest.Report, remarks []string, err error) {
-	t := tallying{backtest.NewTally(night, tried(plan))}
-	r := &Replay{Plan: plan, Entries: entries, Tell: t, Read: t.Read}
+	return tested(ctx, &Replay{Plan: plan, Entries: entries}, night)
+}
+
+func tested(ctx context.Context, r *Replay, night backtest.Night) (report *backtest.Report, remarks []string, err error) {
+	t := tallying{backtest.NewTally(night, tried(r.Plan))}
+	r.Tell, r.Read = t, t.Read
 	if err := r.Run(ctx); err != nil {
 		return nil, nil, err
 	}
 	return t.Report(r.Counts.Entries), r.Remarks(), nil
+}
+
+// BacktestFrom is where a backtest's entries are from: files, or standard input where none is named, or for Since what the sources received so
+// long. Say is where is said how they are read, Terminal where to show how far; nil if nobody looks.
+type BacktestFrom struct {
+	Files         []string
+	Stdin         io.Reader
+	Since         time.Duration
+	Say, Terminal io.Writer
+}
+
+// Backtest reads and counts; see the function of that name.
+func (f BacktestFrom) Backtest(ctx context.Context, plan *Plan, night backtest.Night) (report *backtest.Report, remarks []string, err error) {
+	switch {
+	case f.Since != 0 && f.Since <= unlisted:
+		return nil, nil, errors.New("--since: write how far back, more than a minute, such as 30d")
+	case f.Since > 0 && len(f.Files) > 0:
+		return nil, nil, errors.New("--since reads from the sources: give it, or files of entries, not both")
+	case f.Since > 0:
+		now := time.Now()
+		return (&Since{Plan: plan, From: now.Add(-f.Since), Until: now.Add(-unlisted), To: f.Say}).Backtest(ctx, night)
+	}
+	next, closeAll, err := Entries(f.Files, f.Stdin, 0, time.Now())
+	if err != nil {
+		return nil, nil, err
+	}
+	defer closeAll()
+	return Backtest(ctx, plan, Counting(next, f.Terminal), night)
 }
 
 // tried are the rules of a plan, as a report names them.

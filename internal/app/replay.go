@@ -36,6 +36,8 @@ type Replay struct {
 	// Counts are what was read, and Ended when it ended, once Run has returned.
 	Counts engine.Counts
 	Ended  time.Time
+	// Begun, if set, is given what says of which rules alerts fire, before the first entry.
+	Begun func(firing func(rule string) bool)
 }
 
 // Teller hears what a replay comes to.
@@ -57,6 +59,9 @@ func (r *Replay) Run(ctx context.Context) error {
 		Changed: func(c rules.Change, id string) { r.Tell.Alert(c.At, c.Alert, id) }})
 	if err != nil {
 		return err
+	}
+	if r.Begun != nil {
+		r.Begun(eng.Firing)
 	}
 	targets, err := r.Plan.targets()
 	if err != nil {

@@ -1,6 +1,7 @@
 package sources
 
 import (
+	"context"
 	"time"
 
 	"tocsin/internal/setting"
@@ -28,3 +29,13 @@ func (s *CloudLogging) New(name string, env Env) (Source, error) {
 
 // Speaks is how often it says at the least that it is well.
 func (s *CloudLogging) Speaks() time.Duration { return max(time.Minute, s.Every.Std()) }
+
+// Past reads what the source received from one time until another; see cloudlog.Past.
+func (s *CloudLogging) Past(ctx context.Context, name string, env Env, since, until time.Time) (Past, error) {
+	return cloudlog.NewPast(ctx, name, cloudlog.Settings(*s), cloudlog.Options{Filter: env.Filter, Asked: env.Asked, Log: env.Log, Dial: env.Dial}, since, until)
+}
+
+// PastCalls is how many calls a minute that takes at the most, and for how much of the past one call is, at the most.
+func (s *CloudLogging) PastCalls() (perMinute int, slice time.Duration) {
+	return cloudlog.PastCalls(cloudlog.Settings(*s)), cloudlog.PastSlice
+}

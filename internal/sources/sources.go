@@ -31,6 +31,24 @@ type Spec interface {
 	New(name string, env Env) (Source, error)
 }
 
+// Historian is a Spec whose sources can be asked for what they received before, beside what is read live.
+type Historian interface {
+	// Past are the entries that were received from since until until.
+	Past(ctx context.Context, name string, env Env, since, until time.Time) (Past, error)
+	// PastCalls is how many calls a minute that takes at the most, and how much of the past one call is for at the most.
+	PastCalls() (perMinute int, slice time.Duration)
+}
+
+// Past are entries of before. One goroutine reads them.
+type Past interface {
+	// Next is the next batch, which may hold nothing; io.EOF behind the last.
+	Next(ctx context.Context) (logs.Batch, error)
+	// At is up to when it has been read, Calls how many calls that took.
+	At() time.Time
+	Calls() int64
+	Close() error
+}
+
 // Speaker is a Spec whose sources are heard of now and then though there is nothing new: one that is not is stuck.
 type Speaker interface {
 	// Speaks is how often at the least.
