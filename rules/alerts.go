@@ -54,12 +54,28 @@ func (s *stepping) count(r *Rule, st *State, added int64, at time.Time) {
 	if seen {
 		s.stopped = later(s.stopped, at)
 	}
-	if n := len(s.out.Changes); n > 0 && s.out.Changes[n-1].Kind == Counted && s.out.Changes[n-1].Alert.Key == a.Key {
-		last := &s.out.Changes[n-1] // one change tells of many entries
-		last.Alert, last.At, last.Added, last.Doubled = *a, at, last.Added+added, last.Doubled || seen
-		return
+	change := Change{Kind: Counted, Rule: r, Alert: *a, At: at, Added: added, Doubled: seen}
+	i, told := s.counted[a.Key]
+	if n := len(s.out.Changes) - 1; n >= 0 && s.out.Changes[n].Kind == Counted && s.out.Changes[n].Alert.Key == a.Key {
+		i, told = n, true
 	}
-	s.out.Changes = append(s.out.Changes, Change{Kind: Counted, Rule: r, Alert: *a, At: at, Added: added, Doubled: seen})
+	if told { // one change tells of many entries
+		before := &s.out.Changes[i]
+		change.Added, change.Doubled = change.Added+before.Added, change.Doubled || before.Doubled
+		if !seen || i == len(s.out.Changes)-1 {
+			*before = change
+		} else { // what is told of it is told with the others as they are by now
+			s.out.Changes = append(slices.Delete(s.out.Changes, i, i+1), change)
+		}
+	} else {
+		i = len(s.out.Changes)
+		s.out.Changes = append(s.out.Changes, change)
+	}
+	if seen {
+		clear(s.counted)
+	} else if s.stopped.IsZero() {
+		s.counted[a.Key] = i
+	}
 }
 
 // doubled says whether a count passed a power of two, from 16 on.
@@ -87,6 +103,7 @@ func (s *stepping) resolve(r *Rule, st *State, at time.Time, how string) {
 }
 
 func (s *stepping) changed(c Change) {
+	clear(s.counted)
 	s.out.Changes = append(s.out.Changes, c)
 	s.stopped = later(s.stopped, c.At)
 }

@@ -92,7 +92,7 @@ type Outcome struct {
 func (e *Evaluator) Step(in Slice) (Outcome, error) {
 	for {
 		in.Due = slices.DeleteFunc(slices.Clone(in.Due), func(w Waiting) bool { return e.Set.IsAside(w.Key.Rule) })
-		run := &stepping{Evaluator: e, Slice: in, out: Outcome{States: map[incident.Key]*State{}, Late: map[string]int{}}, groups: map[string]int{}, folded: map[incident.Key]incident.Key{}}
+		run := &stepping{Evaluator: e, Slice: in, out: Outcome{States: map[incident.Key]*State{}, Late: map[string]int{}}, groups: map[string]int{}, folded: map[incident.Key]incident.Key{}, counted: map[incident.Key]int{}}
 		culprit, why, err := run.run()
 		if culprit == "" {
 			return run.out, err
@@ -134,6 +134,8 @@ type stepping struct {
 	// groups are how many groups rules have, as far as that was asked for, folded the keys of groups that were folded.
 	groups map[string]int
 	folded map[incident.Key]incident.Key
+	// counted is where in the changes since the last visible one an alert's count is.
+	counted map[incident.Key]int
 	// rule is the one that something is being done for, outside says that whoever gave the slice is doing it.
 	rule    string
 	outside bool

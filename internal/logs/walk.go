@@ -114,17 +114,47 @@ func (e *Entry) Own() *Entry {
 
 // own copies the value's slices; strings never change and are shared.
 func (v Value) own() Value {
-	if len(v.Items) > 0 {
-		items := make([]Value, len(v.Items))
-		for i := range v.Items {
-			items[i] = v.Items[i].own()
+	var m memory
+	m.count(&v)
+	m.members, m.items = make([]Member, m.wantMembers), make([]Value, m.wantItems)
+	return m.copy(&v)
+}
+
+// memory is what the slices of one entry's values are cut from: it is taken at once, rather than for each object.
+type memory struct {
+	wantMembers, wantItems int
+	members                []Member
+	items                  []Value
+}
+
+// count adds up what a value needs.
+func (m *memory) count(v *Value) {
+	m.wantMembers += len(v.Members)
+	m.wantItems += len(v.Items)
+	for i := range v.Members {
+		m.count(&v.Members[i].Value)
+	}
+	for i := range v.Items {
+		m.count(&v.Items[i])
+	}
+}
+
+// copy is the copy of a value.
+func (m *memory) copy(from *Value) Value {
+	v := *from
+	if n := len(v.Items); n > 0 {
+		items := m.items[:n:n]
+		m.items = m.items[n:]
+		for i := range items {
+			items[i] = m.copy(&from.Items[i])
 		}
 		v.Items = items
 	}
-	if len(v.Members) > 0 {
-		members := make([]Member, len(v.Members))
-		for i := range v.Members {
-			members[i] = Member{Name: v.Members[i].Name, Value: v.Members[i].Value.own()}
+	if n := len(v.Members); n > 0 {
+		members := m.members[:n:n]
+		m.members = m.members[n:]
+		for i := range members {
+			members[i] = Member{Name: from.Members[i].Name, Value: m.copy(&from.Members[i].Value)}
 		}
 		v.Members = members
 	}

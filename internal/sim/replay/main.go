@@ -5,6 +5,17 @@
 // of wall and of CPU time, and the most that was on the heap. On a machine that others use the CPU time is what says something.
 //
 //	go run ./internal/sim/replay -entries 1000000
+//
+// Where the time goes of a line of 1,043 bytes that nothing matches, in nanoseconds, the least of many runs (AMD EPYC, Go 1.26):
+//
+//	 95  finding the lines in what was read, and whether one opens a document; reading the file itself comes on top
+//	175  looking for the needles of a thousand rules, 30 of it for what may hide one; 80 more where one of them is short
+//	 25  finding the lines again
+//	135  marking where its quotes are
+//	200  seeing that it is whole, and reading its two times
+//
+// A match costs as much as some sixty such lines: it is read twice and kept, and with each thousand of them the states of their groups are read and
+// written.
 package main
 
 import (

@@ -41,6 +41,7 @@ var cases = []kind{
 	{"0.1 % of the entries match, nothing fires", []string{refused + ` jsonPayload.statusDetails=("backend_timeout" OR "failed_to_connect_to_backend")`}, counts, "{on_quiet: {after: 20m}}"},
 	{"1 % of the entries match, nothing fires", []string{refused, backOff, trouble}, counts, "{on_quiet: {after: 20m}}"},
 	{"1 % match, and what matches fires, by hand", []string{refused, backOff, trouble}, fires, "by_hand"},
+	{"each entry matches one rule, which fires, by hand", []string{`resource.labels.project_id="k8s-prow"`}, fires, "by_hand"},
 	{"1 % match and fire, and are seen alive", []string{refused, backOff, trouble}, fires, "{on_quiet: {after: 20m}}"},
 }
 
