@@ -26,7 +26,7 @@ func TestPast(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer p.Close() //nolint:errcheck // nothing is written through it
+		defer p.Close()
 		for {
 			b, err := p.Next(ctx)
 			if errors.Is(err, io.EOF) {
