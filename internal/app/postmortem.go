@@ -78,7 +78,9 @@ func PapersOf(d client.Detail, now time.Time, replayed bool, url string) Papers 
 }
 
 // draftOf is the draft of an incident's post-mortem, of the service that serves.
-func draftOf(d client.Detail, now time.Time, url string) string { return PapersOf(d, now, false, url).Draft }
+func draftOf(d client.Detail, now time.Time, url string) string {
+	return PapersOf(d, now, false, url).Draft
+}
 
 // Write puts the papers into a directory, which it makes, as DATE.md, DATE-note.txt and DATE-mail.txt, and returns their names. It
 // overwrites nothing.
