@@ -1,6 +1,7 @@
 package actions
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -54,7 +55,7 @@ func TestDeclare(t *testing.T) {
 		t.Errorf("its timeline is %+v, told is %q", events, waits)
 	}
 	_, err = p.a.Declare(t.Context(), wish, at(2*time.Minute))
-	if e, ok := err.(*Error); !ok || e.Reason != "conflict" || !strings.Contains(e.Text, id) {
+	if e := new(Error); !errors.As(err, &e) || e.Reason != "conflict" || !strings.Contains(e.Text, id) {
 		t.Errorf("declared twice: %v", err)
 	}
 	other := wish
@@ -108,7 +109,7 @@ func TestDeclareRefuses(t *testing.T) {
 		"label team holds what is no": {By: "ana", Title: "x", Labels: incident.Labels{"team": "a\nb"}},
 	} {
 		_, err := p.a.Declare(t.Context(), d, at(0))
-		if e, ok := err.(*Error); !ok || e.Reason != "invalid" || !strings.Contains(e.Text, want) {
+		if e := new(Error); !errors.As(err, &e) || e.Reason != "invalid" || !strings.Contains(e.Text, want) {
 			t.Errorf("%+v: %v, want %q", d, err, want)
 		}
 	}
