@@ -54,7 +54,7 @@ func (s *slackNotifier) Listen(ctx context.Context, connected func(), heard func
 				connected()
 			case socketmode.EventTypeConnectionError:
 				stop()
-				<-ended
+				_ = <-ended // its end says less than the event
 				if ctx.Err() != nil {
 					return nil
 				}
@@ -83,7 +83,7 @@ func socketError(receiver string, err error) error {
 	if mend := slackMends[text]; mend != "" {
 		text += ": is what app_token_file holds an app-level token (xapp-...) with the scope connections:write?"
 	}
-	return fmt.Errorf("Socket Mode of receiver %s: %s", receiver, text)
+	return fmt.Errorf("receiver %s, Socket Mode: %s", receiver, text)
 }
 
 // envelope takes what came, and tells Slack that it did. What is not acknowledged is delivered again.

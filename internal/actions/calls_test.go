@@ -1,6 +1,7 @@
 package actions
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -47,8 +48,8 @@ func escalationAfter(plan *escalation.Plan, e incident.Escalation) incident.Esca
 // refusedAs checks that an error is one of the caller's, with that reason and a text that says so.
 func refusedAs(t *testing.T, err error, reason, says string) {
 	t.Helper()
-	e, ok := err.(*Error)
-	if !ok || e.Reason != reason || !strings.Contains(e.Text, says) {
+	var e *Error
+	if !errors.As(err, &e) || e.Reason != reason || !strings.Contains(e.Text, says) {
 		t.Errorf("%v, want %s and %q", err, reason, says)
 	}
 }

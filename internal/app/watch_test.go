@@ -202,7 +202,9 @@ heartbeat: {url: "http://127.0.0.1:9/x"}
 	if _, err := a.watch.audit.Step(t.Context(), time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	if err := a.store.Update(t.Context(), func(tx *store.Tx) error { return tx.SaveSource(t.Context(), store.SourceState{Name: "in", CaughtUp: true}) }); err != nil {
+	if err := a.store.Update(t.Context(), func(tx *store.Tx) error {
+		return tx.SaveSource(t.Context(), store.SourceState{Name: "in", CaughtUp: true})
+	}); err != nil {
 		t.Fatal(err)
 	}
 	w := httptest.NewRecorder()
