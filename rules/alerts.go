@@ -91,15 +91,21 @@ func doubled(before, after int64) bool {
 func (s *stepping) resolve(r *Rule, st *State, at time.Time, how string) {
 	a := *st.Alert
 	a.State, a.ResolvedAt = incident.AlertResolved, at
+	r.Over(st)
+	s.changed(Change{Kind: Resolved, Rule: r, Alert: a, At: at, How: how})
+}
+
+// Over lets a group forget the alert that fires in it, because it is over: what is older than its last entry belongs to it.
+func (r *Rule) Over(st *State) {
+	st.Cleared = later(st.Cleared, st.Alert.Last)
 	st.Alert, st.Gathered, st.QuietPassed = nil, Gathered{}, false
 	if !r.traits.Silence { // what it says next may be its last words
 		st.Runs = nil
 	}
-	st.Cleared = later(st.Cleared, a.Last)
 	if !r.traits.Keeps() {
+		st.Detector = nil
 		st.detector, _ = r.detect.New(nil) // a fresh one has no state to be wrong
 	}
-	s.changed(Change{Kind: Resolved, Rule: r, Alert: a, At: at, How: how})
 }
 
 func (s *stepping) changed(c Change) {

@@ -140,6 +140,12 @@ func NewSet(list []*Rule) *Set {
 // Rule is the rule of that name, or nil.
 func (s *Set) Rule(name string) *Rule { return s.byName[name] }
 
+// EndsByHand says of a rule of the set that what it finds is over only when somebody says so.
+func (s *Set) EndsByHand(name string) bool {
+	r := s.Rule(name)
+	return r != nil && r.resolves.kind == byHand
+}
+
 // Asked is a filter that a rule asks of a source.
 type Asked struct {
 	Rule   string

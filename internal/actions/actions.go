@@ -235,6 +235,7 @@ func (a *Actions) settle(ctx context.Context, tx *store.Tx, now time.Time, inc i
 // do does a deed to one incident. It says false if there is nothing to be done to it any more.
 func (a *Actions) do(ctx context.Context, tx *store.Tx, now time.Time, inc incident.Incident, d deed) (done bool, err error) {
 	book := incident.NewBook(now, []incident.Incident{inc})
+	book.EndByHand(a.desk().ByHand)
 	switch {
 	case d.state == incident.Resolved:
 		done = book.Resolve(book.Get(inc.ID), d.by, d.said)

@@ -339,7 +339,8 @@ func (p *Plan) traits() map[string]incident.Traits {
 // desk is how incidents are routed and settled under this plan. changed may be nil.
 func (p *Plan) desk(changed func(at time.Time, inc *incident.Incident)) *store.Desk {
 	return &store.Desk{Direct: p.direct, Held: p.Holding.Holders, Inhibits: p.Holding.Inhibits(),
-		Damping: incident.Damping{Times: p.File.Flapping.Times, Within: p.File.Flapping.Within.Std()}, Traits: p.traits(), Project: p.File.Project, People: p.aliases(), Changed: changed}
+		Damping: incident.Damping{Times: p.File.Flapping.Times, Within: p.File.Flapping.Within.Std()}, ByHand: p.Rules.EndsByHand,
+		Traits: p.traits(), Project: p.File.Project, People: p.aliases(), Changed: changed}
 }
 
 // aliases are the people, each with the names by which a sign-in, a pager or a chat may know them.

@@ -138,7 +138,20 @@ func (e *Engine) load(ctx context.Context, tx *store.Tx, key incident.Key) (*rul
 	if r := e.o.Program.Evaluator.Set.Rule(key.Rule); r != nil && r.Hash != row.Hash {
 		st = &rules.State{Group: st.Group, Source: st.Source, Alert: st.Alert}
 	}
-	return st, nil
+	return st, e.endedByHand(ctx, tx, st, key)
+}
+
+// endedByHand lets a group know that somebody has ended its alert, where nothing else does.
+func (e *Engine) endedByHand(ctx context.Context, tx *store.Tx, st *rules.State, key incident.Key) error {
+	set := e.o.Program.Evaluator.Set
+	if st.Alert == nil || !set.EndsByHand(key.Rule) {
+		return nil
+	}
+	_, fires, err := tx.FiringAlert(ctx, key)
+	if err == nil && !fires {
+		set.Rule(key.Rule).Over(st)
+	}
+	return err
 }
 
 // afresh is the state of a group of which only the alert that fires is known, if one does.

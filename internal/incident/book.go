@@ -27,6 +27,7 @@ const (
 type Book struct {
 	now       time.Time
 	damping   Damping
+	byHand    func(rule string) bool
 	incidents []*Incident
 	changed   map[string]*change
 	order     []*change
@@ -341,4 +342,5 @@ func (b *Book) resolve(inc *Incident, by, how string) {
 	if inc.firing() {
 		inc.HeldUntil = b.now.Add(Hold)
 	}
+	b.endByHand(inc) // what comes of it within the hold is held all the same
 }

@@ -72,7 +72,7 @@ func newWorld(ctx context.Context) (*world, error) {
 	if len(wrong)+len(errs) > 0 {
 		return nil, fmt.Errorf("what holds: %v %v", wrong, errs)
 	}
-	w.desk = &store.Desk{Direct: w.direct, Held: holding.Holders, Inhibits: true, Traits: traits, Project: "prow", People: persons}
+	w.desk = &store.Desk{Direct: w.direct, Held: holding.Holders, Inhibits: true, Traits: traits, Project: "prow", People: persons, ByHand: func(rule string) bool { return rule == "hand" }}
 	minute := setting.Duration(time.Minute)
 	known := escalation.Known{Receivers: []string{"people", "few", "oncall", "second", "hook"}, Schedules: []string{"rota"}}
 	program := escalation.Program{Plans: map[string]*escalation.Plan{}, Rotas: map[string]*escalation.Rota{}, Fallback: "people", Desk: w.desk}

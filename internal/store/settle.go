@@ -18,6 +18,8 @@ type Desk struct {
 	Inhibits bool
 	// Damping says when an alert flaps.
 	Damping incident.Damping
+	// ByHand, if set, says which rules' alerts end only when a person says so.
+	ByHand func(rule string) bool
 	// Traits are those of each receiver.
 	Traits map[string]incident.Traits
 	// Project is that of what a person declares without saying of which.

@@ -1,0 +1,79 @@
+package engine
+
+import (
+	"context"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"tocsin/internal/incident"
+	"tocsin/internal/store"
+)
+
+const byHandFile = `rules:
+  - name: leak
+    filter: resource.labels.cluster_name="prow" severity>=ERROR
+    group_by: {cluster: resource.labels.cluster_name, service: resource.labels.container_name}
+    detect: {threshold: {count: 2, window: 10m}}
+    resolves: by_hand
+    severity: critical
+    annotations: {summary: it leaks}
+`
+
+// What ends by hand is over when somebody resolves its incident: its group begins anew, and needs all that the rule asks for to fire again.
+func TestByHandIsOverWhenSomebodySaysSo(t *testing.T) {
+	l := begin(t, filepath.Join(t.TempDir(), "db"), byHandFile)
+	errs := func(at time.Duration, id string) string { return line(at, id, "ERROR", "hook", "leak") }
+	l.offer(batch(5*time.Minute, "1", true, errs(1*time.Minute, "a"), errs(2*time.Minute, "b")))
+	l.step(day.Add(5 * time.Minute))
+	wantStory(t, l, "firing")
+
+	l.byHand(day.Add(6 * time.Minute))
+	l.step(day.Add(20 * time.Minute))
+	wantStory(t, l, "!firing", "resolved critical")
+
+	l.crash()
+	l.offer(batch(21*time.Minute, "2", true, errs(2*time.Minute, "b"), errs(20*time.Minute, "c")))
+	l.step(day.Add(22 * time.Minute))
+	wantStory(t, l, "!firing", "resolved critical")
+	l.offer(batch(24*time.Minute, "3", true, errs(23*time.Minute, "d")))
+	l.step(day.Add(25 * time.Minute))
+	wantStory(t, l, "firing", "open critical")
+}
+
+// What a rule that is gone has left ends by hand too, not only after a quiet day.
+func TestWhatARuleHasLeftIsOverWhenSomebodySaysSo(t *testing.T) {
+	l := begin(t, filepath.Join(t.TempDir(), "db"), strings.Replace(byHandFile, "by_hand", "{on_quiet: {after: 2h}}", 1))
+	l.offer(batch(5*time.Minute, "1", true, line(1*time.Minute, "a", "ERROR", "hook", "leak"), line(2*time.Minute, "b", "ERROR", "hook", "leak")))
+	l.step(day.Add(5 * time.Minute))
+	wantStory(t, l, "firing")
+	l.rules = strings.Replace(byHandFile, "name: leak", "name: other", 1)
+	l.crash()
+	l.step(day.Add(6 * time.Minute))
+	l.byHand(day.Add(7 * time.Minute))
+	l.step(day.Add(20 * time.Minute))
+	wantStory(t, l, "!firing", "resolved critical")
+	l.step(day.Add(30 * time.Hour))
+	wantStory(t, l, "!firing", "resolved critical")
+}
+
+// byHand lets somebody resolve all that is open.
+func (l *life) byHand(at time.Time) {
+	l.t.Helper()
+	err := l.db.Update(context.Background(), func(tx *store.Tx) error {
+		open, err := tx.Related(context.Background(), "p", at)
+		if err != nil {
+			return err
+		}
+		book := incident.NewBook(at, open)
+		book.EndByHand(l.e.o.Program.Evaluator.Set.EndsByHand)
+		for _, inc := range open {
+			book.Resolve(book.Get(inc.ID), "ana", incident.Said{})
+		}
+		return l.e.o.Program.Desk.Settle(context.Background(), tx, at, book)
+	})
+	if err != nil {
+		l.t.Fatal(err)
+	}
+}
