@@ -15,8 +15,10 @@ import (
 
 // SlackMessage is a message that the stand-in holds.
 type SlackMessage struct {
-	Channel  string          `json:"channel"`
-	TS       string          `json:"ts"`
+	Channel string `json:"channel"`
+	TS      string `json:"ts"`
+	// User is who wrote it; "" for the app.
+	User     string          `json:"user,omitempty"`
 	ThreadTS string          `json:"thread_ts,omitempty"`
 	Text     string          `json:"text"`
 	Blocks   json.RawMessage `json:"blocks,omitempty"`
@@ -49,8 +51,9 @@ type SlackEvent struct {
 }
 
 // Slack is a stand-in of Slack's Web API, an http.Handler for the address that a client takes for https://slack.com/api/: it
-// knows auth.test, chat.postMessage, chat.update, conversations.history, conversations.info, conversations.open, conversations.replies and
-// users.conversations, form encoded, and keeps every message. A channel exists as soon as its name is used. It is safe for concurrent use; its fields are
+// knows apps.connections.open, auth.test, chat.postEphemeral, chat.postMessage, chat.update, conversations.history, conversations.info, conversations.open, conversations.replies and
+// users.conversations, form encoded, and keeps every message. People press, type and write by its methods.
+// A channel exists as soon as its name is used. It is safe for concurrent use; its fields are
 // set before the first request.
 type Slack struct {
 	// Token, if set, is the only one that is let in.
@@ -67,12 +70,22 @@ type Slack struct {
 	Observe func(SlackEvent)
 	// PageSize bounds the messages of one answer; 0 for what the client asks for.
 	PageSize int
+	// App is where the app takes what people do, SigningSecret what its requests are signed with, Client by what they go; AppToken lets it
+	// connect by Socket Mode instead. Address is where the stand-in itself is, for the addresses that it hands out.
+	App, SigningSecret, AppToken, Address string
+	Client                                *http.Client
+	// Delivered, if set, is shown each signed request before it goes, with its body; Whispered what only one person is shown.
+	Delivered func(r *http.Request, body string)
+	Whispered func(SlackWhisper)
 
 	mu       sync.Mutex
 	channels map[string]string // name to id
 	messages []*SlackMessage
 	last     int64 // microseconds of the newest ts
 	calls    map[string]int
+	whispers []SlackWhisper
+	minted   int
+	socket   *slackLink
 }
 
 // NewSlack makes a Slack that holds nothing.
@@ -109,40 +122,20 @@ func (s *Slack) Doubled() []string {
 	return out
 }
 
-// SlackSnapshot is all that the stand-in holds.
-type SlackSnapshot struct {
-	Channels map[string]string `json:"channels"` // id to name
-	Messages []SlackMessage    `json:"messages"`
-	Calls    map[string]int    `json:"calls"` // how often each method was called
-}
-
-// Snapshot is all that the stand-in holds, fit for JSON.
-func (s *Slack) Snapshot() SlackSnapshot {
-	snap := SlackSnapshot{Channels: map[string]string{}, Messages: s.Messages(), Calls: map[string]int{}}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for name, id := range s.channels {
-		snap.Channels[id] = name
-	}
-	for method, n := range s.calls {
-		snap.Calls[method] = n
-	}
-	return snap
-}
-
-// Delete removes a message, as a person might.
-func (s *Slack) Delete(channel, ts string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.messages = slices.DeleteFunc(s.messages, func(m *SlackMessage) bool { return m.Channel == channel && m.TS == ts })
-}
-
 // maxSlackBody bounds a request.
 const maxSlackBody = 4 << 20
 
 // ServeHTTP answers a call of the Web API.
 func (s *Slack) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	method := path.Base(r.URL.Path)
+	switch method {
+	case "link":
+		s.connect(w, r)
+		return
+	case "response":
+		s.respond(w, r)
+		return
+	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxSlackBody)
 	if err := r.ParseForm(); err != nil {
 		slackAnswer(w, map[string]any{"ok": false, "error": "invalid_form_data"})
@@ -164,6 +157,8 @@ func (s *Slack) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	code := fault.Error
 	switch {
 	case code != "":
+	case method == "apps.connections.open":
+		code = s.open(token, answer)
 	case token == "":
 		code = "not_authed"
 	case s.Token != "" && token != s.Token:
@@ -173,6 +168,9 @@ func (s *Slack) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if code != "" {
 		answer = map[string]any{"ok": false, "error": code}
+	}
+	if method == "chat.postEphemeral" && code == "" {
+		s.whisper(SlackWhisper{r.Form.Get("user"), r.Form.Get("channel"), r.Form.Get("text")})
 	}
 	if event != nil && s.Observe != nil {
 		s.Observe(*event)
@@ -203,6 +201,12 @@ func (s *Slack) do(method string, r *http.Request, answer map[string]any) (*Slac
 		return s.post(r, answer)
 	case "chat.update":
 		return s.update(r, answer)
+	case "chat.postEphemeral":
+		if r.Form.Get("user") == "" || s.channel(r.Form.Get("channel")) == "" {
+			return nil, "user_not_in_channel"
+		}
+		answer["message_ts"] = s.ts()
+		return nil, ""
 	case "conversations.history":
 		return nil, s.history(r, answer)
 	case "conversations.replies":
@@ -371,7 +375,10 @@ func (s *Slack) find(channel, ts string) *SlackMessage {
 
 // wire is a message as the API shows it.
 func (m *SlackMessage) wire() map[string]any {
-	out := map[string]any{"type": "message", "ts": m.TS, "text": m.Text, "bot_id": "B0TOCSIN", "user": "U0TOCSIN"}
+	out := map[string]any{"type": "message", "ts": m.TS, "text": m.Text}
+	if out["user"] = m.User; m.User == "" {
+		out["bot_id"], out["user"] = "B0TOCSIN", "U0TOCSIN"
+	}
 	if m.ThreadTS != "" {
 		out["thread_ts"] = m.ThreadTS
 		if m.Broadcast {

@@ -93,3 +93,31 @@ func before(a, b string) bool {
 	y, _ := json.Number(b).Float64()
 	return x < y
 }
+
+// SlackSnapshot is all that the stand-in holds.
+type SlackSnapshot struct {
+	Channels map[string]string `json:"channels"` // id to name
+	Messages []SlackMessage    `json:"messages"`
+	Calls    map[string]int    `json:"calls"` // how often each method was called
+}
+
+// Snapshot is all that the stand-in holds, fit for JSON.
+func (s *Slack) Snapshot() SlackSnapshot {
+	snap := SlackSnapshot{Channels: map[string]string{}, Messages: s.Messages(), Calls: map[string]int{}}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for name, id := range s.channels {
+		snap.Channels[id] = name
+	}
+	for method, n := range s.calls {
+		snap.Calls[method] = n
+	}
+	return snap
+}
+
+// Delete removes a message, as a person might.
+func (s *Slack) Delete(channel, ts string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.messages = slices.DeleteFunc(s.messages, func(m *SlackMessage) bool { return m.Channel == channel && m.TS == ts })
+}
