@@ -79,6 +79,7 @@ func (s *SignIn) Validate() []setting.FieldError {
 	if !s.Ways() && !s.PublicStatus {
 		wrong("", "there is no way to sign in: write tokens, web_config, iap or oidc")
 	}
+	owner := map[string]string{} // whose the hash is
 	for _, name := range slices.Sorted(maps.Keys(s.Tokens)) {
 		t, at := s.Tokens[name], "tokens."+name
 		if !slices.Contains([]string{"viewer", "responder", "silencer", "admin"}, t.Role) {
@@ -89,7 +90,10 @@ func (s *SignIn) Validate() []setting.FieldError {
 			wrong(at, "write sha256, the SHA-256 of the token in hex, or token_file, the file that holds it")
 		case t.SHA256 != "" && (err != nil || len(raw) != 32 || strings.ToLower(t.SHA256) != t.SHA256):
 			wrong(at+".sha256", "sha256 is not 64 digits and letters a to f: write what `printf %%s TOKEN | sha256sum` says, not the token itself")
+		case t.SHA256 != "" && owner[t.SHA256] != "":
+			wrong(at+".sha256", "sha256 is that of tokens.%s too: give each a token of its own, for nobody could say which of the two it is", owner[t.SHA256])
 		}
+		owner[t.SHA256] = name
 	}
 	if s.IAP != nil && !strings.HasPrefix(s.IAP.Audience, "/projects/") {
 		wrong("iap.audience", "audience %q is none: write /projects/NUMBER/global/backendServices/ID, as the console shows it under \"Get JWT audience code\"", s.IAP.Audience)
