@@ -214,6 +214,8 @@ func (t *turn) declaration(rest string) (incident.Declaration, error) {
 		case label.MatchString(word):
 			name, value, _ := strings.Cut(word, "=")
 			d.Labels[name] = strings.Trim(value, `"`)
+		case strings.HasPrefix(word, "--") || strings.HasPrefix(word, "—"): // as on the command line, where a phone makes one dash of two
+			return d, errUsage("There are no flags here: write critical, high, warning or info alone, then labels such as service=deck, then what is wrong.")
 		default:
 			if d.Title = words.Clean(rest, 180); d.Title == "" {
 				return d, errUsage("Say what is wrong.")
