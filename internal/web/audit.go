@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"regexp"
 	"strconv"
 
 	"tocsin/internal/access"
@@ -39,11 +40,18 @@ func (s *server) listTrail(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// anyHead is the form of a head: what is only mistyped is not told as a broken trail.
+var anyHead = regexp.MustCompile(`^[1-9][0-9]{0,18}:[0-9a-f]{64}$`)
+
 // verifyTrail looks for the first line of the audit trail that is not as it was written; ?head= is one that was told before.
 func (s *server) verifyTrail(w http.ResponseWriter, r *http.Request) error {
+	head := r.URL.Query().Get("head")
+	if head != "" && !anyHead.MatchString(head) {
+		return invalid("head is no head of the audit trail: write it as it was printed, NUMBER:HASH, with all 64 digits and letters of the hash")
+	}
 	var verdict access.Verdict
 	err := s.Store.View(r.Context(), func(tx *store.Tx) (err error) {
-		verdict, err = access.Verify(r.Context(), tx, r.URL.Query().Get("head"))
+		verdict, err = access.Verify(r.Context(), tx, head)
 		return err
 	})
 	if err != nil {

@@ -34,7 +34,7 @@ func (s *server) showDeclare(w http.ResponseWriter, r *http.Request, code int, v
 		return err
 	}
 	v.Asker = askerOf(r)
-	for _, c := range []severityView{{Value: "critical", Text: "call oncall now"}, {Value: "high", Text: "tell the channel"}, {Value: "warning", Text: "tell the quiet channel"}, {Value: "info", Text: "only here"}} {
+	for _, c := range []severityView{{Value: "critical", Text: "somebody must come now"}, {Value: "high", Text: "soon"}, {Value: "warning", Text: "by day"}, {Value: "info", Text: "to be known"}} {
 		c.Chosen = c.Value == severity
 		v.Severities = append(v.Severities, c)
 	}
