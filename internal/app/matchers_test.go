@@ -43,9 +43,9 @@ route:
 	}
 	slices.Sort(names)
 	want := []string{
-		`:10:19: it never matches: no rule gives the label: unknown label "sevrity": did you mean "severity"? known: about, change, check, cluster, host, node, pod, probe, project, receiver, rule, service, severity, source, trouble, upstream`,
+		`:10:19: it never matches: no rule gives the label: unknown label "sevrity": did you mean "severity"? known: about, change, check, cluster, host, node, pod, probe, project, receiver, rule, service, severity, source, trouble, upstream, work`,
 		`:11:19: it never matches: unknown severity "urgent": known: critical, high, info, warning`,
-		`:5:51: it never matches: no rule gives the label: unknown label "clustr": did you mean "cluster"? known: about, change, check, cluster, host, node, pod, probe, project, receiver, rule, service, severity, source, trouble, upstream`,
+		`:5:51: it never matches: no rule gives the label: unknown label "clustr": did you mean "cluster"? known: about, change, check, cluster, host, node, pod, probe, project, receiver, rule, service, severity, source, trouble, upstream, work`,
 		`:6:36: it never matches: unknown rule "a": known: ` + strings.Join(names, ", "),
 		`:6:67: it never matches: unknown severity "hi": known: critical, high, info, warning`,
 	}
