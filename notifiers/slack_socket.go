@@ -54,15 +54,14 @@ func (s *slackNotifier) Listen(ctx context.Context, connected func(), heard func
 				connected()
 			case socketmode.EventTypeConnectionError:
 				stop()
-				_ = <-ended // its end says less than the event
+				err := <-ended
 				if ctx.Err() != nil {
 					return nil
 				}
-				var why *slack.ConnectionErrorEvent
-				if why, _ = e.Data.(*slack.ConnectionErrorEvent); why == nil {
-					why = &slack.ConnectionErrorEvent{}
+				if why, ok := e.Data.(*slack.ConnectionErrorEvent); ok && why.ErrorObj != nil {
+					err = why.ErrorObj // says more than that it was stopped
 				}
-				return socketError(s.receiver, why.ErrorObj)
+				return socketError(s.receiver, err)
 			case socketmode.EventTypeInteractive, socketmode.EventTypeSlashCommand, socketmode.EventTypeEventsAPI:
 				slots <- struct{}{}
 				work.Go(func() {

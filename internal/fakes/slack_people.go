@@ -202,7 +202,7 @@ func (s *Slack) deliver(d delivery) ([]byte, error) {
 		return nil, err
 	}
 	kind := "application/x-www-form-urlencoded"
-	body := ""
+	var body string
 	switch d.field {
 	case "":
 		kind, body = "application/json", string(raw)

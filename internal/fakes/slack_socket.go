@@ -38,7 +38,7 @@ func (s *Slack) Unlink() {
 	if l := s.link(); l != nil {
 		s.forget(l)
 		_ = l.write(map[string]any{"type": "disconnect", "reason": "refresh_requested"}) // it ends either way
-		l.conn.Close()
+		_ = l.conn.Close()
 	}
 }
 
@@ -72,7 +72,7 @@ func (s *Slack) connect(w http.ResponseWriter, r *http.Request) {
 	}
 	l := &slackLink{conn: conn, waiting: map[string]chan []byte{}, ended: make(chan struct{})}
 	defer close(l.ended)
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	if l.write(map[string]any{"type": "hello", "num_connections": 1, "connection_info": map[string]any{"app_id": "A0TOCSIN"}}) != nil {
 		return
 	}

@@ -31,8 +31,8 @@ var secrets = []secret{
 	{[]string{"asic ", "ASIC "}, regexp.MustCompile(`(?i)\b(authorization"?\s*[:=]\s*"?basic\s+)[0-9A-Za-z+/]{6,}=*`), "${1}" + Redacted},
 	{[]string{"glpat-", "npm_", "sk_live_", "rk_live_", "hf_", "dop_v1_", "GOCSPX-", "pypi-AgE", "dckr_pat_", "hvs.", "AGE-SECRET-KEY-1", "sk-ant-", "sk-proj-", "SG."},
 		regexp.MustCompile(`\b(?:glpat-|npm_|[sr]k_live_|hf_|dop_v1_|GOCSPX-|pypi-AgE|dckr_pat_|hvs\.|AGE-SECRET-KEY-1|sk-(?:ant|proj)-|SG\.[0-9A-Za-z_-]{16,}\.)[0-9A-Za-z_-]{16,}`), Redacted},
-	{[]string{"asswor", "ASSWOR", "asswd", "pi_key", "pi-key", "piKey", "PI_KEY", "client_secret", "access_token", "refresh_token"},
-		regexp.MustCompile(`(?i)((?:password|passwd|api[_-]?key|client_secret|access_token|refresh_token)(?:=["']?|\\?"\s*:\s*\\?"))[^\s"'\\&,;<>]{6,}`), "${1}" + Redacted},
+	{[]string{"asswor", "ASSWOR", "asswd", "pi_key", "pi-key", "piKey", "PI_KEY", "client_secret", "ecret_access_key", "ECRET_ACCESS_KEY", "_token", "_TOKEN"},
+		regexp.MustCompile(`(?i)((?:password|passwd|api[_-]?key|client_secret|secret_access_key|(?:access|refresh|session|auth)_token)(?:=["']?|\\?"\s*:\s*\\?"))[^\s"'\\&,;<>]{6,}`), "${1}" + Redacted},
 	{[]string{"://"}, regexp.MustCompile(`([A-Za-z][0-9A-Za-z+.-]{0,20}://)[^\s/?#"'<>:]*:[^\s/?#"'<>]+@`), "${1}" + Redacted + "@"},
 }
 

@@ -134,6 +134,7 @@ func TestRedact(t *testing.T) {
 		{"https://hooks.slack.com/services/T0/B0/abcDEF", "https://hooks.slack.com/services/<redacted>"},
 		{"glpat-abcdefghijklmnop1234 npm_abcdefghijklmnopqrst0123 sk_live_abcdefghijklmnop", "<redacted> <redacted> <redacted>"},
 		{"SG.abcdefghijklmnop.qrstuvwxyz0123456789", "<redacted>"},
+		{`AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMI/K7MDENG/bPxRfi {"session_token":"FwoGZXIvYXdzEBY"} failed to sync secret cache`, `AWS_SECRET_ACCESS_KEY=<redacted> {"session_token":"<redacted>"} failed to sync secret cache`},
 		{`login password=hunter22 of {"client_secret": "abc-def-ghi"} and {\"api_key\":\"0123456789\"}`, `login password=<redacted> of {"client_secret": "<redacted>"} and {\"api_key\":\"<redacted>\"}`},
 		{"paid with 4111111111111111.", "paid with <redacted>."},
 		{"4111 1111 1111 1111, 5555-5555-5555-4444; 378282246310005 12 times; 3782 822463 10005", "<redacted>, <redacted>; <redacted> 12 times; <redacted>"},
