@@ -28,7 +28,7 @@ func (f *findings) add(level setting.Level, mend, format string, args ...any) {
 	*f = append(*f, setting.Finding{Level: level, Text: fmt.Sprintf(format, args...), Mend: mend})
 }
 
-// Examine asks Slack who the token is, what it may do, and whether the bot is in the channel.
+// Examine asks Slack who the token is, what it may do, whether the bot is in the channel, and whether what people do there would be heard.
 func (s *slackNotifier) Examine(ctx context.Context) []setting.Finding {
 	var f findings
 	client, err := s.client()
@@ -48,6 +48,7 @@ func (s *slackNotifier) Examine(ctx context.Context) []setting.Finding {
 	}
 	scopes := strings.FieldsFunc(who.Header.Get("X-Oauth-Scopes"), func(r rune) bool { return r == ',' || r == ' ' })
 	s.channelFindings(ctx, client, &f, s.scopeFindings(&f, scopes))
+	s.hearingFindings(ctx, &f, scopes)
 	return f
 }
 
@@ -60,18 +61,20 @@ var slackMends = map[string]string{
 	"missing_scope":    "add the scope to the app (OAuth & Permissions) and install it again",
 }
 
+// installScope mends a scope that is missing.
+const installScope = "add it to the app (OAuth & Permissions), or use deploy/slack-manifest.yaml, and install the app again"
+
 // scopeFindings says which scopes are missing, and returns whether those for reading channels are there.
 func (s *slackNotifier) scopeFindings(f *findings, scopes []string) (readsChannels bool) {
 	if len(scopes) == 0 {
 		f.add(setting.Doubtful, "", "Slack does not say which scopes the token has")
 		return true
 	}
-	const install = "add it to the app (OAuth & Permissions), or use deploy/slack-manifest.yaml, and install the app again"
 	either := func(names ...string) bool {
 		return slices.ContainsFunc(names, func(n string) bool { return slices.Contains(scopes, n) })
 	}
 	missing := func(level setting.Level, names, why string) {
-		f.add(level, install, "the scope %s is missing: %s", names, why)
+		f.add(level, installScope, "the scope %s is missing: %s", names, why)
 	}
 	if !either("chat:write") {
 		missing(setting.Broken, "chat:write", "nothing can be posted")

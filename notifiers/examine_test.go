@@ -64,6 +64,44 @@ func TestExamineSlack(t *testing.T) {
 	}
 }
 
+// TestExamineSlackHears: a receiver at which people answer needs a scope more, and secrets of its own.
+func TestExamineSlackHears(t *testing.T) {
+	const speaks = "ok Slack knows the token: tocsin in fake\nok the bot is in the channel C0123456789\n"
+	const secretMend = " -> put the app's signing secret (Basic Information, App Credentials) into signing_secret_file"
+	const tokenMend = " -> put an app-level token (xapp-..., Basic Information, App-Level Tokens, scope connections:write) into app_token_file, and switch Socket Mode on in the app"
+	for name, c := range map[string]struct{ scopes, secret, token, want string }{
+		"well": {"chat:write,channels:history,channels:read,commands", "0123456789abcdef0123456789abcdef", "xapp-canary",
+			"ok the signing secret has the right form\nok Slack gives connections of Socket Mode"},
+		"wrong": {"chat:write,channels:history,channels:read", "not-a-secret", "xapp-other",
+			"warn the scope commands is missing: nobody can type /tocsin -> add it to the app (OAuth & Permissions), or use deploy/slack-manifest.yaml, and install the app again\n" +
+				"fail what signing_secret_file holds is no signing secret: one has 32 digits of 0 to f, this has 12 characters" + secretMend + "\n" +
+				"fail Slack gives no connection of Socket Mode: invalid_auth" + tokenMend},
+	} {
+		fake := fakes.NewSlack()
+		fake.Scopes, fake.AppToken = c.scopes, "xapp-canary"
+		url := serve(t, fake)
+		fake.Address = url
+		spec := &notifiers.Slack{Channel: "C0123456789", TokenFile: secretFile(t, "xoxb-canary"), APIURL: url,
+			SigningSecretFile: secretFile(t, c.secret), AppTokenFile: secretFile(t, c.token)}
+		n, err := spec.New("ops")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := found(t, n)
+		if diff := cmp.Diff(speaks+c.want, got); diff != "" {
+			t.Errorf("%s (-want +got)\n%s", name, diff)
+		}
+		for _, secret := range []string{c.secret, c.token} {
+			if strings.Contains(got, secret) {
+				t.Errorf("%s: it shows %s", name, secret)
+			}
+		}
+		if fake.Linked() {
+			t.Errorf("%s: it opened a connection", name)
+		}
+	}
+}
+
 func TestExaminePagerDuty(t *testing.T) {
 	fake := fakes.NewPagerDuty()
 	url := serve(t, fake)
