@@ -46,6 +46,9 @@ func (c *declareCommand) Run(ctx context.Context, s *streams) error {
 		if wish.Labels == nil {
 			wish.Labels = map[string]string{}
 		}
+		if had, twice := wish.Labels[name]; twice && had != value {
+			return fmt.Errorf("--label %s is given twice, as %q and %q: leave one out", name, had, value)
+		}
 		wish.Labels[name] = value
 	}
 	d, err := cl.Declare(ctx, wish)
@@ -55,5 +58,9 @@ func (c *declareCommand) Run(ctx context.Context, s *streams) error {
 	if c.Format == "json" {
 		return app.PrintJSON(s.out, d)
 	}
-	return app.PrintDeed(s.out, d, "declared", wish.By)
+	did := "declared"
+	if len(d.Incident.Alerts) > 1 {
+		did = "declared as part of this incident" // it was open, of the same service
+	}
+	return app.PrintDeed(s.out, d, did, wish.By)
 }
