@@ -27,7 +27,7 @@ var letterPage = template.Must(template.New("letter").Parse(`<div style="font-fa
 {{end}}</div>
 `))
 
-// letterOf words a mail. Its subject is the incident's title, the same whatever becomes of the incident: mail programs make a thread of
+// letterOf words a mail. Its subject is the incident's title and nothing of its state: mail programs make a thread of
 // what has one subject.
 func letterOf(n *Notice) (letter, error) {
 	t := parts(n)
