@@ -105,6 +105,7 @@ func (d *absence) Due() time.Time {
 	return d.saved.Newest.Add(d.spec.After.Std())
 }
 
+func (d *absence) Assume()        { d.saved.Absent = true }
 func (d *absence) Holds() bool    { return d.saved.Absent }
 func (d *absence) List() []string { return nil }
 func (d *absence) Value() float64 { return 0 }

@@ -93,7 +93,7 @@ type Finder interface {
 	Settled(m Match) bool
 }
 
-// Ender is a detector of a kind with Traits.Ends.
+// Ender is a detector that says itself when it is over: of a kind with Traits.Ends, or an absence.
 type Ender interface {
 	Detector
 	// Assume says of a detector that begins anew that an alert of its group fires: it holds until it is seen to be over.

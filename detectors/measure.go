@@ -148,7 +148,10 @@ func (d *measure) restore(state json.RawMessage) error { return json.Unmarshal(s
 
 func (d *measure) State() (json.RawMessage, error) { return json.Marshal(d.saved) }
 
-// numeric reads a number, or a duration in seconds.
+// mostNumber bounds what is added up: no sum of such numbers is beyond what a state can hold.
+const mostNumber = 1e200
+
+// numeric reads a number, or a duration in seconds. What is beyond any measure, or none, is no number.
 func numeric(text string) (float64, bool) {
 	text = strings.TrimSpace(text)
 	v, err := strconv.ParseFloat(text, 64)
@@ -156,7 +159,7 @@ func numeric(text string) (float64, bool) {
 		d, err := time.ParseDuration(text)
 		return d.Seconds(), err == nil
 	}
-	return v, !math.IsNaN(v) && !math.IsInf(v, 0)
+	return v, math.Abs(v) <= mostNumber // false of what is no number, too
 }
 
 // The sketch of numbers is that of DDSketch (Masson, Rim, Lee 2019): numbers are counted in bins whose bounds grow by one ratio, so

@@ -3,7 +3,6 @@ package detectors
 import (
 	"encoding/json"
 	"fmt"
-	"math"
 	"time"
 
 	"tocsin/internal/setting"
@@ -88,7 +87,8 @@ func (d *ratio) width() time.Duration { return d.spec.Window.Std() / parts }
 func (d *ratio) Observe(m Match) {
 	number := 0.0
 	if d.spec.Sum != "" {
-		if number, _ = numeric(m.Values["sum"]); !(number > 0) || math.IsInf(number, 0) {
+		var ok bool
+		if number, ok = numeric(m.Values["sum"]); !ok || number <= 0 {
 			return
 		}
 	}

@@ -58,6 +58,34 @@ func TestWhatARuleHasLeftIsOverWhenSomebodySaysSo(t *testing.T) {
 	wantStory(t, l, "!firing", "resolved critical")
 }
 
+// What somebody ended while its rule was gone, or was another, fires anew when the rule is back: a group that took it for firing still would only
+// count, and call nobody.
+func TestEndedWhileItsRuleWasAnother(t *testing.T) {
+	onQuiet := strings.Replace(byHandFile, "by_hand", "{on_quiet: {after: 2h}}", 1)
+	for name, c := range map[string]struct{ first, then string }{
+		"gone":          {onQuiet, strings.Replace(byHandFile, "name: leak", "name: other", 1)},
+		"ended by hand": {byHandFile, byHandFile},
+	} {
+		l := begin(t, filepath.Join(t.TempDir(), "db"), c.first)
+		errs := func(at time.Duration, id string) string { return line(at, id, "ERROR", "hook", "leak") }
+		l.offer(batch(5*time.Minute, "1", true, errs(1*time.Minute, "a"), errs(2*time.Minute, "b")))
+		l.step(day.Add(5 * time.Minute))
+		wantStory(t, l, "firing")
+		l.rules = c.then
+		l.crash()
+		l.step(day.Add(6 * time.Minute))
+		l.byHand(day.Add(7 * time.Minute))
+		l.rules = onQuiet
+		l.crash()
+		l.step(day.Add(20 * time.Minute))
+		l.offer(batch(31*time.Minute, "2", true, errs(25*time.Minute, "c"), errs(26*time.Minute, "d"), errs(27*time.Minute, "e")))
+		l.step(day.Add(31 * time.Minute))
+		if got := l.story(); !strings.Contains(got, " firing ") {
+			t.Errorf("%s: nobody hears of it again: %s", name, got)
+		}
+	}
+}
+
 // byHand lets somebody resolve all that is open.
 func (l *life) byHand(at time.Time) {
 	l.t.Helper()

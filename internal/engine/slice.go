@@ -141,15 +141,17 @@ func (e *Engine) load(ctx context.Context, tx *store.Tx, key incident.Key) (*rul
 	return st, e.endedByHand(ctx, tx, st, key)
 }
 
-// endedByHand lets a group know that somebody has ended its alert, where nothing else does.
+// endedByHand lets a group know that somebody has ended its alert: where nothing else does, or while its rule was gone or another. A group that
+// took it for firing would only count what comes, and call nobody.
 func (e *Engine) endedByHand(ctx context.Context, tx *store.Tx, st *rules.State, key incident.Key) error {
 	set := e.o.Program.Evaluator.Set
-	if st.Alert == nil || !set.EndsByHand(key.Rule) {
+	r := set.Rule(key.Rule)
+	if st.Alert == nil || r == nil {
 		return nil
 	}
 	_, fires, err := tx.FiringAlert(ctx, key)
 	if err == nil && !fires {
-		set.Rule(key.Rule).Over(st)
+		r.Over(st)
 	}
 	return err
 }
@@ -180,8 +182,12 @@ func (e *Engine) save(ctx context.Context, tx *store.Tx, key incident.Key, st *r
 		return tx.DeleteState(ctx, key)
 	}
 	body, err := st.Encode()
-	if err != nil {
-		return err
+	if err != nil { // one group begins anew rather than that all stop
+		e.o.Log.Error("a state of detection cannot be kept: its group begins anew", "rule", key.Rule, "group", key.Group, "error", err)
+		begins := rules.State{Group: st.Group, Source: st.Source, Alert: st.Alert}
+		if body, err = begins.Encode(); err != nil {
+			return err
+		}
 	}
 	return tx.SaveState(ctx, store.GroupState{Key: key, Hash: r.Hash, Body: body, Due: due, Firing: st.Alert != nil})
 }
