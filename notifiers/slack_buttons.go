@@ -39,7 +39,7 @@ func (s *slackNotifier) buttons(n *Notice) slack.Block {
 	}
 	var row []slack.BlockElement
 	for _, b := range slackButtons {
-		if b.untaken && inc.State != incident.Open || b.alone && inc.IsStorm() {
+		if b.untaken && taken(&n.Incident) || b.alone && inc.IsStorm() {
 			continue
 		}
 		button := slack.NewButtonBlockElement(actionPrefix+b.name, inc.ID, slack.NewTextBlockObject(slack.PlainTextType, b.text, false, false)).WithStyle(b.style)
@@ -49,6 +49,11 @@ func (s *slackNotifier) buttons(n *Notice) slack.Block {
 		row = append(row, button)
 	}
 	return slack.NewActionBlock("tocsin", row...)
+}
+
+// taken says that somebody has an incident, and nobody is asked to take it over.
+func taken(inc *incident.Incident) bool {
+	return inc.State == incident.Acknowledged && (inc.Acknowledgement == nil || inc.Acknowledgement.Asked == nil)
 }
 
 // notUsefulConfirm says what the button does: nobody would guess it.

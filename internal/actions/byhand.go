@@ -103,6 +103,8 @@ func (a *Actions) Ask(ctx context.Context, id, person, by string, now time.Time)
 		channel := slices.ContainsFunc(inc.Receivers, func(r string) bool { t, known := desk.Traits[r]; return known && !t.Pages })
 		why := by + " asks for it to be taken"
 		switch ack := inc.Acknowledgement; {
+		case inc.Muzzled():
+			return &Error{Reason: "conflict", Text: fmt.Sprintf("nobody is asked: it is held by %s", inc.Holds[0])}
 		case inc.IsStorm():
 			return &Error{Reason: "conflict", Text: "a storm is not handed over: it stands for its incidents, which can be"}
 		case ack != nil && escalation.Named(desk.People, ack.By) == person:

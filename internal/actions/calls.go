@@ -47,6 +47,9 @@ func (c *Calls) Escalate(ctx context.Context, id, by string, now time.Time) erro
 		if !ok {
 			return &Error{Reason: "conflict", Text: fmt.Sprintf("policy %s leaves it to the pager to escalate: do it there", inc.Policy)}
 		}
+		if hastened.Next.After(now) {
+			return &Error{Reason: "conflict", Text: fmt.Sprintf("the next step waits for its time of day, until %s: call somebody by name", hastened.Next.UTC().Format("Mon 15:04 UTC"))}
+		}
 		book := incident.NewBook(now, []incident.Incident{inc})
 		book.Escalate(book.Get(inc.ID), by, hastened)
 		if err := access.Record(ctx, tx, now, access.Deed{Who: by, Deed: "escalate", About: "incident " + inc.ID}); err != nil {

@@ -141,3 +141,45 @@ func TestNotUsefulSilencesAndWritesACase(t *testing.T) {
 	_, err = c.NotUseful(t.Context(), id, "ana", nil, morning, at(2*time.Minute))
 	refusedAs(t, err, "conflict", "declared")
 }
+
+// TestCallOfWhatIsHeld: nobody is said to be called whom a mute time keeps from it, and nothing is declared then.
+func TestCallOfWhatIsHeld(t *testing.T) {
+	p, c := newCalls(t)
+	desk := p.a.desk()
+	desk.People = map[string][]string{"ben": nil}
+	desk.Traits["person:eva"] = incident.Traits{Direct: true}
+	desk.Direct = func(*incident.Incident, time.Time) incident.Direction {
+		return incident.Direction{Held: []incident.Holder{{By: "mute time nights", Receivers: []string{"ops"}, Policy: "p", Until: at(8 * time.Hour)}}}
+	}
+	for _, who := range []string{"ben", "eva"} {
+		_, _, err := c.Call(t.Context(), who, incident.Declaration{Title: "I need a hand of " + who, By: "ana"}, at(time.Minute))
+		refusedAs(t, err, "conflict", "mute time nights")
+	}
+	p.must(p.s.Update(t.Context(), func(tx *store.Tx) error { return desk.Reconsider(t.Context(), tx, at(2*time.Minute), "") }))
+	refusedAs(t, c.Ask(t.Context(), p.inc.ID, "ben", "ana", at(3*time.Minute)), "conflict", "mute time nights")
+}
+
+// TestCallAmongWhatSomebodyHas: who is called by name of an incident that another has acknowledged stays called.
+func TestCallAmongWhatSomebodyHas(t *testing.T) {
+	p, c := newCalls(t)
+	desk := p.a.desk()
+	desk.Traits["person:eva"] = incident.Traits{Direct: true}
+	deck := incident.Labels{"service": "deck"}
+	id, err := c.Declare(t.Context(), incident.Declaration{Title: "base", By: "ana", Severity: incident.Critical, Labels: deck}, at(time.Minute))
+	p.must(err)
+	p.must(c.Acknowledge(t.Context(), id, "ana", at(2*time.Minute)))
+	_, _, err = c.Call(t.Context(), "eva", incident.Declaration{Title: "help", By: "ana", Severity: incident.Warning, Labels: deck}, at(3*time.Minute))
+	p.must(err)
+	p.must(p.s.Update(t.Context(), func(tx *store.Tx) error {
+		inc, err := tx.Incident(t.Context(), id)
+		if err != nil {
+			return err
+		}
+		book := incident.NewBook(at(4*time.Minute), []incident.Incident{inc})
+		book.Count(inc.Alerts[0], true)
+		return desk.Settle(t.Context(), tx, at(4*time.Minute), book)
+	}))
+	if _, _, waits := p.read(id); !slices.Contains(waits, "call person:eva") {
+		t.Errorf("eva is not called: %q", waits)
+	}
+}

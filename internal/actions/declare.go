@@ -55,7 +55,13 @@ func (a *Actions) declare(ctx context.Context, d incident.Declaration, now time.
 		if err != nil {
 			return err
 		}
-		return a.desk().Settle(ctx, tx, now, book)
+		if err := a.desk().Settle(ctx, tx, now, book); err != nil {
+			return err
+		}
+		if inc := book.Get(id); then != nil && inc.Muzzled() {
+			return &Error{Reason: "conflict", Text: fmt.Sprintf("nobody is called, and nothing was declared: it would be held by %s", inc.Holds[0])}
+		}
+		return nil
 	})
 	return id, err
 }

@@ -107,13 +107,17 @@ func (c *Chat) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // read asks each ear whether it knows the request.
 func (c *Chat) read(r *http.Request, body []byte) (notifiers.Hearing, notifiers.Heard, []byte, error) {
+	unknown := notifiers.ErrForged
 	for _, ear := range c.Ears() {
 		heard, answer, err := ear.Read(r.URL.Path, r.Header, body)
-		if !errors.Is(err, notifiers.ErrForged) {
+		switch {
+		case err == nil, errors.Is(err, notifiers.ErrStale), errors.Is(err, notifiers.ErrUnread):
 			return ear, heard, answer, err
+		case !errors.Is(err, notifiers.ErrForged):
+			unknown = err // its secret cannot be read: another may know the request
 		}
 	}
-	return nil, notifiers.Heard{}, nil, notifiers.ErrForged
+	return nil, notifiers.Heard{}, nil, unknown
 }
 
 // Hear does what somebody asks for, and returns within the time for which a provider waits. What it returns of a command is the answer; to all

@@ -50,12 +50,13 @@ func (b *Book) Split(inc *Incident, key Key, by string) *Incident {
 	b.say(own, EventSplit, "split off from %s: %s", inc.ID, inc.Title)
 	b.fired(own, &own.Alerts[0], "")
 	if covered {
-		own.State, own.Acknowledgement = Acknowledged, &Acknowledgement{By: ack.By, At: ack.At, Covers: []Key{key}, Severity: ack.Severity}
+		own.State, own.Acknowledgement = Acknowledged, &Acknowledgement{By: ack.By, At: ack.At, Covers: []Key{key}, Severity: ack.Severity, Asked: ack.Asked}
 		b.say(own, EventAcknowledged, "%s has it", ack.By)
 	} else {
 		b.touch(own).ring = true
 	}
 	b.signed(own, by, EventOpened, EventSplit)
+	inc.Apart = append(slices.Clone(inc.Apart), own.ID) // so that it holds too when either is merged into another
 	b.without(inc, key, own, by)
 	b.incidents = append(b.incidents, own)
 	b.sort()

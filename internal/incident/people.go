@@ -53,7 +53,7 @@ func (b *Book) Escalate(inc *Incident, by string, hastened Escalation) bool {
 	} else {
 		b.say(inc, EventEscalated, "%s", text).By = by
 	}
-	hastened.Retaken = b.now
+	hastened.Retaken, hastened.News = b.now, by+" escalates"
 	inc.Escalation = hastened
 	return true
 }

@@ -63,6 +63,9 @@ func (s *settling) calls() {
 		if n.Kind != Call || n.State == Cancelled && kind != CallResolve || s.inc.Asks(n) {
 			continue
 		}
+		if kind == CallAcknowledge && n.CreatedAt.After(s.inc.Acknowledgement.At) {
+			continue // somebody called since, by name
+		}
 		came := arrived(n) || !n.SentAt.IsZero() // one that was cancelled on its way may have come all the same
 		if n.State == Pending {
 			s.cancel(n, cause)
@@ -109,6 +112,7 @@ func (s *settling) holdCalls() {
 	for i := range s.have {
 		n := &s.have[i]
 		switch {
+		case n.ID == 0: // it is of this change, which refuses it
 		case n.Kind == Call && n.State == Pending && !arrived(n):
 			s.cancel(n, "held")
 		case n.Kind == Message && s.desk.Traits[n.Target].Direct:
