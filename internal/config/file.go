@@ -212,6 +212,7 @@ func (f *File) Validate() []setting.FieldError {
 	if f.URL != "" && !strings.HasPrefix(f.URL, "http://") && !strings.HasPrefix(f.URL, "https://") {
 		wrong("url", "%q is no address: write it as people reach it, such as https://tocsin.example.com", f.URL)
 	}
+	errs = append(errs, onePersonEach(f.People)...)
 	for i, pattern := range f.Rules {
 		if pattern == "" {
 			wrong(fmt.Sprintf("rules.%d", i), "is empty: write a path, or builtin:prow/*.yaml")

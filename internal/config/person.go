@@ -50,6 +50,23 @@ func (p Person) Validate() []setting.FieldError {
 	return errs
 }
 
+// onePersonEach says which ids stand for two people: nobody could say who of them acts.
+func onePersonEach(people map[string]Person) []setting.FieldError {
+	var errs []setting.FieldError
+	whose := map[string]string{}
+	for _, name := range sortedKeys(people) {
+		for _, each := range [][2]string{{"slack", people[name].Slack}, {"pagerduty", people[name].PagerDuty}} {
+			key, id := each[0], each[1]
+			if other := whose[key+" "+id]; id != "" && other != "" {
+				errs = append(errs, setting.FieldError{Path: "people." + name + "." + key, Text: fmt.Sprintf("%q is that of people.%s too: nobody could say who of the two acts", bounded(id), other)})
+				continue
+			}
+			whose[key+" "+id] = name
+		}
+	}
+	return errs
+}
+
 func isAddress(text string) bool {
 	a, err := mail.ParseAddress(text)
 	return err == nil && a.Address == text && !strings.ContainsAny(text, " \t<>")

@@ -52,8 +52,13 @@ func NewPast(ctx context.Context, name string, s Settings, o Options, since, unt
 	return &Past{source: source, client: client, at: since, until: until, slice: PastSlice}, nil
 }
 
-// At is up to when, by receive time, it has been read.
-func (p *Past) At() time.Time { return p.at }
+// At is up to when, by receive time, its batches have been handed out.
+func (p *Past) At() time.Time {
+	if len(p.queue) > 0 {
+		return p.queue[0].received
+	}
+	return p.at
+}
 
 // Calls is how many calls that took, refused ones too.
 func (p *Past) Calls() int64 { return p.source.Figures().Calls }
@@ -75,7 +80,7 @@ func (p *Past) Next(ctx context.Context) (logs.Batch, error) {
 		p.source.read(ctx, p.client, &l)
 		switch code := status.Code(l.err); {
 		case errors.Is(l.err, errTooMany):
-			p.slice = max(shortestSlice, end.Sub(p.at)/2)
+			p.slice, tries = max(shortestSlice, end.Sub(p.at)/2), -1 // a dense stretch is no trouble of the API's
 			continue
 		case l.err == nil:
 		case ctx.Err() != nil:
