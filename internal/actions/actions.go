@@ -194,15 +194,21 @@ func isFresh(ctx context.Context, tx *store.Tx, inc *incident.Incident, receiver
 	return rang, nil
 }
 
+// find is the incident of an id or of the beginning of one.
+func find(ctx context.Context, tx *store.Tx, id string) (incident.Incident, error) {
+	inc, err := tx.FindIncident(ctx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return inc, &Error{Reason: "not_found", Text: fmt.Sprintf("no incident %q", id)}
+	}
+	return inc, err
+}
+
 func (a *Actions) act(ctx context.Context, id string, now time.Time, d deed) error {
 	if d.by = strings.TrimSpace(d.by); d.by == "" || len(d.by) > 200 {
 		return &Error{Reason: "invalid", Text: "say who you are, in at most 200 characters"}
 	}
 	return a.store.Update(ctx, func(tx *store.Tx) error {
-		inc, err := tx.FindIncident(ctx, id)
-		if errors.Is(err, store.ErrNotFound) {
-			return &Error{Reason: "not_found", Text: fmt.Sprintf("no incident %q", id)}
-		}
+		inc, err := find(ctx, tx, id)
 		if err != nil {
 			return err
 		}

@@ -2,7 +2,6 @@ package actions
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,10 +17,7 @@ import (
 // into is paged for it if it was not, unless by has one of the two, and so both.
 func (a *Actions) Merge(ctx context.Context, id, into, by string, now time.Time) error {
 	return a.byHand(ctx, id, by, func(tx *store.Tx, inc incident.Incident, by string) error {
-		to, err := tx.FindIncident(ctx, into)
-		if errors.Is(err, store.ErrNotFound) {
-			return &Error{Reason: "not_found", Text: fmt.Sprintf("no incident %q", into)}
-		}
+		to, err := find(ctx, tx, into)
 		if err != nil {
 			return err
 		}
@@ -129,10 +125,7 @@ func (a *Actions) byHand(ctx context.Context, id, by string, do func(tx *store.T
 		return &Error{Reason: "invalid", Text: "say who you are, in at most 200 characters"}
 	}
 	return a.store.Update(ctx, func(tx *store.Tx) error {
-		inc, err := tx.FindIncident(ctx, id)
-		if errors.Is(err, store.ErrNotFound) {
-			return &Error{Reason: "not_found", Text: fmt.Sprintf("no incident %q", id)}
-		}
+		inc, err := find(ctx, tx, id)
 		if err != nil {
 			return err
 		}

@@ -2,7 +2,6 @@ package actions
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -31,10 +30,7 @@ func (c *Calls) Escalate(ctx context.Context, id, by string, now time.Time) erro
 		return &Error{Reason: "invalid", Text: "say who you are, in at most 200 characters"}
 	}
 	return c.store.Update(ctx, func(tx *store.Tx) error {
-		inc, err := tx.FindIncident(ctx, id)
-		if errors.Is(err, store.ErrNotFound) {
-			return &Error{Reason: "not_found", Text: fmt.Sprintf("no incident %q", id)}
-		}
+		inc, err := find(ctx, tx, id)
 		if err != nil {
 			return err
 		}

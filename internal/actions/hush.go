@@ -2,7 +2,6 @@ package actions
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -79,10 +78,8 @@ func (a *Actions) NotUseful(ctx context.Context, id, by string, proof func(*inci
 
 // hushable is an incident whose alerts can be silenced, or why they cannot.
 func (a *Actions) hushable(ctx context.Context, tx *store.Tx, id string) (incident.Incident, error) {
-	inc, err := tx.FindIncident(ctx, id)
+	inc, err := find(ctx, tx, id)
 	switch {
-	case errors.Is(err, store.ErrNotFound):
-		return inc, &Error{Reason: "not_found", Text: fmt.Sprintf("no incident %q", id)}
 	case err != nil:
 		return inc, err
 	case inc.IsStorm():

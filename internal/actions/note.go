@@ -2,7 +2,6 @@ package actions
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -32,10 +31,7 @@ func (a *Actions) NoteFrom(ctx context.Context, id, by, text, receiver string, n
 		return &Error{Reason: "invalid", Text: fmt.Sprintf("write a note of 1 to %d bytes", mostNote)}
 	}
 	return a.store.Update(ctx, func(tx *store.Tx) error {
-		inc, err := tx.FindIncident(ctx, id)
-		if errors.Is(err, store.ErrNotFound) {
-			return &Error{Reason: "not_found", Text: fmt.Sprintf("no incident %q", id)}
-		}
+		inc, err := find(ctx, tx, id)
 		if err != nil {
 			return err
 		}
