@@ -114,9 +114,29 @@ const (
 	public            // if the configuration says so
 )
 
-// New makes the handler. It is long because each option has its default. It sets no timeouts: those belong to the server that it is given to. It panics if Registry already
+// New makes the handler. It sets no timeouts: those belong to the server that it is given to. It panics if Registry already
 // has metrics of the same names: that is a mistake in the wiring.
 func New(o Options) http.Handler {
+	o.fillIn()
+	o.Registry.MustRegister(&Metrics{store: o.Store, version: o.Version, now: o.Now})
+	s := &server{Options: o}
+	mux := http.NewServeMux()
+	allowed := map[string][]string{}
+	for _, r := range s.routes() {
+		mux.Handle(r.method+" "+r.path, s.admitted(r))
+		allowed[r.path] = append(allowed[r.path], r.method)
+	}
+	for path, methods := range allowed {
+		mux.Handle(path, s.wrongMethod(path, strings.Join(methods, ", ")))
+	}
+	mux.Handle("/api/", s.api(nowhere))
+	mux.Handle("/", s.view(nowhere))
+	s.guard = s.guarded(mux)
+	return s
+}
+
+// fillIn sets what is left out: what is not there answers that it is not.
+func (o *Options) fillIn() {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -171,21 +191,6 @@ func New(o Options) http.Handler {
 	if o.Oncall == nil {
 		o.Oncall = noOncall{}
 	}
-	o.Registry.MustRegister(&Metrics{store: o.Store, version: o.Version, now: o.Now})
-	s := &server{Options: o}
-	mux := http.NewServeMux()
-	allowed := map[string][]string{}
-	for _, r := range s.routes() {
-		mux.Handle(r.method+" "+r.path, s.admitted(r))
-		allowed[r.path] = append(allowed[r.path], r.method)
-	}
-	for path, methods := range allowed {
-		mux.Handle(path, s.wrongMethod(path, strings.Join(methods, ", ")))
-	}
-	mux.Handle("/api/", s.api(nowhere))
-	mux.Handle("/", s.view(nowhere))
-	s.guard = s.guarded(mux)
-	return s
 }
 
 // ServeHTTP makes the server a handler.
