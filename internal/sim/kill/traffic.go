@@ -308,12 +308,14 @@ func (t *traffic) observe(e fakes.PagerDutyEvent) {
 // acknowledge lets the first of the groups that wait for it be acknowledged by command.
 func (t *traffic) acknowledge(ctx context.Context, ask func(ctx context.Context, id string) bool) {
 	t.mu.Lock()
-	var g *group
-	if len(t.asking) > 0 {
-		g = t.asking[0]
+	if len(t.asking) == 0 {
+		t.mu.Unlock()
+		return
 	}
+	g := t.asking[0]
+	id := g.incident()
 	t.mu.Unlock()
-	if g == nil || !ask(ctx, g.incident()) {
+	if !ask(ctx, id) {
 		return // it is asked again: an answer that was lost is no answer
 	}
 	t.mu.Lock()
