@@ -63,7 +63,7 @@ func BenchmarkTail(b *testing.B) {
 		r.live, r.known = time.Now(), time.Now()
 		r.session = &session{}
 		got := &loggingpb.TailLogEntriesResponse{}
-		if err := (rawTail{}).Unmarshal(wire, got); err != nil {
+		if err := (rawEntries{}).Unmarshal(wire, got); err != nil {
 			b.Fatal(err)
 		}
 		r.heard(b.Context(), tailed{session: r.session, answer: got}, time.Now())

@@ -4,18 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 	"unicode/utf8"
 
 	logging "cloud.google.com/go/logging/apiv2"
 	"cloud.google.com/go/logging/apiv2/loggingpb"
+	"github.com/googleapis/gax-go/v2"
 	"google.golang.org/api/iterator"
 	"google.golang.org/api/option"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/proto"
 
 	"tocsin/internal/sources/google"
 )
@@ -45,20 +46,25 @@ func (s *Source) dial(ctx context.Context) (*logging.Client, error) {
 	return client, nil
 }
 
-// budget is a context's value: how many calls a listing has left, what to say when there are none, and how many entries came.
-type budget struct {
-	calls int
-	err   error
-	came  int
+// gathering is a context's value: what a listing's calls gave so far, and how much more they may.
+type gathering struct {
+	// calls is how many are left, bytes how much may be held; without calls err is what to say, with too many bytes errTooMany.
+	calls, bytes int
+	err          error
+	// began is when what has no receive time counts as received.
+	began   time.Time
+	entries []piece
 }
 
-type budgetKey struct{}
+type gatheringKey struct{}
 
+// call is what every call goes through. The entries of a listing are gathered here: read and written again by the client they would cost most of what a
+// full tail costs.
 func (s *Source) call(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, next grpc.UnaryInvoker, opts ...grpc.CallOption) error {
-	b, ok := ctx.Value(budgetKey{}).(*budget)
+	g, ok := ctx.Value(gatheringKey{}).(*gathering)
 	if ok {
-		if b.calls--; b.calls < 0 {
-			return b.err
+		if g.calls--; g.calls < 0 {
+			return g.err
 		}
 	}
 	if err := s.limiter.Wait(ctx); err != nil {
@@ -68,11 +74,20 @@ func (s *Source) call(ctx context.Context, method string, req, reply any, cc *gr
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	err := next(ctx, method, req, reply, cc, opts...)
-	if answer, is := reply.(*loggingpb.ListLogEntriesResponse); ok && is && err == nil {
-		b.came += len(answer.GetEntries())
-		s.count(func(f *Figures) { f.Listed += int64(len(answer.GetEntries())) })
+	answer, is := reply.(*loggingpb.ListLogEntriesResponse)
+	if !ok || !is || err != nil {
+		return err
 	}
-	return err
+	entries := piecesOf(answer, g.began)
+	s.count(func(f *Figures) { f.Listed += int64(len(entries)) })
+	g.entries = append(g.entries, entries...)
+	for _, e := range entries {
+		g.bytes -= len(e.wire)
+	}
+	if g.bytes < 0 {
+		return errTooMany
+	}
+	return nil
 }
 
 // listing is what is to be listed, and what came of it.
@@ -170,33 +185,17 @@ func (s *Source) readWith(ctx context.Context, client *logging.Client, l *listin
 	if end.IsZero() {
 		end = l.began
 	}
-	smallest := end.Sub(l.since) <= shortestSlice
-	left := &budget{calls: mostCalls, err: errTooMany}
-	if smallest {
-		left = &budget{calls: endlessCalls, err: fmt.Errorf("a listing of one second had no end after %d calls", endlessCalls)}
+	g := &gathering{calls: mostCalls, bytes: heldBytes, err: errTooMany, began: l.began}
+	if end.Sub(l.since) <= shortestSlice {
+		g.calls, g.bytes, g.err = endlessCalls, math.MaxInt, fmt.Errorf("a listing of one second had no end after %d calls", endlessCalls)
 	}
-	defer func() { l.came += left.came }()
-	it := client.ListLogEntries(context.WithValue(ctx, budgetKey{}, left), req)
-	var entries []piece
-	held := 0
-	for {
-		e, err := it.Next()
-		if errors.Is(err, iterator.Done) {
-			return entries, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		wire, err := proto.Marshal(e)
-		if err != nil {
-			return nil, fmt.Errorf("write entry %s: %w", e.GetInsertId(), err)
-		}
-		entries = append(entries, newPiece(wire, l.began))
-		held += len(wire)
-		if !smallest && held > heldBytes {
-			return nil, errTooMany
-		}
+	it := client.ListLogEntries(context.WithValue(ctx, gatheringKey{}, g), req, gax.WithGRPCOptions(grpc.ForceCodec(rawEntries{})))
+	_, err := it.Next() // the last page's end: call keeps what the pages hold from it
+	l.came += len(g.entries)
+	if !errors.Is(err, iterator.Done) {
+		return nil, err
 	}
+	return g.entries, nil
 }
 
 // boundsLength is how many characters of a filter are left for the bounds of time, and for what joins the parts.

@@ -108,14 +108,14 @@ func (p *piece) append(b []byte) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(p.wire))), p.wire...)
 }
 
-// rawTail is the codec of a tail: it leaves the entries of a response as they are, in its unknown fields.
-type rawTail struct{}
+// rawEntries is the codec of the calls that give entries: it leaves those of a response as they are, in its unknown fields.
+type rawEntries struct{}
 
 // Name is that of the encoding it reads.
-func (rawTail) Name() string { return "proto" }
+func (rawEntries) Name() string { return "proto" }
 
 // Marshal writes a message as ever.
-func (rawTail) Marshal(v any) ([]byte, error) {
+func (rawEntries) Marshal(v any) ([]byte, error) {
 	m, ok := v.(proto.Message)
 	if !ok {
 		return nil, fmt.Errorf("write %T: not a message", v)
@@ -123,19 +123,27 @@ func (rawTail) Marshal(v any) ([]byte, error) {
 	return proto.Marshal(m)
 }
 
+// entriesField is the number that the entries have in the responses of both calls.
+const entriesField = 1
+
 // Unmarshal reads all of a response but its entries.
-func (rawTail) Unmarshal(data []byte, v any) error {
-	m, ok := v.(*loggingpb.TailLogEntriesResponse)
-	if !ok {
-		return fmt.Errorf("read %T: not a response of a tail", v)
+func (rawEntries) Unmarshal(data []byte, v any) error {
+	var m proto.Message
+	switch response := v.(type) {
+	case *loggingpb.TailLogEntriesResponse:
+		m = response
+	case *loggingpb.ListLogEntriesResponse:
+		m = response
+	default:
+		return fmt.Errorf("read %T: not a response that gives entries", v)
 	}
-	var entries, rest []byte
+	entries, rest := make([]byte, 0, len(data)), []byte(nil)
 	for b := data; len(b) > 0; {
 		number, typ, n := protowire.ConsumeField(b)
 		if n < 0 {
-			return fmt.Errorf("read a response of a tail: %w", protowire.ParseError(n))
+			return fmt.Errorf("read a response of entries: %w", protowire.ParseError(n))
 		}
-		if number == 1 && typ == protowire.BytesType {
+		if number == entriesField && typ == protowire.BytesType {
 			entries = append(entries, b[:n]...)
 		} else {
 			rest = append(rest, b[:n]...)
@@ -149,8 +157,8 @@ func (rawTail) Unmarshal(data []byte, v any) error {
 	return nil
 }
 
-// tailedPieces are the entries of a response that rawTail has read.
-func tailedPieces(m *loggingpb.TailLogEntriesResponse, now time.Time) []piece {
+// piecesOf are the entries of a response that rawEntries has read.
+func piecesOf(m proto.Message, now time.Time) []piece {
 	var out []piece
 	for b := []byte(m.ProtoReflect().GetUnknown()); len(b) > 0; {
 		_, typ, n := protowire.ConsumeTag(b)

@@ -160,24 +160,35 @@ func TestPiecesOddities(t *testing.T) {
 	}
 }
 
-// A tail's response gives the same pieces as what is listed, and its other fields.
-func TestRawTail(t *testing.T) {
+// A response of either call gives the pieces of its entries, and its other fields.
+func TestRawEntries(t *testing.T) {
 	e, now := everything(t), time.Now()
 	other := proto.CloneOf(e)
 	other.InsertId, other.ReceiveTimestamp = "other", nil
-	wire, err := rawTail{}.Marshal(&loggingpb.TailLogEntriesResponse{Entries: []*loggingpb.LogEntry{e, other},
+	written := proto.MarshalOptions{Deterministic: true}
+	wire, err := written.Marshal(&loggingpb.TailLogEntriesResponse{Entries: []*loggingpb.LogEntry{e, other},
 		SuppressionInfo: []*loggingpb.TailLogEntriesResponse_SuppressionInfo{{Reason: 1, SuppressedCount: 7}}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	var m loggingpb.TailLogEntriesResponse
-	if err := (rawTail{}).Unmarshal(wire, &m); err != nil {
+	if err := (rawEntries{}).Unmarshal(wire, &m); err != nil {
 		t.Fatal(err)
 	}
-	got := tailedPieces(&m, now)
+	got := piecesOf(&m, now)
 	want, err := pieces([]*loggingpb.LogEntry{e, other}, now)
 	if err != nil || len(got) != 2 || len(m.Entries) != 0 || m.SuppressionInfo[0].SuppressedCount != 7 {
 		t.Fatalf("%d pieces of %v, %v", len(got), &m, err)
+	}
+	if wire, err = written.Marshal(&loggingpb.ListLogEntriesResponse{Entries: []*loggingpb.LogEntry{e, other}, NextPageToken: "next"}); err != nil {
+		t.Fatal(err)
+	}
+	var page loggingpb.ListLogEntriesResponse
+	if err := (rawEntries{}).Unmarshal(wire, &page); err != nil || page.GetNextPageToken() != "next" || len(page.Entries) != 0 {
+		t.Fatalf("%v, %v", &page, err)
+	}
+	if diff := cmp.Diff(got, piecesOf(&page, now), cmp.AllowUnexported(piece{})); diff != "" {
+		t.Errorf("a listing's pieces are not a tail's (-tail +listing):\n%s", diff)
 	}
 	for i := range want {
 		if got[i].id != want[i].id || !got[i].received.Equal(want[i].received) {
@@ -194,7 +205,7 @@ func TestRawTail(t *testing.T) {
 }
 
 // Whatever the bytes of a response, nothing panics, and each entry is one for those who read the batch.
-func FuzzRawTail(f *testing.F) {
+func FuzzRawEntries(f *testing.F) {
 	whole, err := proto.Marshal(&loggingpb.TailLogEntriesResponse{Entries: []*loggingpb.LogEntry{everything(f), {}}})
 	if err != nil {
 		f.Fatal(err)
@@ -203,11 +214,11 @@ func FuzzRawTail(f *testing.F) {
 	f.Add([]byte("\x0a\x02\xff\xff"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var m loggingpb.TailLogEntriesResponse
-		if (rawTail{}).Unmarshal(b, &m) != nil {
+		if (rawEntries{}).Unmarshal(b, &m) != nil {
 			return
 		}
 		var data []byte
-		all := tailedPieces(&m, time.Now())
+		all := piecesOf(&m, time.Now())
 		for i := range all {
 			data = all[i].append(data)
 		}

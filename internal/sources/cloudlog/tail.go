@@ -103,7 +103,7 @@ func (r *reading) follow(ctx context.Context, s *session, req *loggingpb.TailLog
 			return false
 		}
 	}
-	stream, err := r.client.TailLogEntries(ctx, gax.WithGRPCOptions(grpc.ForceCodec(rawTail{})))
+	stream, err := r.client.TailLogEntries(ctx, gax.WithGRPCOptions(grpc.ForceCodec(rawEntries{})))
 	if err == nil {
 		err = stream.Send(req)
 	}
@@ -127,7 +127,7 @@ func (r *reading) follow(ctx context.Context, s *session, req *loggingpb.TailLog
 func (r *reading) heard(ctx context.Context, t tailed, now time.Time) {
 	var entries []piece
 	if t.err == nil {
-		entries = tailedPieces(t.answer, now)
+		entries = piecesOf(t.answer, now)
 	}
 	r.count(func(f *Figures) { f.Tailed += int64(len(entries)) })
 	switch {
