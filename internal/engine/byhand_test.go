@@ -86,6 +86,45 @@ func TestEndedWhileItsRuleWasAnother(t *testing.T) {
 	}
 }
 
+// Of a group that somebody has ended nothing is kept once nothing of it can be read again, though it never speaks again: else a rule that ends by
+// hand fills up with groups that are over, until it may have no more.
+func TestOfWhatIsEndedByHandNothingStays(t *testing.T) {
+	for name, ended := range map[string]time.Duration{"at once": 6 * time.Minute, "when all of it was forgotten but that it fires": 121 * time.Minute} {
+		l := begin(t, filepath.Join(t.TempDir(), "db"), byHandFile)
+		l.offer(batch(5*time.Minute, "1", true, line(1*time.Minute, "a", "ERROR", "hook", "leak"), line(2*time.Minute, "b", "ERROR", "hook", "leak")))
+		l.step(day.Add(5 * time.Minute))
+		other := func(at time.Duration) {
+			l.offer(batch(at, at.String(), true, line(at, at.String(), "INFO", "sinker", "well")))
+			l.step(day.Add(at))
+		}
+		for at := ended % (30 * time.Minute); at <= ended; at += 30 * time.Minute { // so that the source's clock moves
+			other(at)
+		}
+		if n := l.groups("leak"); n != 1 {
+			t.Fatalf("%s: %d groups are kept while it fires, want 1", name, n)
+		}
+		l.byHand(day.Add(ended))
+		other(3 * time.Hour)
+		other(4 * time.Hour)
+		if n := l.groups("leak"); n != 0 {
+			t.Errorf("%s: %d groups are kept though nobody can need them", name, n)
+		}
+	}
+}
+
+// groups is how many groups of a rule have a state.
+func (l *life) groups(rule string) (n int) {
+	l.t.Helper()
+	err := l.db.View(context.Background(), func(tx *store.Tx) (err error) {
+		n, err = tx.CountStates(context.Background(), rule)
+		return err
+	})
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return n
+}
+
 // byHand lets somebody resolve all that is open.
 func (l *life) byHand(at time.Time) {
 	l.t.Helper()

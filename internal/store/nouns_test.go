@@ -317,6 +317,8 @@ func TestStates(t *testing.T) {
 			for _, st := range states {
 				err = errors.Join(err, tx.SaveState(ctx, GroupState{Key: st.Key, Hash: "old"}), tx.SaveState(ctx, st))
 			}
+			err = errors.Join(err, tx.SaveState(ctx, GroupState{Key: key("r", "b"), Due: day.Add(9)}), tx.WakeState(ctx, key("r", "b"), day.Add(1)),
+				tx.WakeState(ctx, key("r", "a"), day.Add(9)), tx.WakeState(ctx, key("never", ""), day))
 			return errors.Join(err, tx.SaveState(ctx, GroupState{Key: key("r", "gone")}), tx.DeleteState(ctx, key("r", "gone")), tx.DeleteState(ctx, key("never", "")))
 		})
 		view(t, s, func(ctx context.Context, tx *Tx) error {

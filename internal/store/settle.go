@@ -52,6 +52,9 @@ func (d *Desk) Settle(ctx context.Context, tx *Tx, at time.Time, book *incident.
 			d.Changed(at, inc)
 		}
 	}
+	if err := wake(ctx, tx, at, changes.Incidents); err != nil {
+		return err
+	}
 	if err := d.release(ctx, tx, at, changes); err != nil {
 		return err
 	}
@@ -77,6 +80,23 @@ func (d *Desk) Settle(ctx context.Context, tx *Tx, at time.Time, book *incident.
 		}
 		if _, err := tx.AddNotification(ctx, p.Notification); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// wake lets the engine look at the groups whose alerts somebody has just ended: one that waits for nothing else would be kept for ever.
+func wake(ctx context.Context, tx *Tx, at time.Time, changed []*incident.Incident) error {
+	for _, inc := range changed {
+		if inc.State != incident.Resolved || inc.ResolvedBy == "" || !inc.ResolvedAt.Equal(at) {
+			continue
+		}
+		for i := range inc.Alerts {
+			if a := &inc.Alerts[i]; a.State == incident.AlertResolved && a.ResolvedAt.Equal(at) {
+				if err := tx.WakeState(ctx, a.Key, at); err != nil {
+					return err
+				}
+			}
 		}
 	}
 	return nil

@@ -29,6 +29,7 @@ var (
 	selectState     = selectStates + " WHERE rule = $1 AND grp = $2"
 	selectDueStates = selectStates + " WHERE due IS NOT NULL AND due <= $1 ORDER BY due, rule, grp LIMIT $2"
 	selectNextState = "SELECT due FROM states WHERE due IS NOT NULL ORDER BY due LIMIT 1"
+	wakeState       = "UPDATE states SET due = $1 WHERE rule = $2 AND grp = $3 AND (due IS NULL OR due > $1)"
 	upsertState     = stateColumns.upsert("states", "rule", "grp")
 )
 
@@ -67,6 +68,14 @@ func (tx *Tx) CountStates(ctx context.Context, rule string) (int, error) {
 func (tx *Tx) SaveState(ctx context.Context, s GroupState) error {
 	if _, err := tx.exec(ctx, upsertState, s.Key.Rule, s.Key.Group, s.Hash, s.Body, stamp(s.Due), s.Firing); err != nil {
 		return fmt.Errorf("save state of rule %s: %w", s.Key.Rule, err)
+	}
+	return nil
+}
+
+// WakeState lets the state of a (rule, group) be due at a time, if it is not before. One that is not there is no error.
+func (tx *Tx) WakeState(ctx context.Context, key incident.Key, at time.Time) error {
+	if _, err := tx.exec(ctx, wakeState, stamp(at), key.Rule, key.Group); err != nil {
+		return fmt.Errorf("wake state of rule %s: %w", key.Rule, err)
 	}
 	return nil
 }
