@@ -7,10 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
 	"tocsin/internal/access"
+	"tocsin/internal/escalation"
 	"tocsin/internal/incident"
 	"tocsin/internal/store"
 )
@@ -86,11 +88,12 @@ func (a *Actions) Answered(ctx context.Context, receiver, key string, state inci
 		if d.answer != "" && inc.Escalation.Heard[d.heardAs()] == d.answer {
 			return nil
 		}
-		rang, err := isFresh(ctx, tx, &inc, receiver, key, state, at)
+		asked := a.isAsked(&inc, by, at)
+		rang, err := isFresh(ctx, tx, &inc, d, at, asked)
 		if err != nil || rang == nil {
 			return err
 		}
-		if inc.State != incident.Open && (inc.State != incident.Acknowledged || state != incident.Resolved) {
+		if inc.State != incident.Open && (inc.State != incident.Acknowledged || state != incident.Resolved && !asked && !inc.Asks(rang)) {
 			return nil
 		}
 		if rang.Cause == incident.Adopted {
@@ -164,10 +167,20 @@ func ringsBy(ctx context.Context, tx *store.Tx, receiver, key string) (incident.
 	return inc, store.ErrNotFound
 }
 
+// isAsked says whether who answers, at a time by the pager's clock, is one of those who are asked by then to take over what somebody has.
+func (a *Actions) isAsked(inc *incident.Incident, by string, at time.Time) bool {
+	const tick = time.Second // of the pager's clock
+	if inc.State != incident.Acknowledged || inc.Acknowledgement.Asked == nil {
+		return false
+	}
+	asked, name := inc.Acknowledgement.Asked, escalation.Named(a.desk().People, by)
+	return name != "" && slices.Contains(asked.To, name) && at.Add(tick).After(asked.At)
+}
+
 // isFresh is the page that an answer is to, if it is one about what rings now: somebody who took an older round has it too. It is not if
-// tocsin itself told the pager so under that key, nor if it was given before something new took it back; what rang since is about the
-// new, whatever second the pager gives, or if it gives none.
-func isFresh(ctx context.Context, tx *store.Tx, inc *incident.Incident, receiver, key string, state incident.State, at time.Time) (*incident.Notification, error) {
+// tocsin itself told the pager so under that key, unless it is of one of those who are asked, nor if it was given before something new took it
+// back; what rang since is about the new, whatever second the pager gives, or if it gives none.
+func isFresh(ctx context.Context, tx *store.Tx, inc *incident.Incident, d deed, at time.Time, asked bool) (*incident.Notification, error) {
 	rows, err := tx.Notifications(ctx, inc.ID)
 	if err != nil {
 		return nil, err
@@ -175,7 +188,7 @@ func isFresh(ctx context.Context, tx *store.Tx, inc *incident.Incident, receiver
 	var rang *incident.Notification
 	for i := range rows {
 		n := &rows[i]
-		if n.Target != receiver || n.Key != key || n.State == incident.Cancelled {
+		if n.Target != d.said.Receiver || n.Key != d.said.Key || n.State == incident.Cancelled {
 			continue
 		}
 		switch n.Kind {
@@ -186,7 +199,7 @@ func isFresh(ctx context.Context, tx *store.Tx, inc *incident.Incident, receiver
 		case incident.CallResolve:
 			return nil, nil
 		case incident.CallAcknowledge:
-			if state == incident.Acknowledged {
+			if d.state == incident.Acknowledged && !asked {
 				return nil, nil
 			}
 		}
