@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -41,8 +42,8 @@ func (s *stepping) fire(r *Rule, st *State, e *logs.Entry, at time.Time) {
 	s.changed(Change{Kind: Fired, Rule: r, Alert: a, At: at, Spoiled: spoiled})
 }
 
-// count takes an entry into the alert that fires.
-func (s *stepping) count(r *Rule, st *State, added int64, at time.Time) {
+// count takes an entry into the alert that fires. e is the newest of what was added.
+func (s *stepping) count(r *Rule, st *State, e *logs.Entry, added int64, at time.Time) {
 	a, g := st.Alert, &st.Gathered
 	before := a.Count
 	a.Last, a.Count, a.About, a.Lines, a.List = later(a.Last, g.Last), a.Count+added, st.Overflown, slices.Clone(g.Newest), excerpts(st.detector.List())
@@ -51,17 +52,18 @@ func (s *stepping) count(r *Rule, st *State, added int64, at time.Time) {
 	}
 	st.QuietPassed = false
 	seen := doubled(before, a.Count)
-	if seen {
+	recaused := r.retell(st, e)
+	if seen = seen || recaused; seen {
 		s.stopped = later(s.stopped, at)
 	}
-	change := Change{Kind: Counted, Rule: r, Alert: *a, At: at, Added: added, Doubled: seen}
+	change := Change{Kind: Counted, Rule: r, Alert: *a, At: at, Added: added, Doubled: seen, Recaused: recaused}
 	i, told := s.counted[a.Key]
 	if n := len(s.out.Changes) - 1; n >= 0 && s.out.Changes[n].Kind == Counted && s.out.Changes[n].Alert.Key == a.Key {
 		i, told = n, true
 	}
 	if told { // one change tells of many entries
 		before := &s.out.Changes[i]
-		change.Added, change.Doubled = change.Added+before.Added, change.Doubled || before.Doubled
+		change.Added, change.Doubled, change.Recaused = change.Added+before.Added, change.Doubled || before.Doubled, change.Recaused || before.Recaused
 		if !seen || i == len(s.out.Changes)-1 {
 			*before = change
 		} else { // what is told of it is told with the others as they are by now
@@ -126,6 +128,24 @@ func (r *Rule) values(e *logs.Entry) map[string]string {
 		}
 	}
 	return values
+}
+
+// figures are what a trouble's words say anew each time though its cause is the same: counts, times of day, how long it has lasted.
+var figures = regexp.MustCompile(`\b[0-9][0-9:.,hmnsµ]*`)
+
+// retell lets the alert of a trouble of tocsin's own, which is one trouble whatever causes it, tell of its newest cause, and says whether that
+// is another than the one it told of.
+func (r *Rule) retell(st *State, e *logs.Entry) bool {
+	a := st.Alert
+	if e == nil || len(st.Folded) > 0 || !slices.Equal(r.Sources, []string{logs.OwnSource}) || e.Time().Before(a.Last) || len(a.Lines) == 0 {
+		return false
+	}
+	told, _ := r.annotate(a, e, st.detector.Value())
+	if figures.ReplaceAllString(told["summary"], "") == figures.ReplaceAllString(a.Annotations["summary"], "") {
+		return false
+	}
+	a.Annotations, a.FirstLine = told, a.Lines[len(a.Lines)-1]
+	return true
 }
 
 // annotate renders the rule's annotations for an alert, and says what is wrong with one that cannot be. e is the entry that let it

@@ -40,8 +40,8 @@ type Change struct {
 	Spoiled string
 	// Added is, with Counted, how many entries came.
 	Added int64
-	// Doubled says, with Counted, that the count has doubled since it was said last.
-	Doubled bool
+	// Doubled says, with Counted, that the count has doubled since it was said last, Recaused that the alert (of the source tocsin) has another cause.
+	Doubled, Recaused bool
 }
 
 // Slice is the input of one step.
@@ -289,7 +289,7 @@ func (s *stepping) matched(r *Rule, st *State, h Hit, t time.Time) {
 		s.resolve(r, st, at, "seen again: "+bound(h.Entry.Message(), 200))
 	case silence:
 	case st.Alert != nil:
-		s.count(r, st, told.Count, at)
+		s.count(r, st, h.Entry, told.Count, at)
 	case r.traits.Judged:
 	case st.detector.Holds() && run.To.Sub(run.From) >= r.For:
 		st.Gathered, run.Gathered = told, Gathered{}

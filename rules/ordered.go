@@ -127,15 +127,15 @@ func (s *stepping) tellFound(r *Rule, st *State, at time.Time) error {
 		told, run.Gathered = told.and(run.Gathered), Gathered{}
 	}
 	st.Gathered = st.Gathered.and(told)
-	if st.Alert != nil {
-		s.count(r, st, told.Count, at)
-		return nil
-	}
-	st.Gathered = told
 	var entry *logs.Entry
 	if last.Entry != nil {
 		entry = logs.ParseLine(last.Entry)
 	}
+	if st.Alert != nil {
+		s.count(r, st, entry, told.Count, at)
+		return nil
+	}
+	st.Gathered = told
 	s.fire(r, st, entry, at)
 	return nil
 }

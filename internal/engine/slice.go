@@ -298,7 +298,10 @@ func (e *Engine) apply(ctx context.Context, tx *store.Tx, c *rules.Change, done 
 		if a.First.Before(cur.First) {
 			cur.First, cur.FirstLine = a.First, a.FirstLine
 		}
-		if !c.Doubled || cur.Incident == "" {
+		if c.Recaused {
+			cur.Annotations, cur.FirstLine = a.Annotations, a.FirstLine
+		}
+		if !c.Doubled && !c.Recaused || cur.Incident == "" {
 			return tx.SaveAlert(ctx, &cur)
 		}
 		return e.within(ctx, tx, cur, c, func(b *incident.Book) { b.Count(cur, true) })

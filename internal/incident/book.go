@@ -185,8 +185,7 @@ func (b *Book) join(inc *Incident, a Alert) {
 	a.Incident = inc.ID
 	before := inc.Headline
 	if m := inc.Alert(a.Key); m != nil {
-		a.First, a.FirstLine, a.Identity = m.First, m.FirstLine, m.Identity
-		a.Count += m.Count
+		a.follows(m)
 		before := m.Flap
 		*m = a
 		b.fired(inc, m, " (again)")
@@ -263,8 +262,8 @@ func (b *Book) lately(key Key) *Incident {
 func (b *Book) refire(inc *Incident, a Alert) *Incident {
 	if b.now.Before(inc.HeldUntil) && !a.Declared() {
 		m := inc.Alert(a.Key)
-		a.Incident, a.First, a.FirstLine, a.Identity = inc.ID, m.First, m.FirstLine, m.Identity
-		a.Count += m.Count
+		a.Incident = inc.ID
+		a.follows(m)
 		*m = a
 		b.touch(inc)
 		return inc
@@ -283,7 +282,18 @@ func (b *Book) reopen(inc *Incident, why string) {
 	c.ring, c.news = true, "reopened, "+why
 }
 
-// Count takes the newest counts and lines of a firing alert. Seen says that the message should tell of them.
+// follows lets an alert that fires again go on from what it was before. A trouble of tocsin's own shows the line of its newest cause, as its
+// summary does.
+func (a *Alert) follows(m *Alert) {
+	a.First, a.Identity = m.First, m.Identity
+	if a.Service() != "tocsin" {
+		a.FirstLine = m.FirstLine
+	}
+	a.Count += m.Count
+}
+
+// Count takes the newest counts and lines of a firing alert, and its words if it has another cause now. Seen says that the message should tell
+// of them.
 func (b *Book) Count(a Alert, seen bool) {
 	for _, inc := range b.incidents {
 		m := inc.Alert(a.Key)
@@ -293,6 +303,15 @@ func (b *Book) Count(a Alert, seen bool) {
 		m.First, m.FirstLine, m.Last, m.Count, m.About, m.Lines, m.List = a.First, a.FirstLine, a.Last, a.Count, a.About, a.Lines, a.List
 		c := b.touch(inc)
 		c.visible = c.visible || seen
+		if m.Summary() == a.Summary() {
+			continue
+		}
+		m.Annotations = a.Annotations
+		if inc.State != Resolved && inc.State != Merged {
+			inc.refresh()
+		}
+		e := b.say(inc, EventHeadline, "the cause is now: %s", a.Summary())
+		e.Alert, e.Lines = a.Key, []Line{a.FirstLine}
 	}
 }
 

@@ -120,7 +120,7 @@ type Alert struct {
 	State    AlertState `json:"state"`
 	// Labels are the group's labels, the rule's static labels, project, and (where known) cluster and service.
 	Labels Labels `json:"labels"`
-	// Annotations are rendered when it fired: summary, description, runbook_url.
+	// Annotations are rendered when it fired: summary, description, runbook_url; of a trouble of tocsin's own, anew when its cause changes.
 	Annotations map[string]string `json:"annotations"`
 	Severity    Severity          `json:"severity"`
 	Mode        Mode              `json:"mode"`
@@ -138,7 +138,7 @@ type Alert struct {
 	// ones apart.
 	Count int64 `json:"count"`
 	About bool  `json:"about,omitempty"`
-	// FirstLine is the line of the first entry, Lines the newest, newest last, at most five.
+	// FirstLine is the line of the first entry (of a trouble of tocsin's own, the first of its newest cause), Lines the newest, newest last, at most five.
 	FirstLine Line   `json:"first_line"`
 	Lines     []Line `json:"lines,omitempty"`
 	// List holds the distinct values that the rule collects, at most 20.
