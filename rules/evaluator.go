@@ -247,9 +247,10 @@ func (s *stepping) take(h *Hit, st *State) error {
 	if err := s.tidy(r, st, at); err != nil {
 		return err
 	}
-	id := identity(e)
+	var room [256]byte
+	id := appendIdentity(room[:0], e)
 	if h.Role != roleMain { // it may match the rule's own filter too
-		id += "\x00" + h.Role
+		id = append(append(id, 0), h.Role...)
 	}
 	if st.seen(id, t) {
 		return nil
@@ -277,13 +278,17 @@ func (s *stepping) matched(r *Rule, st *State, h Hit, t time.Time) {
 	} else {
 		run = st.extend(t, r.window())
 	}
+	silence, at := r.traits.Silence, h.Entry.Clock
+	if fires := st.Alert != nil && !silence; fires && run.Gathered.Count == 0 && st.Gathered.Count > 0 && !t.Before(st.Gathered.First) {
+		st.Gathered.add(lineOf(h, t)) // as most of a flood: what names the first is not asked for
+		s.count(r, st, 1, at)
+		return
+	}
 	run.Gathered.gather(h, t)
 	told := run.Gathered // with a run that the entry has joined to what fires, it may be more than the entry
-	silence := r.traits.Silence
 	if st.Alert != nil && !silence {
 		st.Gathered, run.Gathered = st.Gathered.and(told), Gathered{}
 	}
-	at := h.Entry.Clock
 	switch {
 	case silence && st.Alert != nil && !st.detector.Holds():
 		s.resolve(r, st, at, "seen again: "+bound(h.Entry.Message(), 200))
@@ -353,47 +358,3 @@ func (s *stepping) tick(key incident.Key, at time.Time) error {
 // aheadAtMost is how far ahead of its source's clock an entry may be dated to be counted there where time decides: else it counts as of
 // now, or one wrong date would be all that is remembered.
 const aheadAtMost = time.Hour
-
-// keptFor is how long to wait before looking again whether a source's clock has moved.
-const keptFor = 10 * time.Minute
-
-// forget drops what nothing can need any more: neither what is late, nor what is read again.
-func (s *stepping) forget(r *Rule, st *State, at time.Time) error {
-	now := at.Add(-s.Lateness)
-	clock, err := s.clock(st, now)
-	if err != nil {
-		return err
-	}
-	if clock.Before(now) {
-		st.Kept = later(at, s.Watermark).Add(keptFor)
-	}
-	st.forget(clock, r.window())
-	return nil
-}
-
-// tidy drops old identities now and then where entries never cease, so that no timer does it.
-func (s *stepping) tidy(r *Rule, st *State, at time.Time) error {
-	if !st.untidy(at, r.window()) {
-		return nil
-	}
-	clock, err := s.clock(st, at)
-	if err == nil && st.untidy(clock, r.window()) {
-		st.forgetSeen(clock.Add(-r.window() - Overlap))
-	}
-	return err
-}
-
-// clock is now, or the clock of a state's source where that is behind it.
-func (s *stepping) clock(st *State, now time.Time) (time.Time, error) {
-	if s.Clock == nil {
-		return now, nil
-	}
-	clock, err := s.Clock(st.Source)
-	if err != nil {
-		return now, fmt.Errorf("read clock of source %s: %w", st.Source, err)
-	}
-	if clock.IsZero() {
-		return now, nil
-	}
-	return earlier(clock, now), nil
-}

@@ -8,7 +8,6 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 
 	"tocsin/internal/config"
@@ -72,24 +71,19 @@ func fitted(group incident.Labels) incident.Labels {
 }
 
 // identity names an entry: (project, logName, timestamp, insertId), without an insertId the place that it was read from.
-func identity(e *logs.Entry) string {
-	var b strings.Builder
+func identity(e *logs.Entry) string { return string(appendIdentity(nil, e)) }
+
+// appendIdentity appends an entry's identity.
+func appendIdentity(b []byte, e *logs.Entry) []byte {
 	if id := e.Root.Get("insertId").Text(); id != "" {
-		b.WriteString(e.Project())
-		b.WriteByte(0)
-		b.WriteString(e.LogName())
-		b.WriteByte(0)
-		b.WriteString(strconv.FormatInt(e.Timestamp.UnixNano(), 36))
-		b.WriteByte(0)
-		b.WriteString(id)
-		return b.String()
+		b = append(append(b, e.Project()...), 0)
+		b = append(append(b, e.LogName()...), 0)
+		b = append(strconv.AppendInt(b, e.Timestamp.UnixNano(), 36), 0)
+		return append(b, id...)
 	}
-	b.WriteString(e.Source)
-	b.WriteByte(0)
-	b.WriteString(e.File)
-	b.WriteByte(0)
-	b.WriteString(strconv.FormatInt(e.Offset, 36))
-	return b.String()
+	b = append(append(b, e.Source...), 0)
+	b = append(append(b, e.File...), 0)
+	return strconv.AppendInt(b, e.Offset, 36)
 }
 
 func groupText(g map[string]config.Node) string {

@@ -320,8 +320,14 @@ func (s *Set) ask(b logs.Batch, clock time.Time, set *lql.Set, watchers []asked)
 			if !w.rule.from(b.Source) {
 				continue
 			}
-			group := w.rule.group(e)
-			hits = append(hits, Hit{Rule: w.rule, Role: w.role, Entry: e, Group: group, Key: incident.Key{Rule: w.rule.Name, Group: group.Text()}})
+			h := Hit{Rule: w.rule, Role: w.role, Entry: e}
+			if n := len(hits); n > 0 && hits[n-1].Rule == h.Rule && h.Rule.within(hits[n-1].Group, e) { // as in a flood
+				h.Group, h.Key = hits[n-1].Group, hits[n-1].Key
+			} else {
+				h.Group = h.Rule.group(e)
+				h.Key = incident.Key{Rule: h.Rule.Name, Group: h.Group.Text()}
+			}
+			hits = append(hits, h)
 		}
 	})
 	return hits, progress, err
@@ -331,14 +337,36 @@ func (s *Set) ask(b logs.Batch, clock time.Time, set *lql.Set, watchers []asked)
 func (r *Rule) group(e *logs.Entry) incident.Labels {
 	group := make(incident.Labels, len(r.groupBy))
 	for _, g := range r.groupBy {
-		for _, p := range g.paths {
-			if v, ok := p.Text(e); ok {
-				group[g.name] = bound(v, maxLabel)
-				break
-			}
+		if v, ok := g.of(e); ok {
+			group[g.name] = v
 		}
 	}
 	return fitted(group)
+}
+
+// within says, without making it, that an entry's group is this one. Of one whose values had to be cut it says no.
+func (r *Rule) within(group incident.Labels, e *logs.Entry) bool {
+	n := 0
+	for _, g := range r.groupBy {
+		v, ok := g.of(e)
+		if was, had := group[g.name]; ok != had || v != was {
+			return false
+		}
+		if ok {
+			n++
+		}
+	}
+	return n == len(group)
+}
+
+// of is the label's value of an entry, if it has one.
+func (g *groupLabel) of(e *logs.Entry) (string, bool) {
+	for _, p := range g.paths {
+		if v, ok := p.Text(e); ok {
+			return bound(v, maxLabel), true
+		}
+	}
+	return "", false
 }
 
 // LabelNames are the labels that alerts of the rule can carry, beside project and cluster.

@@ -117,9 +117,9 @@ func (st *State) Empty() bool {
 }
 
 // seen says whether an identity was seen before, and remembers it. t is the entry's time.
-func (st *State) seen(id string, t time.Time) bool {
+func (st *State) seen(id []byte, t time.Time) bool {
 	h := fnv.New64a()
-	h.Write([]byte(id))
+	h.Write(id)
 	sum := h.Sum64()
 	if st.known == nil {
 		st.known = make(map[uint64]struct{}, len(st.Seen)/seenSize+16)
@@ -183,6 +183,10 @@ func (st *State) newest() time.Time {
 
 // extend adds an entry's time to the runs, joining those that it brings within a window of each other, and returns its run.
 func (st *State) extend(t time.Time, window time.Duration) *Run {
+	if n := len(st.Runs); n > 0 && !t.Before(st.Runs[n-1].From) && t.Sub(st.Runs[n-1].To) <= window { // most often
+		st.Runs[n-1].To = later(st.Runs[n-1].To, t)
+		return &st.Runs[n-1]
+	}
 	run := Run{From: t, To: t}
 	var kept []Run
 	for _, r := range st.Runs { // oldest first

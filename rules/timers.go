@@ -3,6 +3,7 @@ package rules
 import (
 	"cmp"
 	"container/heap"
+	"fmt"
 	"slices"
 	"time"
 
@@ -126,3 +127,47 @@ type Waiting struct {
 
 // SortWaiting brings timers into the order in which they are taken.
 func SortWaiting(list []Waiting) { slices.SortFunc(list, Waiting.compare) }
+
+// keptFor is how long to wait before looking again whether a source's clock has moved.
+const keptFor = 10 * time.Minute
+
+// forget drops what nothing can need any more: neither what is late, nor what is read again.
+func (s *stepping) forget(r *Rule, st *State, at time.Time) error {
+	now := at.Add(-s.Lateness)
+	clock, err := s.clock(st, now)
+	if err != nil {
+		return err
+	}
+	if clock.Before(now) {
+		st.Kept = later(at, s.Watermark).Add(keptFor)
+	}
+	st.forget(clock, r.window())
+	return nil
+}
+
+// tidy drops old identities now and then where entries never cease, so that no timer does it.
+func (s *stepping) tidy(r *Rule, st *State, at time.Time) error {
+	if !st.untidy(at, r.window()) {
+		return nil
+	}
+	clock, err := s.clock(st, at)
+	if err == nil && st.untidy(clock, r.window()) {
+		st.forgetSeen(clock.Add(-r.window() - Overlap))
+	}
+	return err
+}
+
+// clock is now, or the clock of a state's source where that is behind it.
+func (s *stepping) clock(st *State, now time.Time) (time.Time, error) {
+	if s.Clock == nil {
+		return now, nil
+	}
+	clock, err := s.Clock(st.Source)
+	if err != nil {
+		return now, fmt.Errorf("read clock of source %s: %w", st.Source, err)
+	}
+	if clock.IsZero() {
+		return now, nil
+	}
+	return earlier(clock, now), nil
+}
