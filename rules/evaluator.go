@@ -281,7 +281,7 @@ func (s *stepping) matched(r *Rule, st *State, h Hit, t time.Time) {
 	silence, at := r.traits.Silence, h.Entry.Clock
 	if fires := st.Alert != nil && !silence; fires && run.Gathered.Count == 0 && st.Gathered.Count > 0 && !t.Before(st.Gathered.First) {
 		st.Gathered.add(lineOf(h, t)) // as most of a flood: what names the first is not asked for
-		s.count(r, st, 1, at)
+		s.count(r, st, h.Entry, 1, at)
 		return
 	}
 	run.Gathered.gather(h, t)
