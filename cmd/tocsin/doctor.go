@@ -20,7 +20,7 @@ type doctorCommand struct {
 func (*doctorCommand) Help() string {
 	return `Says for each source, rule and receiver what would keep it from working, and how to mend it: roles, quotas, kinds of resources that log
 nothing, load balancers that do not log, exclusions, Slack's scopes and channels, keys and tokens, the clock, a watched cluster that it runs in
-itself. It reads, sends nothing and rings nobody; it opens the files with tokens. Run it as the account that the service runs as: in the cluster,
+itself; and who outside notices when tocsin is gone. It reads, sends nothing and rings nobody; it opens the files with tokens. Run it as the account that the service runs as: in the cluster,
 kubectl -n tocsin exec statefulset/tocsin -- /ko-app/tocsin doctor --config /etc/tocsin/tocsin.yaml. Exits 1 if anything fails.
 
 Examples:

@@ -9,7 +9,7 @@ import (
 func TestDoctor(t *testing.T) {
 	config := written(t, "tocsin.yaml", "project: p\nsources: {in: {file: {paths: [\"*.nothing\"]}}}\nreceivers: {screen: {console: {}}, ops: {slack: {channel: C0123456789, token_file: gone}}}\n")
 	code, out, stderr := ran(t, "doctor", "--config", config)
-	for _, want := range []string{"warn  source in: no file matches ", "\n      -> it is read once it is there", "ok    receiver screen: ", "fail  receiver ops: open token of receiver ops: ", "warn  heartbeat: nobody outside notices"} {
+	for _, want := range []string{"warn  source in: no file matches ", "\n      -> it is read once it is there", "ok    receiver screen: ", "fail  receiver ops: open token of receiver ops: ", "warn  when tocsin is gone: nobody outside is known to notice: no heartbeat is configured, and for an alert policy nobody was asked"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}

@@ -16,6 +16,7 @@ import (
 	"tocsin/internal/lql"
 	"tocsin/internal/setting"
 	"tocsin/internal/sources"
+	"tocsin/internal/words"
 	"tocsin/notifiers"
 	"tocsin/rules"
 )
@@ -37,8 +38,8 @@ func Doctor(ctx context.Context, o Examining, now func() time.Time) ([]setting.F
 	if len(errs) > 0 {
 		return nil, errs
 	}
-	o.Project = cmp.Or(o.Project, plan.File.Project)
-	d := &doctor{Examining: o, plan: plan, now: now}
+	d := &doctor{Examining: o, plan: plan, now: now, googles: o.Project != "" || o.Endpoint != ""}
+	d.Project = cmp.Or(o.Project, plan.File.Project)
 	defer func() {
 		if d.clients != nil {
 			d.clients.Close()
@@ -56,10 +57,34 @@ func Doctor(ctx context.Context, o Examining, now func() time.Time) ([]setting.F
 		d.source(ctx, name)
 	}
 	d.receivers(ctx)
-	if plan.Heartbeat == nil && plan.OwnMetrics == nil {
-		d.add("heartbeat", setting.Finding{Level: setting.Doubtful, Text: "nobody outside notices when tocsin is gone", Mend: "configure heartbeat, or: tocsin provision --apply, which makes an alert policy for it"})
-	}
+	d.outside(ctx)
 	return d.found, nil
+}
+
+// outside says who outside notices when tocsin is gone: whoever takes its heartbeat, and the alert policy of `tocsin provision`.
+func (d *doctor) outside(ctx context.Context) {
+	const about = "when tocsin is gone"
+	w := d.plan.silent(Provisioning{Project: d.Project})
+	policy, there := setting.Finding{Level: setting.Doubtful, Text: "for an alert policy nobody was asked", Mend: "tocsin provision --apply --notification-channel CHANNEL, which makes an alert policy for it in Google Cloud"}, false
+	if d.clients != nil {
+		policy, there = d.clients.Watched(ctx, w.Project, w.Silent)
+	}
+	h := d.plan.Heartbeat
+	switch {
+	case there:
+		d.add(about, policy)
+	case h == nil:
+		d.add(about, setting.Finding{Level: setting.Doubtful, Text: "nobody outside is known to notice: no heartbeat is configured, and " + policy.Text,
+			Mend: "configure heartbeat, or: " + policy.Mend})
+	}
+	switch {
+	case h != nil && there:
+		d.add(about, setting.Finding{Level: setting.Fine, Text: fmt.Sprintf("whoever takes the heartbeat of every %s notices", words.Duration(h.Every.Std()))})
+	case h != nil:
+		d.add(about, setting.Finding{Level: setting.Fine, Text: fmt.Sprintf("whoever takes the heartbeat of every %s notices; %s", words.Duration(h.Every.Std()), policy.Text)})
+	case policy.Level == setting.Fine:
+		d.add(about, setting.Finding{Level: setting.Fine, Text: "no heartbeat is configured: the alert policy alone notices"})
+	}
 }
 
 type doctor struct {
@@ -67,6 +92,7 @@ type doctor struct {
 	plan    *Plan
 	now     func() time.Time
 	clients *cloudsetup.Clients // nil: nothing is Google's
+	googles bool                // it was said that tocsin runs in a project of Google's
 	found   []setting.Finding
 }
 
@@ -82,7 +108,7 @@ func (d *doctor) add(about string, found ...setting.Finding) {
 func (d *doctor) cloud(ctx context.Context) {
 	resources := d.plan.read()
 	subscribed := slices.Contains(slices.Collect(maps.Values(d.plan.Kinds)), "pubsub")
-	if len(resources) == 0 && !subscribed && d.plan.OwnMetrics == nil {
+	if len(resources) == 0 && !subscribed && d.plan.OwnMetrics == nil && !d.googles {
 		return
 	}
 	d.add("clock", cloudsetup.Clock(ctx, cmp.Or(d.Time, "https://logging.googleapis.com"), d.now))
@@ -101,8 +127,10 @@ func (d *doctor) cloud(ctx context.Context) {
 	if m := d.plan.OwnMetrics; m != nil {
 		d.add("own metrics", clients.May(ctx, "projects/"+m.Project, "monitoring.timeSeries.create", writesMetrics))
 	}
-	d.add("quota", d.planned()...)
-	d.add("quota", clients.Quotas(ctx, d.Project, d.now())...)
+	if len(resources) > 0 {
+		d.add("quota", d.planned()...)
+		d.add("quota", clients.Quotas(ctx, d.Project, d.now())...)
+	}
 	for _, parent := range resources {
 		d.add("log", clients.Exclusions(ctx, parent)...)
 	}

@@ -91,13 +91,10 @@ func (o Provisioning) wanted() (cloudsetup.Wanted, error) {
 	if len(errs) > 0 {
 		return cloudsetup.Wanted{}, errs
 	}
-	if o.Project == "" {
-		o.Project = plan.File.Project
-	}
 	if len(o.Watch) == 0 {
 		o.Watch = []string{"projects/" + plan.File.Project}
 	}
-	w := cloudsetup.Wanted{Project: o.Project, Member: o.Member, Silent: cloudsetup.Silent{Query: silence, Channels: o.Channels}}
+	w := plan.silent(o)
 	for _, name := range slices.Sorted(maps.Keys(plan.Sources)) {
 		switch spec := plan.Sources[name].(type) {
 		case *sources.CloudLogging:
@@ -125,7 +122,6 @@ func (o Provisioning) wanted() (cloudsetup.Wanted, error) {
 		}
 	}
 	if m := plan.OwnMetrics; m != nil {
-		w.Project, w.Silent.Query = m.Project, heartbeatSilence(plan.File.Project) // an alert policy sees the metrics of its own project
 		w.Grants = append(w.Grants, cloudsetup.Grant{Resource: "projects/" + m.Project, Role: writesMetrics})
 	}
 	slices.SortFunc(w.Grants, func(a, b cloudsetup.Grant) int {
@@ -133,6 +129,15 @@ func (o Provisioning) wanted() (cloudsetup.Wanted, error) {
 	})
 	w.Grants = slices.Compact(w.Grants)
 	return w, nil
+}
+
+// silent is what is wanted for tocsin's own silence to be noticed, and where: an alert policy sees the metrics of its own project.
+func (p *Plan) silent(o Provisioning) cloudsetup.Wanted {
+	w := cloudsetup.Wanted{Project: cmp.Or(o.Project, p.File.Project), Member: o.Member, Silent: cloudsetup.Silent{Query: silence, Channels: o.Channels}}
+	if m := p.OwnMetrics; m != nil {
+		w.Project, w.Silent.Query = m.Project, heartbeatSilence(p.File.Project)
+	}
+	return w
 }
 
 // tellApart gives the sinks of several subscriptions names of their own, for a parent has one sink of a name: o.Name for that of a

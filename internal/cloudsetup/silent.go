@@ -10,9 +10,12 @@ import (
 
 	"cloud.google.com/go/monitoring/apiv3/v2/monitoringpb"
 	"google.golang.org/api/iterator"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"tocsin/internal/setting"
 )
 
 const (
@@ -50,23 +53,56 @@ func (s Silent) Policy() *monitoringpb.AlertPolicy {
 	}
 }
 
+// policy is the alert policy of a project as it was made; nil if it was not.
+func (c *Clients) policy(ctx context.Context, parent string) (*monitoringpb.AlertPolicy, error) {
+	var is *monitoringpb.AlertPolicy
+	it := c.policies.ListAlertPolicies(ctx, &monitoringpb.ListAlertPoliciesRequest{Name: parent})
+	for {
+		p, err := it.Next()
+		if errors.Is(err, iterator.Done) {
+			return is, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if p.GetUserLabels()[marker] == marked {
+			is = p
+		}
+	}
+}
+
+// Watched says whether the alert policy for tocsin's own silence watches and tells somebody, and whether it is known to be there.
+func (c *Clients) Watched(ctx context.Context, project string, s Silent) (found setting.Finding, there bool) {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	parent := "projects/" + project
+	is, err := c.policy(ctx, parent)
+	if err != nil {
+		return setting.Finding{Level: setting.Doubtful, Text: fmt.Sprintf("whether an alert policy of %s does cannot be looked at: %s", parent, status.Convert(err).Message()),
+			Mend: granted(err, "grant roles/monitoring.viewer on "+parent, "monitoring.googleapis.com")}, false
+	}
+	if is == nil {
+		return setting.Finding{Level: setting.Doubtful, Text: "no alert policy of tocsin provision is in " + parent,
+			Mend: "tocsin provision --apply --notification-channel CHANNEL, which makes an alert policy for it"}, false
+	}
+	policy := fmt.Sprintf("the alert policy %q of %s", is.GetDisplayName(), parent)
+	mend, differs := "tocsin provision --apply", s.differs(is)
+	if len(is.GetNotificationChannels()) == 0 {
+		mend, differs = mend+" --notification-channel CHANNEL", append(differs, "tells nobody")
+	}
+	if len(differs) > 0 {
+		return setting.Finding{Level: setting.Doubtful, Text: policy + " does not watch as it should: it " + strings.Join(differs, "; it "), Mend: mend}, true
+	}
+	return setting.Finding{Level: setting.Fine, Text: fmt.Sprintf("%s notices, and tells Cloud Monitoring's channels (%d)", policy, len(is.GetNotificationChannels()))}, true
+}
+
 func (c *Clients) silent(project string, s Silent) item {
 	parent, is := "projects/"+project, (*monitoringpb.AlertPolicy)(nil)
 	return item{
 		thing: "alert policy", name: parent + ": " + silentTitle, needs: "roles/monitoring.alertPolicyEditor",
 		look: func(ctx context.Context) (action, detail string, err error) {
-			it := c.policies.ListAlertPolicies(ctx, &monitoringpb.ListAlertPoliciesRequest{Name: parent})
-			for {
-				p, err := it.Next()
-				if errors.Is(err, iterator.Done) {
-					break
-				}
-				if err != nil {
-					return "", "", err
-				}
-				if p.GetUserLabels()[marker] == marked {
-					is = p
-				}
+			if is, err = c.policy(ctx, parent); err != nil {
+				return "", "", err
 			}
 			nobody := ""
 			if len(s.Channels) == 0 && len(is.GetNotificationChannels()) == 0 {

@@ -117,7 +117,7 @@ func itself(is Status, now time.Time) string {
 	}
 	switch h := is.Heartbeat; {
 	case h == nil:
-		said = append(said, "No heartbeat is configured: if tocsin dies, nobody outside notices.")
+		said = append(said, "No heartbeat is configured: if tocsin dies, nobody outside notices, save an alert policy of tocsin provision if there is one.")
 	case len(h.Blocked) > 0:
 		said = append(said, "Its heartbeat is held back: "+clean(strings.Join(h.Blocked, "; "), lineLength)+".")
 	case h.SentAt.IsZero():

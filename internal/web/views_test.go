@@ -330,5 +330,5 @@ func TestTheViewOfItself(t *testing.T) {
 		}
 	})
 	_, page = ask(t, h, "GET", "/", "")
-	expect(t, page, "Its own audit, 8 s ago: clean. No heartbeat is configured: if tocsin dies, nobody outside notices.")
+	expect(t, page, "Its own audit, 8 s ago: clean. No heartbeat is configured: if tocsin dies, nobody outside notices, save an alert policy of tocsin provision if there is one.")
 }
