@@ -38,7 +38,7 @@ type Actions struct {
 // New makes Actions. desk is asked each time for what is in force.
 func New(s *store.Store, desk func() *store.Desk) *Actions { return &Actions{store: s, desk: desk} }
 
-// Acknowledge records that by has the incident: the pages stop until something new happens. id may be a prefix that names one
+// Acknowledge records that by has the incident: the pages stop until something new happens. What another has by takes over. id may be a prefix that names one
 // incident.
 func (a *Actions) Acknowledge(ctx context.Context, id, by string, now time.Time) error {
 	return a.act(ctx, id, now, deed{state: incident.Acknowledged, by: by})
@@ -251,6 +251,13 @@ func (a *Actions) settle(ctx context.Context, tx *store.Tx, now time.Time, inc i
 	return a.storm(ctx, tx, now, &inc, d)
 }
 
+// has says whether one of the configuration's people has an incident, by whatever name.
+func (a *Actions) has(inc *incident.Incident, by string) bool {
+	people := a.desk().People
+	name := escalation.Named(people, by)
+	return inc.Acknowledgement != nil && name != "" && escalation.Named(people, inc.Acknowledgement.By) == name
+}
+
 // do does a deed to one incident. It says false if there is nothing to be done to it any more.
 func (a *Actions) do(ctx context.Context, tx *store.Tx, now time.Time, inc incident.Incident, d deed) (done bool, err error) {
 	book := incident.NewBook(now, []incident.Incident{inc})
@@ -264,6 +271,7 @@ func (a *Actions) do(ctx context.Context, tx *store.Tx, now time.Time, inc incid
 		}
 		fallthrough
 	default:
+		d.said.Again = a.has(&inc, d.by)
 		done = book.Acknowledge(book.Get(inc.ID), d.by, d.said)
 	}
 	if !done {

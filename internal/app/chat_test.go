@@ -49,7 +49,7 @@ sources: {logs: {file: {paths: [LOG]}}}
 rules: [rules.yaml]
 receivers: {ops: {slack: {channel: "#ops", token_file: token, signing_secret_file: secret, app_token_file: APP, api_url: 'URL/api/'}}}
 people: {ana: {slack: U0000ANA, email: ana@example.com}, ben: {slack: U0000BEN}, cat: {slack: U0000CAT}}
-sign_in: {tokens: {t: {role: viewer, token_file: token}}, roles: {silencer: ["ana@example.com"], viewer: [cat]}}
+sign_in: {tokens: {t: {role: viewer, token_file: token}}, roles: {silencer: ["ana@example.com"], responder: [ben], viewer: [cat]}}
 route: {receiver: ops}
 `
 
@@ -358,33 +358,5 @@ func TestForgedStaleAndReplayed(t *testing.T) {
 			h.Set("X-Slack-Request-Timestamp", now)
 			h.Set("X-Slack-Signature", fakes.SlackSignature("the-signing-secret", now, s.body))
 		})
-	}
-}
-
-// TestSocketMode: what people do comes in over a connection too, and over the next one when Slack ends it.
-func TestSocketMode(t *testing.T) {
-	k := newTalk(t, true)
-	linked := func() {
-		t.Helper()
-		for limit := time.Now().Add(15 * time.Second); !k.slack.Linked(); <-time.After(10 * time.Millisecond) {
-			if time.Now().After(limit) {
-				t.Fatal("there is no connection")
-			}
-		}
-	}
-	linked()
-	said, err := k.slack.Type("U0000ANA", "#ops", "declare drill deck is slow")
-	k.must(err)
-	if !strings.HasPrefix(said, "Declared: ") {
-		t.Errorf("answered is %q", said)
-	}
-	k.until("DRILL: deck is slow", 1)
-	k.slack.Unlink()
-	linked()
-	m := k.message()
-	k.must(k.slack.Press("U0000ANA", m.Channel, m.TS, "Acknowledge"))
-	k.until("DRILL: ana has it", 1)
-	if got := k.trail(); len(got) != 2 || !strings.HasPrefix(got[1], "acknowledge by ana (slack)") {
-		t.Errorf("on record is %q", got)
 	}
 }

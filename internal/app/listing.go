@@ -99,13 +99,17 @@ func PrintIncident(to io.Writer, d client.Detail) error {
 
 // PrintDeed writes what a person did to an incident, under the name that it is kept by: of whoever signs in that is their own.
 func PrintDeed(to io.Writer, d client.Detail, did, by string) error {
+	over := ""
 	switch inc := d.Incident; {
 	case did == "resolved" && inc.State == incident.Resolved && inc.ResolvedBy != "":
 		by = inc.ResolvedBy
 	case did == "acknowledged" && inc.State == incident.Acknowledged && inc.Acknowledgement != nil:
 		by = inc.Acknowledgement.By
+		if from := inc.Acknowledgement.From; from != "" {
+			over = ", taken over from " + plain(from, 80)
+		}
 	}
-	_, err := fmt.Fprintf(to, "%s %s by %s: %s\n", d.Incident.ID, did, plain(by, 80), plain(d.Incident.Title, 200))
+	_, err := fmt.Fprintf(to, "%s %s by %s%s: %s\n", d.Incident.ID, did, plain(by, 80), over, plain(d.Incident.Title, 200))
 	return err
 }
 

@@ -32,7 +32,7 @@ func (t *turn) press(ctx context.Context) (string, error) {
 	id, by := t.h.Incident, t.who.Name
 	switch t.h.Button {
 	case notifiers.ButtonAcknowledge:
-		return "You have it: nobody is called any more until something new happens.", t.Actions.Acknowledge(ctx, id, by, t.now)
+		return t.acknowledge(ctx)
 	case notifiers.ButtonResolve:
 		return "Resolved. What still fires in ten minutes reopens it.", t.Actions.Resolve(ctx, id, by, t.now)
 	case notifiers.ButtonEscalate:
@@ -47,6 +47,25 @@ func (t *turn) press(ctx context.Context) (string, error) {
 		return "", err
 	}
 	return t.silenced(&s) + " The case to mend the rule by is in the thread.", nil
+}
+
+// acknowledge takes an incident, and says from whom.
+func (t *turn) acknowledge(ctx context.Context) (string, error) {
+	if err := t.Actions.Acknowledge(ctx, t.h.Incident, t.who.Name, t.now); err != nil {
+		return "", err
+	}
+	text := "You have it"
+	err := t.Store.View(ctx, func(tx *store.Tx) error {
+		inc, err := tx.FindIncident(ctx, t.h.Incident)
+		if ack := inc.Acknowledgement; err == nil && ack != nil && ack.By == t.who.Name && ack.From != "" {
+			text += ", taken over from " + words.SlackLine(ack.From, 80)
+		}
+		return err
+	})
+	if err != nil { // it is done all the same
+		t.Log.Warn("cannot say from whom an incident was taken over", "incident", t.h.Incident, "error", err)
+	}
+	return text + ": nobody is called any more until something new happens.", nil
 }
 
 // hush silences an incident for a time.

@@ -78,14 +78,15 @@ type Slack struct {
 	Delivered func(r *http.Request, body string)
 	Whispered func(SlackWhisper)
 
-	mu       sync.Mutex
-	channels map[string]string // name to id
-	messages []*SlackMessage
-	last     int64 // microseconds of the newest ts
-	calls    map[string]int
-	whispers []SlackWhisper
-	minted   int
-	socket   *slackLink
+	mu        sync.Mutex
+	channels  map[string]string // name to id
+	messages  []*SlackMessage
+	last      int64 // microseconds of the newest ts
+	calls     map[string]int
+	whispers  []SlackWhisper
+	minted    int
+	socket    *slackLink
+	enveloped []delivery // what came over Socket Mode, the newest
 }
 
 // NewSlack makes a Slack that holds nothing.

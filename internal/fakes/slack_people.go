@@ -195,6 +195,11 @@ func (s *Slack) respond(w http.ResponseWriter, r *http.Request) {
 // deliver hands something to the app, over Socket Mode if it has a connection, else as a signed request; it returns the answer.
 func (s *Slack) deliver(d delivery) ([]byte, error) {
 	if link := s.link(); link != nil {
+		s.mu.Lock()
+		if s.enveloped = append(s.enveloped, d); len(s.enveloped) > mostEnveloped {
+			s.enveloped = s.enveloped[1:]
+		}
+		s.mu.Unlock()
 		return link.deliver(d.kind, d.payload)
 	}
 	raw, err := json.Marshal(d.payload)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -40,6 +41,26 @@ func (s *Slack) Unlink() {
 		_ = l.write(map[string]any{"type": "disconnect", "reason": "refresh_requested"}) // it ends either way
 		_ = l.conn.Close()
 	}
+}
+
+// mostEnveloped is how many of the newest envelopes are kept.
+const mostEnveloped = 100
+
+// Redeliver delivers once more what came over Socket Mode, as the same envelopes: so Slack does with what it saw no acknowledge of.
+func (s *Slack) Redeliver() error {
+	s.mu.Lock()
+	all := slices.Clone(s.enveloped)
+	s.mu.Unlock()
+	for _, d := range all {
+		link := s.link()
+		if link == nil {
+			return errors.New("there is no connection")
+		}
+		if _, err := link.deliver(d.kind, d.payload); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *Slack) forget(l *slackLink) {

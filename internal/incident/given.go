@@ -13,6 +13,8 @@ type Said struct {
 	// Earlier says that it was said to an earlier life, whose store was lost, of a page whose key was found at the pager: nobody knows more of
 	// what that page named than the (rule, group) that it was found by.
 	Earlier bool
+	// Again says that whoever says that they have it had it before, if by another name of theirs.
+	Again bool
 	// At is when it was said, if it is heard of only now; zero for now. Timeline is then that of the incident until now, from which it is
 	// read what was open at that time.
 	At       time.Time

@@ -229,6 +229,8 @@ type Acknowledgement struct {
 	// Covers are the alerts that fired when it was given; Severity the incident's.
 	Covers   []Key    `json:"covers"`
 	Severity Severity `json:"severity"`
+	// From is who had it, if By took it over from another.
+	From string `json:"from,omitempty"`
 	// Asked is who is asked to take it over; nil if nobody is.
 	Asked *Asked `json:"asked,omitempty"`
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // Acknowledge records that somebody has an incident. It covers what fired when it was said: what is new since, and not a symptom of that,
-// takes it back at once. It says false if there is nothing to acknowledge.
+// takes it back at once. What another has it takes over, and says so. It says false if there is nothing to acknowledge.
 func (b *Book) Acknowledge(inc *Incident, by string, said Said) bool {
 	if inc.State != Open && inc.State != Acknowledged {
 		return false
@@ -18,9 +18,13 @@ func (b *Book) Acknowledge(inc *Incident, by string, said Said) bool {
 	if said.At.IsZero() && !said.Earlier {
 		ack.Severity = inc.Severity
 	}
+	text := by + " has it"
+	if before := inc.Acknowledgement; before != nil && before.By != by && !said.Again {
+		ack.From = before.By
+		text += ", taken over from " + before.By
+	}
 	inc.State, inc.Acknowledgement = Acknowledged, ack
-	e := b.say(inc, EventAcknowledged, "%s has it", by)
-	e.By = by
+	b.say(inc, EventAcknowledged, "%s", text).By = by
 	b.touch(inc).said = said
 	if why := inc.beyonds(); why != "" {
 		b.takeBack(inc, why)

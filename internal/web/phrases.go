@@ -94,13 +94,21 @@ func lines(alerts ...*incident.Alert) string {
 func who(inc *incident.Incident, now time.Time) string {
 	switch {
 	case inc.State == incident.Acknowledged && inc.Acknowledgement != nil:
-		return cmp.Or(clean(inc.Acknowledgement.By, titleLength), "somebody") + " has had it since " + at(inc.Acknowledgement.At, now).Text
+		return cmp.Or(clean(inc.Acknowledgement.By, titleLength), "somebody") + " has had it since " + at(inc.Acknowledgement.At, now).Text + takenOver(inc.Acknowledgement)
 	case inc.State == incident.Acknowledged:
 		return "somebody has it"
 	case inc.State == incident.Open:
 		return "nobody has it"
 	}
 	return ""
+}
+
+// takenOver says from whom an incident was taken over; "" if from nobody.
+func takenOver(ack *incident.Acknowledgement) string {
+	if ack.From == "" {
+		return ""
+	}
+	return ", taken over from " + clean(ack.From, titleLength)
 }
 
 // next says what happens to an open incident if nobody takes it.
