@@ -16,6 +16,8 @@ type dialect struct {
 	// migrations is goose's name of it, schema what it makes of our migrations: nil leaves them as they are.
 	migrations goose.Dialect
 	schema     func(sql string) string
+	// fill gives a database that holds nothing the schema at once; nil where only the migrations make it.
+	fill func(ctx context.Context, db *sql.DB) error
 	// beginWrite and beginRead begin a transaction: one that will write, alone among all processes that do, and one that sees a
 	// snapshot.
 	beginWrite, beginRead string
@@ -58,7 +60,7 @@ type place struct {
 	Options
 	// patient says that what is asked of it may take any time.
 	patient bool
-	// empty says of a file that nothing is in it yet.
+	// empty says of a file, and of what is in memory, that nothing is in it yet.
 	empty bool
 }
 

@@ -22,20 +22,32 @@ var migrations embed.FS
 // version it has. Migrations only add, so that the tocsin before still runs; one that cannot be so raises it to its own number.
 const compatibleFrom = "schema.compatible_from"
 
-// migrate brings the schema to this version's, and leaves a later one that this version can run on as it is. What a file holds is
-// copied beside it before it is changed.
-func (s *Store) migrate(ctx context.Context) error {
-	files := s.place.files
+// provider runs the migrations in files, nil for our own, as schema makes of them, on a database.
+func provider(name goose.Dialect, schema func(sql string) string, db *sql.DB, files fs.FS) (*goose.Provider, error) {
 	if files == nil {
 		var err error
 		if files, err = fs.Sub(migrations, "migrations"); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	if s.dialect.schema != nil {
-		files = schemaFiles{files, s.dialect.schema}
+	if schema != nil {
+		files = schemaFiles{files, schema}
 	}
+	p, err := goose.NewProvider(name, db, files,
+		goose.WithLogger(goose.NopLogger()), goose.WithDisableGlobalRegistry(true), goose.WithAllowOutofOrder(true))
+	if err != nil {
+		return nil, fmt.Errorf("read migrations: %w", err)
+	}
+	return p, nil
+}
+
+// migrate brings the schema to this version's, and leaves a later one that this version can run on as it is. What a file holds is
+// copied beside it before it is changed.
+func (s *Store) migrate(ctx context.Context) error {
 	db := s.writeDB
+	if s.place.empty && s.place.files == nil && s.dialect.fill != nil {
+		return s.dialect.fill(ctx, db)
+	}
 	if s.dialect.alone != nil {
 		var done func()
 		var err error
@@ -44,10 +56,9 @@ func (s *Store) migrate(ctx context.Context) error {
 		}
 		defer done()
 	}
-	p, err := goose.NewProvider(s.dialect.migrations, db, files,
-		goose.WithLogger(goose.NopLogger()), goose.WithDisableGlobalRegistry(true), goose.WithAllowOutofOrder(true))
+	p, err := provider(s.dialect.migrations, s.dialect.schema, db, s.place.files)
 	if err != nil {
-		return fmt.Errorf("read migrations: %w", err)
+		return err
 	}
 	have, known, err := p.GetVersions(ctx)
 	if err != nil {

@@ -20,6 +20,7 @@ const applicationID = 0x746f6373
 // sqliteDialect is SQLite by modernc.org/sqlite, which needs no cgo.
 var sqliteDialect = dialect{
 	migrations: goose.DialectSQLite3,
+	fill:       fillSQLite,
 	beginWrite: "BEGIN IMMEDIATE",
 	beginRead:  "BEGIN",
 	now:        "0", // nobody asks: there is one process

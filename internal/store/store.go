@@ -119,6 +119,7 @@ func (s *Store) ForPages() *Store { return &Store{database: s.database, read: s.
 
 // open does what can fail, and returns the connection that writes; Open closes what it has opened when it does.
 func (s *Store) open(ctx context.Context) (_ *conn, err error) {
+	s.place.empty = s.place.path == memory
 	if s.inFile() {
 		if err = s.claim(); err != nil {
 			return nil, err
