@@ -3,6 +3,7 @@ package web
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -38,14 +39,24 @@ func crowded(b *testing.B, s *store.Store) incident.Incident {
 		fill(b, s, all[i:i+500], events[4*i:4*i+2000], told[2*i:2*i+1000])
 	}
 	fill(b, s, nil, nil, nil, watched()...)
-	err := s.Update(b.Context(), func(tx *store.Tx) error {
-		for i := range all {
-			a := &all[i].Alerts[0]
-			if err := tx.AddFiring(b.Context(), store.Firing{Key: a.Key, At: a.FiredAt, Mode: a.Mode, Incident: a.Incident}); err != nil {
-				return err
-			}
+	update := func(do func(tx *store.Tx) error) {
+		if err := s.Update(b.Context(), do); err != nil {
+			b.Fatal(err)
 		}
-		for i := range 2016 {
+	}
+	for some := range slices.Chunk(all, 500) {
+		update(func(tx *store.Tx) error {
+			for i := range some {
+				a := &some[i].Alerts[0]
+				if err := tx.AddFiring(b.Context(), store.Firing{Key: a.Key, At: a.FiredAt, Mode: a.Mode, Incident: a.Incident}); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	for i := range 2016 {
+		update(func(tx *store.Tx) error {
 			for probe := range 10 {
 				at := noon.Truncate(store.ProbeSpan).Add(-time.Duration(i) * store.ProbeSpan)
 				p := store.ProbePoint{Source: fmt.Sprint("probe-", probe), At: at, Newest: at, Probes: 10, Answered: 10, Failed: int64(i % 17), Error: "status 502",
@@ -54,23 +65,23 @@ func crowded(b *testing.B, s *store.Store) incident.Incident {
 					return err
 				}
 			}
-		}
-		for i := range 168 {
+			return nil
+		})
+	}
+	for i := range 168 {
+		update(func(tx *store.Tx) error {
 			for rule := range 200 {
 				if err := tx.AddRulePoint(b.Context(), store.RulePoint{Rule: fmt.Sprint("rule-", rule), At: noon.Truncate(time.Hour).Add(-time.Duration(i) * time.Hour), Matches: int64(i), Spent: time.Second}); err != nil {
 					return err
 				}
 			}
-		}
-		for i := range 50 {
-			if err := tx.SaveSilence(b.Context(), &incident.Silence{Matchers: []string{fmt.Sprintf("rule=\"rule-%d\"", i)}, Starts: noon, Ends: noon.Add(time.Hour), Owner: "ana", Reason: "x", UpTo: incident.High, CreatedAt: noon}); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		b.Fatal(err)
+			return nil
+		})
+	}
+	for i := range 50 {
+		update(func(tx *store.Tx) error {
+			return tx.SaveSilence(b.Context(), &incident.Silence{Matchers: []string{fmt.Sprintf("rule=\"rule-%d\"", i)}, Starts: noon, Ends: noon.Add(time.Hour), Owner: "ana", Reason: "x", UpTo: incident.High, CreatedAt: noon})
+		})
 	}
 	inc, events, told := outage()
 	for i := range 400 {
@@ -84,7 +95,7 @@ func crowded(b *testing.B, s *store.Store) incident.Incident {
 func BenchmarkPages(b *testing.B) {
 	for kind, place := range map[string]func() string{"sqlite": func() string { return filepath.Join(b.TempDir(), "tocsin.db") }, "postgres": func() string { return pgtest.Database(b) }} {
 		b.Run(kind, func(b *testing.B) {
-			s, err := store.Open(b.Context(), place(), store.Options{})
+			s, err := store.Open(b.Context(), place(), store.Options{Life: time.Hour}) // nobody renews it while it is filled
 			if err != nil {
 				b.Fatal(err)
 			}
