@@ -13,8 +13,9 @@ type Hearing interface {
 	// Read checks a request that says that it comes from the provider, and says what it tells; of what is none of ours Heard has no Kind.
 	// answer is the body that the provider wants for it. The error is ErrForged if another ear may know it, else why it is refused.
 	Read(path string, header http.Header, body []byte) (h Heard, answer []byte, err error)
-	// Listen hears over a connection of its own until ctx ends, and says connected whenever it has one. What heard returns is the answer that
-	// only the person sees, or why it is to be delivered again. Without a way to listen it returns nil at once.
+	// Listen hears over a connection of its own until that or ctx ends, and says connected once it has it. What heard returns is the answer that
+	// only the person sees, or why it is to be delivered again. The error is why there is no connection any more, or none to be had: a Later if
+	// the provider says when it may be asked again. Without a way to listen it returns nil at once.
 	Listen(ctx context.Context, connected func(), heard func(ctx context.Context, h Heard) (text string, err error)) error
 	// Answer tells whoever did something, and nobody else, what came of it. text is the provider's markup.
 	Answer(ctx context.Context, h Heard, text string) error

@@ -7,7 +7,10 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"net/http"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/slack-go/slack"
 	"github.com/slack-go/slack/socketmode"
@@ -22,8 +25,25 @@ const (
 	mostHeard        = 16
 )
 
-// Listen hears over Socket Mode, if there is an app-level token. Slack ends a connection now and then, and another is opened; an error is
-// that none can be had.
+// errSocketEnded is that Slack has ended a connection, as it does now and then.
+var errSocketEnded = errors.New("the connection ended")
+
+// oneSocket is a client by which one connection can be asked for: when one ends the library asks for the next at once, however soon that is.
+type oneSocket struct {
+	*http.Client
+	asked atomic.Bool
+}
+
+// Do sends the first request.
+func (o *oneSocket) Do(r *http.Request) (*http.Response, error) {
+	if o.asked.Swap(true) {
+		return nil, errSocketEnded
+	}
+	return o.Client.Do(r)
+}
+
+// Listen hears over a connection of Socket Mode, if there is an app-level token, until it ends. The error is that it has, or that none can be had:
+// a Later, if Slack says after what time it may be asked for again.
 func (s *slackNotifier) Listen(ctx context.Context, connected func(), heard func(ctx context.Context, h Heard) (string, error)) error {
 	if s.settings.AppTokenFile == "" {
 		return nil
@@ -32,7 +52,7 @@ func (s *slackNotifier) Listen(ctx context.Context, connected func(), heard func
 	if err != nil {
 		return fmt.Errorf("open app-level token of receiver %s: %w", s.receiver, err)
 	}
-	api := slack.New("", slack.OptionAppLevelToken(token.Reveal()), slack.OptionHTTPClient(s.http), slack.OptionAPIURL(s.api))
+	api := slack.New("", slack.OptionAppLevelToken(token.Reveal()), slack.OptionHTTPClient(&oneSocket{Client: s.http}), slack.OptionAPIURL(s.api))
 	client := socketmode.New(api, socketmode.OptionReadLimit(maxSlackEnvelope), socketmode.OptionLog(log.New(io.Discard, "", 0)))
 	running, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
@@ -75,14 +95,18 @@ func (s *slackNotifier) Listen(ctx context.Context, connected func(), heard func
 
 // socketError says why there is no connection; the address that was asked for holds a ticket, and is not told.
 func socketError(receiver string, err error) error {
-	text := "the connection ended"
-	if err != nil {
-		text = words.Clean(err.Error(), 200)
+	if err == nil {
+		err = errSocketEnded
 	}
+	text := words.Clean(err.Error(), 200)
 	if mend := slackMends[text]; mend != "" {
 		text += ": is what app_token_file holds an app-level token (xapp-...) with the scope connections:write?"
 	}
-	return fmt.Errorf("receiver %s, Socket Mode: %s", receiver, text)
+	said := fmt.Errorf("receiver %s, Socket Mode: %s", receiver, text)
+	if limited := (*slack.RateLimitedError)(nil); errors.As(err, &limited) {
+		return Later{said, min(max(limited.RetryAfter, time.Second), time.Hour)}
+	}
+	return said
 }
 
 // envelope takes what came, and tells Slack that it did. What is not acknowledged is delivered again.

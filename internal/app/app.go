@@ -82,6 +82,7 @@ type App struct {
 	current  generation
 	readers  map[string]*reader
 	takers   map[string]*reader // of the sources that every process reads
+	lines    map[string]*line   // over which what people do in chats comes in, by receiver
 	reload   reloading
 	failing  trouble
 	stopping bool

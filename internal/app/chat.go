@@ -1,12 +1,9 @@
 package app
 
 import (
-	"context"
 	"maps"
 	"slices"
 	"time"
-
-	"github.com/cenkalti/backoff/v5"
 
 	"tocsin/internal/access"
 	"tocsin/internal/actions"
@@ -23,7 +20,13 @@ func (a *App) newChat() *chat.Chat {
 	return chat.New(chat.Options{Store: a.store, Actions: calls, Oncall: a.newOncall().Duties, Now: time.Now, Log: a.o.Log,
 		Gate:   func() *access.Gate { return a.generationNow().gate },
 		People: func() map[string]notifiers.Person { return a.generationNow().plan.People },
-		Ears:   func() []notifiers.Hearing { return ears(a.generationNow().targets) },
+		Ears: func() (out []notifiers.Hearing) {
+			targets := a.generationNow().targets
+			for _, name := range ears(targets) {
+				out = append(out, targets[name].Notifier.(notifiers.Hearing))
+			}
+			return out
+		},
 		URL: func(id string) string {
 			plan := a.generationNow().plan
 			if id == "" {
@@ -37,43 +40,17 @@ func (a *App) newChat() *chat.Chat {
 		}})
 }
 
-// ears are the targets at which people answer, one for each account, by name.
-func ears(targets map[string]outbox.Target) []notifiers.Hearing {
-	var out []notifiers.Hearing
+// ears are the targets at which people answer, one for each account: their names, in order.
+func ears(targets map[string]outbox.Target) []string {
+	var out []string
 	known := map[string]bool{"": true}
 	for _, name := range slices.Sorted(maps.Keys(targets)) {
 		if h, ok := targets[name].Notifier.(notifiers.Hearing); ok && !known[h.Ear()] {
 			known[h.Ear()] = true
-			out = append(out, h)
+			out = append(out, name)
 		}
 	}
 	return out
-}
-
-// longestDeaf is the longest pause before it is tried again to hear.
-const longestDeaf = 30 * time.Second
-
-// listenTo hears what people do at a provider that is listened to, until ctx ends. Others go on calling meanwhile: what cannot be heard is
-// logged, and acknowledged elsewhere.
-func (a *App) listenTo(ctx context.Context, ear notifiers.Hearing) {
-	pause := backoff.NewExponentialBackOff()
-	pause.MaxInterval = longestDeaf
-	connected := func() {
-		pause.Reset()
-		a.o.Log.Info("what people do in Slack comes in over Socket Mode")
-	}
-	heard := func(ctx context.Context, h notifiers.Heard) (string, error) { return a.chat.Hear(ctx, ear, h) }
-	for ctx.Err() == nil {
-		err := ear.Listen(ctx, connected, heard)
-		if err == nil {
-			return // there is nothing to listen to, or it is over
-		}
-		a.o.Log.Error("what people do in Slack does not come in: trying again", "error", err)
-		select {
-		case <-ctx.Done():
-		case <-time.After(pause.NextBackOff()):
-		}
-	}
 }
 
 // morningHour is when the morning is, by the clock of those who are on call.

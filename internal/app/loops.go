@@ -12,6 +12,7 @@ import (
 	"tocsin/internal/lql"
 	"tocsin/internal/sources"
 	"tocsin/internal/store"
+	"tocsin/notifiers"
 )
 
 // bell wakes a loop; rung twice before it is heard, it wakes once.
@@ -136,8 +137,9 @@ func (a *App) startOutbox(ctx context.Context) {
 			})
 		})
 	}
-	for _, ear := range ears(g.targets) {
-		g.loops.Go(func() { a.listenTo(loops, ear) })
+	a.lines = linesOf(ears(g.targets), a.lines)
+	for name, l := range a.lines {
+		g.loops.Go(func() { a.listenTo(loops, name, g.targets[name].Notifier.(notifiers.Hearing), l) })
 	}
 	if g.beat != nil {
 		g.loops.Go(func() { a.every(loops, "heartbeat", newBell(), a.alone(g.beat.Step)) })

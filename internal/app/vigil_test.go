@@ -36,6 +36,7 @@ type vigil struct {
 	config  string
 	db      string
 	dials   map[string]*fakes.Pipes
+	ears    map[string]notifiers.Hearing // of receivers
 	app     *App
 	stop    func()
 	began   time.Time
@@ -107,6 +108,12 @@ func (v *vigil) serve() {
 	}
 	for name, target := range a.current.targets {
 		target.Notifier = recorder{target.Notifier}
+		if ear := v.ears[name]; ear != nil {
+			target.Notifier = struct {
+				notifiers.Notifier
+				notifiers.Hearing
+			}{target.Notifier, ear}
+		}
 		a.current.targets[name] = target
 	}
 	a.current.outbox = outbox.New(a.store, outbox.Options{Targets: a.current.targets, People: plan.People, URL: plan.url, Fallback: plan.File.Fallback, Told: v.hear})

@@ -95,7 +95,7 @@ func (a *App) auditLoop(ctx context.Context) {
 		if err := a.setBack(ctx, now, off); err != nil {
 			return now, err
 		}
-		troubles := append(append(a.lookAtSources(now), a.lookAtClock(now, off)...), a.lookAtDisk(now))
+		troubles := slices.Concat(a.lookAtSources(now), a.lookAtClock(now, off), a.lookAtLines(now), []store.Trouble{a.lookAtDisk(now)})
 		if err := a.store.Update(ctx, func(tx *store.Tx) error {
 			gone, err := a.goneSources(ctx, tx, now)
 			if err != nil {
@@ -254,14 +254,14 @@ func (a *App) keepBlind(ctx context.Context, tx *store.Tx, now time.Time) error 
 	return tx.KeepBlind(ctx, now, blind)
 }
 
-// goneSources ends the troubles of sources that the configuration has no more.
+// goneSources ends the troubles of sources, and of what else is listened to, that the configuration has no more.
 func (a *App) goneSources(ctx context.Context, tx *store.Tx, now time.Time) ([]store.Trouble, error) {
 	all, err := tx.Standing(ctx)
 	if err != nil {
 		return nil, err
 	}
 	have := a.generationNow().plan.Sources
-	out := a.goneCanaries(all, now)
+	out := append(a.goneCanaries(all, now), a.goneLines(all, now)...)
 	for _, t := range all {
 		if name := t.Labels["source"]; t.Kind == "source_blind" && name != logs.OwnSource && have[name] == nil {
 			out = append(out, store.Trouble{Kind: t.Kind, Labels: t.Labels, At: now, Over: true, Text: "it is no longer in the configuration"})
