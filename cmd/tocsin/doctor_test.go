@@ -7,7 +7,7 @@ import (
 
 // Without anything of Google's nobody is asked, and what is found is printed with its mend; the exit code says whether anything fails.
 func TestDoctor(t *testing.T) {
-	config := written(t, "tocsin.yaml", "project: p\nsources: {in: {file: {paths: [\"*.nothing\"]}}}\nreceivers: {screen: {console: {}}, ops: {slack: {channel: C0123456789, token_file: gone}}}\n")
+	config := written(t, "tocsin.yaml", "project: p\nsources: {in: {file: {paths: [\"*.nothing\"]}}}\nreceivers: {screen: {console: {}}, ops: {slack: {channel: C0123456789, token_file: gone}}}\nfallback: ops\n")
 	code, out, stderr := ran(t, "doctor", "--config", config)
 	for _, want := range []string{"warn  source in: no file matches ", "\n      -> it is read once it is there", "ok    receiver screen: ", "fail  receiver ops: open token of receiver ops: ", "warn  when tocsin is gone: nobody outside is known to notice: no heartbeat is configured, and for an alert policy nobody was asked"} {
 		if !strings.Contains(out, want) {

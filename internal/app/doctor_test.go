@@ -27,6 +27,7 @@ sources:
   old:  {file: {paths: [gone.log]}}
 rules: [rules.yaml]
 receivers: {ops: {slack: {channel: C0123456789, token_file: token, api_url: "WEB/slack/"}}}
+fallback: ops
 heartbeat: {url: "https://example.com/x"}
 `
 

@@ -49,6 +49,7 @@ func (l *loading) reach() {
 	}
 	l.unreached(mentioned)
 	l.fallback()
+	l.noFallback()
 }
 
 // unreached warns of people on schedules whom nothing can reach, each once: by a name at GitHub nothing can, by an address or a topic only a
@@ -159,6 +160,32 @@ func (l *loading) pagerEscalates(plan *escalation.Plan, at config.Position) {
 			}
 		}
 	}
+}
+
+// noFallback warns where nothing but tocsin's own log would say that its store cannot be written: that alone is told without a row, and to the
+// fallback alone. Whoever is told on a screen only has the log before their eyes.
+func (l *loading) noFallback() {
+	if l.file.Fallback != "" || len(l.plan.Policies) > 0 { // a policy without one is refused
+		return
+	}
+	best := ""
+	for _, name := range slices.Sorted(maps.Keys(l.plan.Receivers)) {
+		switch spec := l.plan.Receivers[name].(type) {
+		case nil, *notifiers.Console:
+		default:
+			if best == "" || l.plan.Receivers[best].Traits().Pages && !spec.Traits().Pages {
+				best = name
+			}
+		}
+	}
+	if best == "" {
+		return
+	}
+	outside := "only tocsin's log says so"
+	if !l.file.Heartbeat.IsZero() {
+		outside = "only tocsin's log says so, and the heartbeat that stops"
+	}
+	l.warnAt(l.file.Root.At("receivers"), "no fallback: while the store cannot be written nothing else can be told, and %s; name the receiver to be told directly, such as fallback: %s", outside, best)
 }
 
 // fallback warns of a fallback that is out of reach whenever the pager is.

@@ -74,3 +74,32 @@ func TestReach(t *testing.T) {
 		})
 	}
 }
+
+// TestNoFallback: without one the log alone would say that nothing can be told, which is warned of wherever somebody is told elsewhere.
+func TestNoFallback(t *testing.T) {
+	const begin = "warning 2:12: no fallback: while the store cannot be written nothing else can be told, and only tocsin's log says so"
+	for _, test := range []struct{ what, text, want string }{
+		{"a channel", "receivers: {ops: {slack: {channel: C0123456789, token_file: t}}}", begin + "; name the receiver to be told directly, such as fallback: ops"},
+		{"a pager before a channel", "receivers: {call: {pagerduty: {routing_key_file: k, token_file: t}}, ops: {slack: {channel: C0123456789, token_file: t}}}", begin + "; name the receiver to be told directly, such as fallback: ops"},
+		{"a heartbeat", "receivers: {hook: {webhook: {url: https://x/}}}\nheartbeat: {url: https://x/}", begin + ", and the heartbeat that stops; name the receiver to be told directly, such as fallback: hook"},
+		{"it is there", "receivers: {ops: {slack: {channel: C0123456789, token_file: t}}}\nfallback: ops", ""},
+		{"a screen", "receivers: {screen: {console: {}}}", ""},
+		{"nobody is told at all", "lateness: 10s", ""},
+	} {
+		path := filepath.Join(t.TempDir(), "tocsin.yaml")
+		if err := os.WriteFile(path, []byte("project: p\n"+test.text+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		plan, errs := load(path)
+		if len(errs) > 0 {
+			t.Fatalf("%s: %v", test.what, errs)
+		}
+		got := ""
+		for _, w := range plan.Warnings {
+			got += "warning " + strings.TrimPrefix(w.Error(), path+":")
+		}
+		if got != test.want {
+			t.Errorf("%s: %q\nwant %q", test.what, got, test.want)
+		}
+	}
+}
