@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -63,11 +64,33 @@ func TestCloudLoggingKilledOnTheWay(t *testing.T) {
 	}
 }
 
+// scratch is a directory that is there as long as the tests run.
+var scratch string
+
+func TestMain(m *testing.M) {
+	var err error
+	if scratch, err = os.MkdirTemp("", "tocsin-sim-"); err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	_ = os.RemoveAll(scratch) // what cannot be removed is in a directory for such
+	os.Exit(code)
+}
+
+// built is the binary, made once for all tests: the linker takes seconds.
+var built = sync.OnceValues(func() (string, error) {
+	binary := filepath.Join(scratch, "tocsin")
+	if out, err := exec.Command("go", "build", "-o", binary, "tocsin/cmd/tocsin").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build: %w\n%s", err, out)
+	}
+	return binary, nil
+})
+
 func build(t *testing.T) string {
 	t.Helper()
-	binary := filepath.Join(t.TempDir(), "tocsin")
-	if out, err := exec.Command("go", "build", "-o", binary, "tocsin/cmd/tocsin").CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
+	binary, err := built()
+	if err != nil {
+		t.Fatal(err)
 	}
 	return binary
 }

@@ -7,6 +7,7 @@ import (
 
 // TestNoInvariantIsViolated plays worlds of trouble, from the first seed on whose worlds have every kind of it.
 func TestNoInvariantIsViolated(t *testing.T) {
+	t.Parallel() // while others wait for processes
 	sum, err := Many(t.Context(), 3, stepsInTest, 0, 2, Settings{Steps: 6000}, func(_ uint64, r Result) bool {
 		if r.Violation != nil {
 			var b strings.Builder
@@ -25,6 +26,7 @@ func TestNoInvariantIsViolated(t *testing.T) {
 
 // TestASeedRepeats: what cannot be repeated cannot be mended.
 func TestASeedRepeats(t *testing.T) {
+	t.Parallel() // while others wait for processes
 	for seed := uint64(100); seed < 102; seed++ {
 		var hashes [2]uint64
 		for i := range hashes {
@@ -46,6 +48,7 @@ func TestASeedRepeats(t *testing.T) {
 
 // TestPlantedBugsAreFound puts a few of the known bugs in, each into as many worlds as it takes; simulate -bugs puts in all.
 func TestPlantedBugsAreFound(t *testing.T) {
+	t.Parallel() // while others wait for processes
 	for _, name := range plantsInTest {
 		caught := false
 		_, err := Many(t.Context(), 1, 0, 40, 2, Settings{Steps: 3000, Plant: name}, func(_ uint64, r Result) bool {

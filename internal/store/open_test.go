@@ -28,13 +28,25 @@ func open(t *testing.T, path string) *Store {
 	return s
 }
 
-// databases are the kinds of database that a store may be in, each with how a test gets an empty one.
+// databases are the kinds of database that a store may be in, each with how a test gets an empty one, and one that has the schema already.
 var databases = []struct {
-	name  string
-	place func(t *testing.T) string
+	name          string
+	place, filled func(t *testing.T) string
 }{
-	{"sqlite", func(t *testing.T) string { return filepath.Join(t.TempDir(), "tocsin.db") }},
-	{"postgres", func(t *testing.T) string { return pgtest.Database(t) }},
+	{"sqlite", file, file},
+	{"postgres", func(t *testing.T) string { return pgtest.Database(t) }, func(t *testing.T) string { return pgtest.Filled(t, migrated) }},
+}
+
+func file(t *testing.T) string { return filepath.Join(t.TempDir(), "tocsin.db") }
+
+// migrated gives a PostgreSQL database the schema, as its first Open does.
+func migrated(url string) (err error) {
+	s := &Store{database: &database{dialect: dialectOf(url), place: place{path: url}}}
+	if s.writeDB, err = s.dialect.open(s.place, false); err != nil {
+		return err
+	}
+	defer s.writeDB.Close()
+	return s.migrate(context.Background())
 }
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -48,7 +60,9 @@ func onEach(t *testing.T, test func(t *testing.T, place string)) {
 
 // onEachOpened runs a test on each kind of database, with a store that the end of the test closes.
 func onEachOpened(t *testing.T, test func(t *testing.T, s *Store)) {
-	onEach(t, func(t *testing.T, place string) { test(t, openedAt(t, place)) })
+	for _, d := range databases {
+		t.Run(d.name, func(t *testing.T) { test(t, openedAt(t, d.filled(t))) })
+	}
 }
 
 // opened is a store in a file that the end of the test closes, for what is SQLite's alone.

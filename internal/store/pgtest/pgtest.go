@@ -39,11 +39,12 @@ type Server struct {
 	made    atomic.Int64
 }
 
-// own is the server of this test binary, started when it is first asked for.
+// own is the server of this test binary, started when it is first asked for, with the database that Filled copies.
 var own = struct {
 	sync.Mutex
 	server *Server
 	err    error
+	filled string
 }{}
 
 // Main runs the tests of a package and stops the server that they have started, if any.
@@ -58,18 +59,33 @@ func Main(m *testing.M) {
 }
 
 // Database is the URL of an empty database, which is dropped when the test ends.
-func Database(t testing.TB) string {
+func Database(t testing.TB) string { return copied(t, nil) }
+
+// Filled is the URL of a database with what fill makes of an empty one, which is dropped when the test ends. The first that asks has it
+// made, all get copies: every test of a package has the same fill.
+func Filled(t testing.TB, fill func(url string) error) string { return copied(t, fill) }
+
+func copied(t testing.TB, fill func(url string) error) string {
 	t.Helper()
 	own.Lock()
 	if own.server == nil && own.err == nil {
 		own.server, own.err = Start()
 	}
 	server, err := own.server, own.err
+	from := "template0"
+	if err == nil && fill != nil {
+		if own.filled == "" {
+			if own.filled, err = server.Create(t.Context()); err == nil {
+				err = fill(server.URL(own.filled))
+			}
+		}
+		from = own.filled
+	}
 	own.Unlock()
 	if err != nil {
 		t.Fatal(err)
 	}
-	name, err := server.Create(t.Context())
+	name, err := server.create(t.Context(), from)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,9 +105,11 @@ func (s *Server) URL(database string) string {
 }
 
 // Create makes an empty database and gives its name.
-func (s *Server) Create(ctx context.Context) (string, error) {
+func (s *Server) Create(ctx context.Context) (string, error) { return s.create(ctx, "template0") }
+
+func (s *Server) create(ctx context.Context, like string) (string, error) {
 	name := fmt.Sprintf("test_%d", s.made.Add(1))
-	return name, s.admin(ctx, "CREATE DATABASE "+name+" TEMPLATE template0")
+	return name, s.admin(ctx, "CREATE DATABASE "+name+" TEMPLATE "+like)
 }
 
 // Do runs a statement in one of its databases, as an operator would.
