@@ -33,6 +33,9 @@ var ourIncident = regexp.MustCompile(`^[0-9A-HJKMNP-TV-Z]{26}$`)
 // alertsPath is Alertmanager's.
 const alertsPath = "/api/v2/alerts"
 
+// alertsExample is a body as it should be.
+const alertsExample = `[{"labels": {"alertname": "..."}}]`
+
 // postedAlert is an alert as Prometheus and amtool post it, and as an Alertmanager's webhook tells it.
 type postedAlert struct {
 	Labels       map[string]string `json:"labels"`
@@ -52,7 +55,7 @@ func (s *server) postAlerts(w http.ResponseWriter, r *http.Request) error {
 	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		return unreadable(err, `[{"labels": {"alertname": "..."}}]`)
+		return unreadable(err, alertsExample)
 	}
 	var alerts []postedAlert
 	lasts := alertLasts
@@ -65,8 +68,13 @@ func (s *server) postAlerts(w http.ResponseWriter, r *http.Request) error {
 	} else {
 		err = json.Unmarshal(body, &alerts)
 	}
-	if err != nil {
-		return unreadable(err, `[{"labels": {"alertname": "..."}}]`)
+	switch {
+	case err != nil:
+		return unreadable(err, alertsExample)
+	case alerts == nil && lasts == webhookLasts:
+		return invalid("the body is an object without alerts: send an array, " + alertsExample + ", or the message of an Alertmanager's webhook")
+	case alerts == nil:
+		return invalid("the body is not " + alertsExample + ": it is null")
 	}
 	if len(alerts) > maxAlertsAtOnce {
 		return invalid(fmt.Sprintf("%d alerts at once, at most %d are taken", len(alerts), maxAlertsAtOnce))

@@ -1,9 +1,13 @@
 package web
 
 import (
+	"bufio"
 	"context"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -39,6 +43,10 @@ func TestPostedAlerts(t *testing.T) {
 		{"our own", `[{"labels":{"alertname":"a","incident":"01D1W0XQ0VABCDEFGHJKMNPQRS"}}]`, 200, ""},
 		{"one is wrong", `[{"labels":{"severity":"x"}},{"labels":{"alertname":"b"}}]`, 400, "alert 0: it has no label alertname"},
 		{"no JSON", `alertname=a`, 400, "the body is not"},
+		{"an object that is nothing", `{}`, 400, "an object without alerts: send an array"},
+		{"one alert alone", `{"labels":{"alertname":"a"}}`, 400, "an object without alerts: send an array"},
+		{"a webhook's of nothing", `{"version":"4","alerts":[]}`, 200, ""},
+		{"no array", `null`, 400, "the body is not [{"},
 		{"a time that is none", `[{"labels":{"alertname":"a"},"startsAt":"now"}]`, 400, "the body is not"},
 		{"a name that is none", `[{"labels":{"alertname":"a","\u001b[31m":"x"}}]`, 400, "is no name in its labels"},
 		{"too much", `[{"labels":{"alertname":"` + strings.Repeat("x", maxAlertsBody) + `"}}]`, 413, "longer than"},
@@ -68,5 +76,30 @@ func TestPostedAlerts(t *testing.T) {
 	}
 	if answer, _ := ask(t, h.Config.Handler, "POST", alertsPath, `[]`, "Content-Type", "text/plain"); answer.StatusCode != http.StatusUnsupportedMediaType {
 		t.Errorf("what a form could send: %d", answer.StatusCode)
+	}
+}
+
+// TestABodyThatDoesNotCome: who stops in the middle of a body is told so after the server's time for reading, and nothing of the network.
+func TestABodyThatDoesNotCome(t *testing.T) {
+	h, _, _ := serve(t, nil)
+	server := httptest.NewUnstartedServer(h.Config.Handler)
+	server.Config.ReadTimeout = 50 * time.Millisecond
+	server.Start()
+	defer server.Close()
+	for _, path := range []string{alertsPath, hearPath, "/api/v1/incidents/01D1VX/acknowledge"} {
+		conn, err := net.Dial("tcp", server.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{", path)
+		answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(answer.Body)
+		if err != nil || answer.StatusCode != http.StatusRequestTimeout || !strings.Contains(string(text), "did not come in time") || strings.Contains(string(text), "127.0.0.1") {
+			t.Errorf("%s: %d %s (%v)", path, answer.StatusCode, text, err)
+		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"mime"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -265,11 +266,17 @@ func checkType(r *http.Request, want string) error {
 	return nil
 }
 
-// unreadable says what is wrong with a body.
+// unreadable says what is wrong with a body. Of the network's own errors it says no more than that the body did not come: they name addresses.
 func unreadable(err error, example string) error {
 	var long *http.MaxBytesError
-	if errors.As(err, &long) {
+	var network net.Error
+	switch {
+	case errors.As(err, &long):
 		return &refusal{http.StatusRequestEntityTooLarge, client.Invalid, fmt.Sprintf("the body is longer than %d bytes", long.Limit)}
+	case errors.As(err, &network) && network.Timeout():
+		return &refusal{http.StatusRequestTimeout, client.Invalid, "the body did not come in time"}
+	case network != nil:
+		return invalid("the body did not come whole")
 	}
 	return invalid("the body is not " + example + ": " + clean(err.Error(), 200))
 }

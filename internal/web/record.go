@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"tocsin/internal/incident"
@@ -34,7 +35,20 @@ func (s *server) getRecord(w http.ResponseWriter, r *http.Request) error {
 			return invalid(fmt.Sprintf("since %q is not a time: write it as 2026-11-23T09:00:00Z", clean(given[0], 50)))
 		}
 	}
-	err = s.Store.View(r.Context(), func(tx *store.Tx) error { return record(r.Context(), tx, &rec) })
+	known := slices.ContainsFunc(s.Rules(), func(one Rule) bool { return one.Name == rec.Rule })
+	err = s.Store.View(r.Context(), func(tx *store.Tx) error {
+		if !known { // it may have been once
+			ever, err := tx.Firings(r.Context(), rec.Rule, time.Time{}, 1)
+			if err != nil {
+				return err
+			}
+			known = len(ever) > 0
+		}
+		return record(r.Context(), tx, &rec)
+	})
+	if err == nil && !known {
+		return &refusal{http.StatusNotFound, client.NotFound, fmt.Sprintf("no rule %s is loaded, and none of that name has fired", clean(rec.Rule, 100))}
+	}
 	if err != nil {
 		return fmt.Errorf("read the record of rule %s: %w", clean(rec.Rule, 100), err)
 	}
