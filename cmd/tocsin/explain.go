@@ -16,7 +16,7 @@ type explainCommand struct {
 	All     bool      `help:"Say of every rule that does not match which clause said no."`
 	At      time.Time `placeholder:"TIME" help:"Say what --rule had made of the recorded ENTRIES by then, such as 2026-11-23T09:00:00Z."`
 	Source  string    `placeholder:"NAME" help:"The source that the entry is from; else it is found out."`
-	URL     string    `env:"TOCSIN_URL" placeholder:"URL" help:"Where tocsin serves, to be asked for its silences (${env})."`
+	URL     string    `env:"TOCSIN_URL" placeholder:"URL" help:"Where tocsin serves, to be asked what is open and silenced (${env})."`
 	Format  string    `enum:"text,json" default:"text" help:"text for people, json for programs."`
 	Entries []string  `arg:"" name:"entry" help:"The entry: a file that holds one, - for standard input, or its JSON. With --at, files of entries."`
 }
@@ -56,11 +56,9 @@ func (c *explainCommand) Run(ctx context.Context, s *streams) error {
 		if err != nil {
 			return err
 		}
-		list, err := cl.Silences(ctx, false)
-		if err != nil {
+		if o.Service, err = app.AskService(ctx, cl, time.Now()); err != nil {
 			return failed(err, "")
 		}
-		o.Silences = &list
 	}
 	x, err := plan.Explain(e, o)
 	if err != nil {

@@ -14,7 +14,6 @@ import (
 	"tocsin/internal/logs"
 	"tocsin/internal/lql"
 	"tocsin/internal/setting"
-	"tocsin/internal/web/client"
 	"tocsin/rules"
 )
 
@@ -89,8 +88,8 @@ type ExplainOptions struct {
 	All bool
 	// Source is where the entry is from; "" if that is to be found out.
 	Source string
-	// Silences are those of the service; nil if it was not asked.
-	Silences *client.SilenceList
+	// Service is what is in force at a running service, for which the entry is one that comes now; nil if it was not asked.
+	Service *Serving
 }
 
 // ReadEntry reads the one entry that an argument names: a file, - for standard input, or the entry itself as JSON.
@@ -216,10 +215,17 @@ func (p *Plan) explainRule(e *logs.Entry, r *rules.Rule, answers []rules.Answer,
 	if err != nil {
 		return out, err
 	}
+	alert, at := r.Supposed(e), e.Time()
+	if o.Service != nil {
+		at = o.Service.Now
+	}
+	of := p.incidentGate(r, &alert, o.Service)
+	if inc, _ := o.Service.counts(alert.Key); inc != nil && passes && !r.Silence() {
+		detect = []Gate{{Gate: "detect", Answer: Yes, Text: detectionOf(r) + ": its alert of this group fires, and counts it"}}
+	}
 	out.Gates = append(out.Gates, detect...)
-	alert := r.Supposed(e)
-	out.Gates = append(out.Gates, modeGate(r), alertGate(&alert), incidentGate(r, &alert))
-	told := p.toldGates(&alert, e.Time(), o.Silences)
+	out.Gates = append(out.Gates, modeGate(r), alertGate(&alert), of.gate)
+	told := p.toldGates(&alert, at, of, o.Service)
 	out.Gates = append(out.Gates, told.gates...)
 	if source.Answer != No { // else that was the first
 		marked(out.Gates)
@@ -228,6 +234,8 @@ func (p *Plan) explainRule(e *logs.Entry, r *rules.Rule, answers []rules.Answer,
 	switch {
 	case source.Answer == No:
 		out.Verdict = "nobody is told: no source reads it"
+	case first >= 0 && out.Gates[first].Gate == "incident":
+		out.Verdict = "nobody is told anew: " + of.verdict
 	case first >= 0:
 		out.Verdict = "nobody is told: " + out.Gates[first].Gate + " says no"
 	default:

@@ -9,39 +9,12 @@ import (
 	"tocsin/internal/escalation"
 	"tocsin/internal/incident"
 	"tocsin/internal/routing"
-	"tocsin/internal/web/client"
 	"tocsin/internal/words"
-	"tocsin/rules"
 )
 
 // alertGate says what the alert is.
 func alertGate(a *incident.Alert) Gate {
 	return Gate{Gate: "alert", Answer: Yes, Text: fmt.Sprintf("%s: %s", a.Severity, a.Summary()), More: []string{"labels " + a.Labels.Text()}}
-}
-
-// incidentGate says which incident the alert would be of.
-func incidentGate(r *rules.Rule, a *incident.Alert) Gate {
-	where := "of its project"
-	if c := a.Labels["cluster"]; c != "" {
-		where = "of cluster " + c
-	}
-	with := []string{"this rule"}
-	if s := a.Service(); s != "" {
-		with = append(with, "the service "+s)
-	}
-	with = append(with, r.SymptomOf...)
-	text := fmt.Sprintf("it joins an open incident %s that has an alert of %s; else it opens one", where, either(with))
-	if r.Impact == incident.Down {
-		text += "; impact down: no window and no mute time holds it"
-	}
-	return Gate{Gate: "incident", Answer: Yes, Text: text}
-}
-
-func either(list []string) string {
-	if len(list) == 1 {
-		return list[0]
-	}
-	return strings.Join(list[:len(list)-1], ", ") + " or " + list[len(list)-1]
 }
 
 // hearing is the gates from an alert on, and in one line who hears.
@@ -50,13 +23,12 @@ type hearing struct {
 	who   string
 }
 
-// toldGates say who hears of an alert that opens an incident at a time.
-func (p *Plan) toldGates(a *incident.Alert, at time.Time, silences *client.SilenceList) hearing {
-	inc := &incident.Incident{Project: a.Labels["project"], State: incident.Open, Severity: a.Severity, Title: a.Summary(), Headline: a.Key,
-		Labels: routing.LabelsOf(a), FirstEntry: a.First, OpenedAt: at, Alerts: []incident.Alert{*a}}
+// toldGates say who hears of an alert at a time, in the incident that it is of.
+func (p *Plan) toldGates(a *incident.Alert, at time.Time, of place, s *Serving) hearing {
+	inc := of.toldOf(a, at)
 	decision := p.Router.Route(inc.Labels, at)
 	direction := p.direct(inc, at)
-	hold := p.holdGate(a, inc, at, silences, direction)
+	hold := p.holdGate(a, inc, at, s, direction)
 	receivers := slices.DeleteFunc(slices.Clone(direction.Receivers), func(r string) bool { return r == routing.None })
 	route := Gate{Gate: "route", Answer: Yes, More: decision.Path}
 	route.Text = strings.Join(decision.Path, "; ")
@@ -86,13 +58,21 @@ func (p *Plan) toldGates(a *incident.Alert, at time.Time, silences *client.Silen
 		g := Gate{Gate: "escalation", Answer: Yes, Text: fmt.Sprintf("policy %s, until somebody acknowledges", decision.Policy), More: steps.lines}
 		if direction.Policy == "" {
 			g.Answer, g.Text, g.More = May, "policy "+decision.Policy+" waits for what holds it", nil
+		} else if of.inc != nil && !of.rings {
+			g.Answer, g.Text, g.More = May, "policy "+decision.Policy+" stays where it is", nil
+			steps.first = ""
 		}
 		out.gates = append(out.gates, g)
 		if steps.first != "" {
 			who = append(who, steps.first)
 		}
 	}
-	out.who = strings.Join(who, "; ")
+	if out.who = strings.Join(who, "; "); of.verdict != "" {
+		out.who = of.verdict + ": " + out.who
+		if !of.rings {
+			out.who += ", and nothing rings anew"
+		}
+	}
 	if hold.Answer == No {
 		out.who = "nobody is told: hold says no"
 	}
@@ -108,15 +88,9 @@ func (p *Plan) called(receiver string) string {
 }
 
 // holdGate says what keeps an incident from being told: silences, maintenance windows, mute times, other incidents.
-func (p *Plan) holdGate(a *incident.Alert, inc *incident.Incident, at time.Time, silences *client.SilenceList, d incident.Direction) Gate {
+func (p *Plan) holdGate(a *incident.Alert, inc *incident.Incident, at time.Time, s *Serving, d incident.Direction) Gate {
 	g := Gate{Gate: "hold", Answer: Yes}
-	around := incident.Around{At: at}
-	if silences != nil {
-		for _, s := range silences.Silences {
-			around.Silences = append(around.Silences, s.Silence)
-		}
-	}
-	held := p.Holding.Holders(inc, around)
+	held := p.Holding.Holders(inc, s.around(inc, at))
 	if len(held.By) > 0 {
 		g.Answer = No
 		for _, h := range held.By {
@@ -125,19 +99,20 @@ func (p *Plan) holdGate(a *incident.Alert, inc *incident.Incident, at time.Time,
 		g.Text = "it is held back, and recorded"
 	} else {
 		g.Text = "no maintenance window is in force for it"
-		if silences != nil {
+		if s != nil {
 			g.Text = "no silence and no maintenance window is in force for it"
 		}
 	}
 	for _, h := range d.Held {
 		g.More = append(g.More, h.String()+heldWhom(h))
 	}
+	if s != nil {
+		return g
+	}
 	for _, source := range p.Holding.Inhibitors(a) {
 		g.More = append(g.More, "held while another incident is told that has an alert of "+source)
 	}
-	if silences == nil {
-		g.More = append(g.More, "silences are known to the service: --url asks it")
-	}
+	g.More = append(g.More, "what is open or silenced is known to the service: --url asks it")
 	return g
 }
 
