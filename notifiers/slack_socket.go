@@ -39,7 +39,7 @@ func (o *oneSocket) Do(r *http.Request) (*http.Response, error) {
 	if o.asked.Swap(true) {
 		return nil, errSocketEnded
 	}
-	return o.Client.Do(r)
+	return o.Client.Do(r) //nolint:gosec // the address is that of the settings
 }
 
 // Listen hears over a connection of Socket Mode, if there is an app-level token, until it ends. The error is that it has, or that none can be had:
