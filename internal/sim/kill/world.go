@@ -168,7 +168,8 @@ func build(ctx context.Context, to string, race bool) error {
 	args := []string{"build", "-o", to}
 	cgo := "CGO_ENABLED=0"
 	if race {
-		args, cgo = append(args, "-race", "-gcflags=modernc.org/...=-d=checkptr=0"), "CGO_ENABLED=1" // as make test has it, and why
+		args, cgo = append(args, "-race", "-gcflags=modernc.org/...=-d=checkptr=0", // as make test has it: there is why
+			"-gcflags=modernc.org/sqlite/lib=-d=checkptr=0 -race=false"), "CGO_ENABLED=1"
 	}
 	cmd := exec.CommandContext(ctx, "go", append(args, "tocsin/cmd/tocsin")...)
 	cmd.Env = append(os.Environ(), cgo)
