@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -71,7 +72,8 @@ const (
 func (c *Chat) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
-		http.Error(w, "the body cannot be read, or is too long", http.StatusBadRequest)
+		text, status := unread(err)
+		http.Error(w, text, status)
 		return
 	}
 	ear, heard, answer, err := c.read(r, body)
@@ -103,6 +105,18 @@ func (c *Chat) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	}
 	_, _ = w.Write(answer) //nolint:gosec // plain text or JSON, to who has signed the request; who may be gone
+}
+
+// unread is the answer to a request whose body cannot be read.
+func unread(err error) (text string, status int) {
+	var network net.Error
+	switch {
+	case errors.As(err, new(*http.MaxBytesError)):
+		return "the body is too long", http.StatusRequestEntityTooLarge
+	case errors.As(err, &network) && network.Timeout():
+		return "the body did not come in time", http.StatusRequestTimeout
+	}
+	return "the body did not come whole", http.StatusBadRequest
 }
 
 // read asks each ear whether it knows the request.
