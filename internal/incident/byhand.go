@@ -24,12 +24,15 @@ func (b *Book) MergeInto(into, other *Incident, by string) {
 		}
 		inc.Acknowledgement = &wider
 	}
-	first := other.FirstEntry
+	first, split := other.FirstEntry, slices.Clone(into.Apart)
 	b.merge(into, other)
 	if first.Before(into.FirstEntry) {
 		into.FirstEntry = first
 	}
-	into.Apart = slices.DeleteFunc(into.Apart, func(id string) bool { return id == other.ID || id == into.ID })
+	into.Apart = slices.DeleteFunc(into.Apart, func(id string) bool {
+		theirs := slices.Contains(other.Apart, id)
+		return slices.Contains(split, id) && (theirs || id == other.ID) || theirs && id == into.ID
+	})
 	for _, inc := range []*Incident{into, other} {
 		b.signed(inc, by, EventMerged)
 	}
@@ -42,7 +45,8 @@ func (b *Book) Split(inc *Incident, key Key, by string) *Incident {
 	ack := inc.Acknowledgement
 	covered := ack != nil && inc.covered(&a)
 	own := &Incident{ID: NewID(a.First, key, fmt.Sprintf("%s split off from %s at %d", a.Identity, inc.ID, b.now.UnixNano())), Project: inc.Project,
-		Cluster: a.Labels["cluster"], State: Open, FirstEntry: a.First, OpenedAt: b.now, UpdatedAt: b.now, Apart: []string{inc.ID}}
+		Cluster: a.Labels["cluster"], State: Open, FirstEntry: a.First, OpenedAt: b.now, UpdatedAt: b.now}
+	own.Apart = []string{own.ID}
 	a.Incident = own.ID
 	own.Alerts = []Alert{a}
 	own.refresh()
@@ -98,9 +102,12 @@ func (b *Book) signed(inc *Incident, by string, kinds ...EventKind) {
 	}
 }
 
-// apart says whether a person has split one of two incidents off the other.
+// apart says whether a person has split one of two incidents, or what it has taken in, off the other.
 func apart(x, y *Incident) bool {
-	return slices.Contains(x.Apart, y.ID) || slices.Contains(y.Apart, x.ID)
+	if slices.Contains(x.Apart, y.ID) || slices.Contains(y.Apart, x.ID) { // before, each kept the other's id
+		return true
+	}
+	return slices.ContainsFunc(x.Apart, func(split string) bool { return slices.Contains(y.Apart, split) })
 }
 
 // together are those of the incidents that an alert fits which it may link: of two that a person has split the one that has it as a member,

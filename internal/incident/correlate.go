@@ -189,6 +189,9 @@ func (b *Book) merge(older, younger *Incident) {
 	if lost {
 		b.takeBack(older, "joined by: "+younger.Title)
 	} else if ack != nil {
+		if older.Acknowledgement == nil {
+			ack.Joined = b.now // it is older than what was called for here meanwhile
+		}
 		older.State, older.Acknowledgement = Acknowledged, ack
 	} else if worse := older.Severity > severity || older.MayPage() && !mayPage; worse && !older.rangFor() {
 		older.Escalation.Retaken = b.now                   // an acknowledge that is not heard of yet was of less
@@ -230,7 +233,7 @@ func jointAcknowledgement(older, younger *Incident) *Acknowledgement {
 		switch {
 		case ack == nil:
 		case joint == nil:
-			joint = &Acknowledgement{By: ack.By, At: ack.At, Covers: slices.Clone(ack.Covers), Severity: ack.Severity, Asked: ack.Asked}
+			joint = &Acknowledgement{By: ack.By, At: ack.At, Joined: ack.Joined, Covers: slices.Clone(ack.Covers), Severity: ack.Severity, Asked: ack.Asked}
 		default:
 			joint.Covers, joint.Severity = append(joint.Covers, ack.Covers...), max(joint.Severity, ack.Severity)
 			joint.Asked = cmp.Or(joint.Asked, ack.Asked)

@@ -200,7 +200,8 @@ type Incident struct {
 	// HeldUntil is, after a resolve by hand, until when members that still fire do not reopen it; past it they do.
 	HeldUntil  time.Time `json:"held_until,omitzero"`
 	MergedInto string    `json:"merged_into,omitempty"`
-	// Apart are the incidents that a person has split it off from: it is not made one with them but by a person.
+	// Apart are the splits by a person of which it is one part, each by the id of the incident that was split off: with the other part, whatever has
+	// taken either in, it is not made one but by a person.
 	Apart []string `json:"apart,omitempty"`
 	// Receivers are where its message goes, Policy the escalation policy in force ("" for none).
 	Receivers []string `json:"receivers"`
@@ -231,8 +232,18 @@ type Acknowledgement struct {
 	Severity Severity `json:"severity"`
 	// From is who had it, if By took it over from another.
 	From string `json:"from,omitempty"`
+	// Joined is when it came to hold for this incident, which took in the one that it was given for; zero if it was given for this one.
+	Joined time.Time `json:"joined,omitzero"`
 	// Asked is who is asked to take it over; nil if nobody is.
 	Asked *Asked `json:"asked,omitempty"`
+}
+
+// Since is since when it holds for its incident: who was called before need not come.
+func (a *Acknowledgement) Since() time.Time {
+	if a.Joined.After(a.At) {
+		return a.Joined
+	}
+	return a.At
 }
 
 // Escalation is where an incident stands in its policy.

@@ -21,6 +21,7 @@ func (b *Book) Shift(inc *Incident, by time.Duration) {
 	}
 	if inc.Acknowledgement != nil {
 		move(&inc.Acknowledgement.At)
+		move(&inc.Acknowledgement.Joined)
 		if asked := inc.Acknowledgement.Asked; asked != nil {
 			move(&asked.At)
 			move(&asked.Until)

@@ -63,7 +63,7 @@ func (s *settling) calls() {
 		if n.Kind != Call || n.State == Cancelled && kind != CallResolve || s.inc.Asks(n) {
 			continue
 		}
-		if kind == CallAcknowledge && n.CreatedAt.After(s.inc.Acknowledgement.At) {
+		if kind == CallAcknowledge && n.CreatedAt.After(s.inc.Acknowledgement.Since()) {
 			continue // somebody called since, by name
 		}
 		came := arrived(n) || !n.SentAt.IsZero() // one that was cancelled on its way may have come all the same
@@ -93,7 +93,7 @@ func (s *settling) calls() {
 func (s *settling) tellsAcknowledge(row *Notification) bool {
 	return slices.ContainsFunc(s.have, func(n Notification) bool {
 		return n.Kind == row.Kind && n.Target == row.Target && n.Key == row.Key &&
-			(n.State == Pending || n.State != Cancelled && !n.CreatedAt.Before(s.inc.Acknowledgement.At))
+			(n.State == Pending || n.State != Cancelled && !n.CreatedAt.Before(s.inc.Acknowledgement.Since()))
 	})
 }
 

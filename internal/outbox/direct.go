@@ -22,7 +22,7 @@ func answered(inc *incident.Incident, n *incident.Notification) string {
 		return "resolved"
 	case inc.State == incident.Merged:
 		return "merged"
-	case inc.State == incident.Acknowledged && ack != nil && !n.CreatedAt.After(ack.At) && !inc.Asks(n):
+	case inc.State == incident.Acknowledged && ack != nil && !n.CreatedAt.After(ack.Since()) && !inc.Asks(n):
 		return "acknowledged"
 	case inc.Muzzled():
 		return "held" // when nothing holds it any more its policy begins anew
