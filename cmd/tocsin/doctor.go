@@ -13,7 +13,7 @@ type doctorCommand struct {
 	Config   string `required:"" placeholder:"FILE" help:"The configuration."`
 	Project  string `placeholder:"PROJECT" help:"The project that tocsin runs in, whose quotas it uses; the configuration's if not given."`
 	Format   string `enum:"text,json" default:"text" help:"text or json."`
-	Endpoint string `placeholder:"HOST:PORT" help:"Asked instead of Google, without credentials: a stand-in on this machine."`
+	Endpoint string `placeholder:"HOST:PORT" help:"Asked instead of Google, without credentials, also for the sources that name no endpoint of their own: a stand-in on this machine, such as that of tocsin demo --cloud."`
 }
 
 // Help is shown under --help.
@@ -25,7 +25,8 @@ kubectl -n tocsin exec statefulset/tocsin -- /ko-app/tocsin doctor --config /etc
 
 Examples:
   tocsin doctor --config tocsin.yaml
-  tocsin doctor --config tocsin.yaml --format json`
+  tocsin doctor --config tocsin.yaml --format json
+  tocsin demo --cloud      says with which --config and --endpoint its stand-ins can be examined`
 }
 
 // Run examines.

@@ -103,6 +103,7 @@ type stage struct {
 	pace  pace
 
 	hookURL string
+	config  string // the path of the configuration
 	undo    []func()
 }
 
@@ -132,6 +133,8 @@ func newStage(ctx context.Context, o DemoOptions) (_ *stage, err error) {
 		lines, other = toCloud{s.cloud.logging}, toPubSub{s.cloud.pubsub}
 	}
 	s.hook, s.tide = &fakes.Hook{Log: lines}, &fakes.Hook{Log: renamed{other}}
+	s.slack.Scopes = "chat:write,channels:history,channels:read"
+	s.slack.Invite("testing-ops", "prow-alerts")
 	s.slack.Observe, s.pager.Observe = s.voice.slack, s.voice.pager
 	var at [3]string
 	for i, handler := range []http.Handler{s.hook, s.slack, s.pager} {
@@ -144,11 +147,15 @@ func newStage(ctx context.Context, o DemoOptions) (_ *stage, err error) {
 	if s.cloud != nil {
 		places.Cloud, places.PubSub, places.Metrics = s.cloud.logging.Addr(), s.cloud.pubsub.Addr(), s.cloud.metrics.Addr()
 	}
-	config, err := s.pace.write(s.dir, places)
-	if err != nil {
+	if s.config, err = s.pace.write(s.dir, places); err != nil {
 		return nil, err
 	}
-	options := Options{Config: config, Listen: demoListen, Version: o.Version, Log: o.Log, PollEvery: s.pace.of(time.Second)}
+	if s.cloud != nil {
+		if err = s.cloud.provision(ctx, s.config); err != nil {
+			return nil, err
+		}
+	}
+	options := Options{Config: s.config, Listen: demoListen, Version: o.Version, Log: o.Log, PollEvery: s.pace.of(time.Second)}
 	s.app, err = New(ctx, options)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		options.Listen = "127.0.0.1:0"

@@ -2,10 +2,14 @@ package app
 
 import (
 	"bytes"
+	"context"
+	"errors"
+	"fmt"
 	"io"
 
 	"google.golang.org/grpc/codes"
 
+	"tocsin/internal/cloudsetup"
 	"tocsin/internal/fakes"
 )
 
@@ -14,6 +18,7 @@ type cloudStage struct {
 	logging *fakes.CloudLogging
 	pubsub  *fakes.CloudPubSub
 	metrics *fakes.CloudMonitoring
+	project *fakes.CloudProject
 }
 
 // newCloudStage starts them; with an error nothing is left.
@@ -33,13 +38,33 @@ func newCloudStage() (*cloudStage, error) {
 		pubsub.Close()
 		return nil, err
 	}
-	return &cloudStage{logging, pubsub, metrics}, nil
+	project, err := fakes.NewCloudProject()
+	if err != nil {
+		logging.Close()
+		pubsub.Close()
+		metrics.Close()
+		return nil, err
+	}
+	return &cloudStage{logging, pubsub, metrics, project}, nil
+}
+
+// provision makes in the stand-in of the project what the demo's configuration needs, as `tocsin provision --apply` does.
+func (c *cloudStage) provision(ctx context.Context, config string) error {
+	o := Provisioning{Config: config, Name: "tocsin", Channels: []string{"projects/k8s-infra-prow/notificationChannels/1"}}
+	steps, err := Provision(ctx, o, c.project.Addr(), true)
+	for _, s := range steps {
+		if s.Action == cloudsetup.Failed {
+			err = errors.Join(err, fmt.Errorf("make %s %s: %s", s.Thing, s.Name, s.Detail))
+		}
+	}
+	return err
 }
 
 func (c *cloudStage) close() {
 	c.logging.Close()
 	c.pubsub.Close()
 	c.metrics.Close()
+	c.project.Close()
 }
 
 // toCloud gives lines to a stand-in of Cloud Logging, whose tail breaks off at every hundredth.

@@ -86,7 +86,7 @@ func (p pace) write(dir string, at demoPlaces) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("write the demo's configuration: %w", err)
 	}
-	files := map[string][]byte{"tocsin.yaml": text.Bytes(), "slack-token": []byte("xoxb-demo"), "pagerduty-key": []byte("demo"), "pagerduty-token": []byte("demo")}
+	files := map[string][]byte{"tocsin.yaml": text.Bytes(), "slack-token": []byte("xoxb-demo"), "pagerduty-key": []byte(strings.Repeat("demo", 8)), "pagerduty-token": []byte("demo")}
 	shipped, err := fs.Glob(rules.Builtin, "prow/*.yaml")
 	if err != nil {
 		return "", err

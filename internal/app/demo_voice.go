@@ -67,6 +67,9 @@ func (v *voice) opening(s *stage) {
 	} {
 		fmt.Fprintf(v.w, "  %-10s %s\n", row[0], row[1])
 	}
+	if s.cloud != nil {
+		fmt.Fprintf(v.w, "  %-10s tocsin doctor --config %s --endpoint %s\n", "try", s.config, s.cloud.project.Addr())
+	}
 	fmt.Fprintln(v.w)
 }
 

@@ -27,7 +27,8 @@ type Examining struct {
 	Config string
 	// Project is the project that tocsin runs in, whose quotas it uses; the configuration's if not given.
 	Project string
-	// Endpoint is asked instead of Google's APIs over gRPC, Compute instead of the Compute Engine API, Time for the time; see cloudsetup.
+	// Endpoint is asked instead of Google's APIs over gRPC, also for the sources that name none of their own, Compute instead of the Compute
+	// Engine API, Time for the time; see cloudsetup. With an Endpoint nothing is asked of Google: what it cannot answer is left out.
 	Endpoint, Compute, Time string
 }
 
@@ -111,7 +112,11 @@ func (d *doctor) cloud(ctx context.Context) {
 	if len(resources) == 0 && !subscribed && d.plan.OwnMetrics == nil && !d.googles {
 		return
 	}
-	d.add("clock", cloudsetup.Clock(ctx, cmp.Or(d.Time, "https://logging.googleapis.com"), d.now))
+	if d.Endpoint != "" && d.Time == "" {
+		d.add("clock", setting.Finding{Level: setting.Fine, Text: "it is not looked at: a stand-in does not tell the time"})
+	} else {
+		d.add("clock", cloudsetup.Clock(ctx, cmp.Or(d.Time, "https://logging.googleapis.com"), d.now))
+	}
 	d.add("place", d.place(cloudsetup.Here(ctx), resources)...)
 	clients, err := cloudsetup.Dial(ctx, d.Endpoint)
 	if err != nil {
@@ -135,6 +140,10 @@ func (d *doctor) cloud(ctx context.Context) {
 		d.add("log", clients.Exclusions(ctx, parent)...)
 	}
 	if !slices.ContainsFunc(d.plan.configured(), func(r *rules.Rule) bool { return slices.Contains(typesOf(r.Filter), "http_load_balancer") }) {
+		return
+	}
+	if d.Endpoint != "" && d.Compute == "" {
+		d.add("load balancer", setting.Finding{Level: setting.Fine, Text: "whether they log is not looked at: a stand-in has none"})
 		return
 	}
 	for _, parent := range resources {
@@ -230,7 +239,7 @@ func (d *doctor) source(ctx context.Context, name string) {
 // reading is a source that lists entries, with the rules that ask it.
 func (d *doctor) reading(name string, spec *sources.CloudLogging) cloudsetup.Reading {
 	never := func(string) bool { return false }
-	r := cloudsetup.Reading{Resources: spec.ResourceNames, Endpoint: spec.Endpoint, Filter: lql.Cover(d.plan.Rules.Filters(name, never), spec.Room()), Own: spec.Filter}
+	r := cloudsetup.Reading{Resources: spec.ResourceNames, Endpoint: cmp.Or(spec.Endpoint, d.Endpoint), Filter: lql.Cover(d.plan.Rules.Filters(name, never), spec.Room()), Own: spec.Filter}
 	for _, rule := range d.plan.configured() {
 		if len(rule.Sources) == 0 || slices.Contains(rule.Sources, name) {
 			// Of what tocsin's probes write nothing comes through a log.

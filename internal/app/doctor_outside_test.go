@@ -2,14 +2,20 @@ package app
 
 import (
 	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"cloud.google.com/go/monitoring/apiv3/v2/monitoringpb"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"tocsin/internal/cloudsetup"
+	"tocsin/internal/setting"
 )
 
 // TestDoctorSaysWhoNotices: of the heartbeat and the alert policy that is made for tocsin's silence it says which of them watch, and what
@@ -87,5 +93,52 @@ func TestDoctorSaysWhoNotices(t *testing.T) {
 				t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(c.want, "\n"))
 			}
 		})
+	}
+}
+
+// TestDoctorOfTheDemo: the demo's stand-ins of Google Cloud can be examined as a whole, with nothing asked of Google, and nothing is broken.
+func TestDoctorOfTheDemo(t *testing.T) {
+	asked := httptest.NewServer(http.NotFoundHandler())
+	defer asked.Close()
+	t.Setenv("GCE_METADATA_HOST", strings.TrimPrefix(asked.URL, "http://"))
+	s, err := newStage(t.Context(), DemoOptions{Out: io.Discard, Speed: 10, Cloud: true, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.clear()
+	defer s.app.store.Close()
+	defer s.app.listener.Close()
+	found, err := Doctor(t.Context(), Examining{Config: s.config, Endpoint: s.cloud.project.Addr()}, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	about := map[string]string{}
+	for _, f := range found {
+		if f.Level == setting.Broken {
+			t.Errorf("%s: %s -> %s", f.About, f.Text, f.Mend)
+		}
+		about[f.About] += f.Text + "\n"
+	}
+	for name, want := range map[string]string{
+		"clock": "a stand-in does not tell the time", "load balancer": "a stand-in has none", "quota": "more than half of the quotas",
+		"source prow-logs": "projects/k8s-infra-prow can be read", "source tide-logs": "entries can be taken from projects/k8s-infra-prow/subscriptions/tocsin",
+		"canary": "this account has logging.logEntries.create", "own metrics": "this account has monitoring.timeSeries.create", "receiver testing-ops": "the bot is in the channel", "when tocsin is gone": `the alert policy "tocsin is silent" of projects/k8s-infra-prow notices`,
+	} {
+		if text, ok := about[name]; !ok || !strings.Contains(text, want) {
+			t.Errorf("about %s it says %q, want %q", name, text, want)
+		}
+	}
+}
+
+// TestDoctorPointsTheSources: a source without an endpoint of its own is examined where --endpoint says.
+func TestDoctorPointsTheSources(t *testing.T) {
+	s := newSurgery(t)
+	s.config = func(text string) string {
+		return strings.Replace(strings.Replace(text, `, endpoint: "`+s.logging.Addr()+`"`, "", 1), `, endpoint: "`+s.metrics.Addr()+`"`, "", 1)
+	}
+	for _, f := range s.examine(t) {
+		if strings.HasPrefix(f.About, "source logs") && (f.Level != setting.Broken || !strings.Contains(f.Text, "unknown service google.logging.v2.LoggingServiceV2")) {
+			t.Errorf("the stand-in of the project was not asked for entries, which it does not have: %s", f.Text)
+		}
 	}
 }

@@ -104,6 +104,10 @@ func (s cloudProjects) SetIamPolicy(ctx context.Context, req *iampb.SetIamPolicy
 	return s.policies.SetIamPolicy(ctx, req)
 }
 
+func (s cloudProjects) TestIamPermissions(ctx context.Context, req *iampb.TestIamPermissionsRequest) (*iampb.TestIamPermissionsResponse, error) {
+	return s.policies.TestIamPermissions(ctx, req)
+}
+
 type cloudFolders struct {
 	resourcemanagerpb.UnimplementedFoldersServer
 	policies cloudIAM
@@ -117,6 +121,10 @@ func (s cloudFolders) SetIamPolicy(ctx context.Context, req *iampb.SetIamPolicyR
 	return s.policies.SetIamPolicy(ctx, req)
 }
 
+func (s cloudFolders) TestIamPermissions(ctx context.Context, req *iampb.TestIamPermissionsRequest) (*iampb.TestIamPermissionsResponse, error) {
+	return s.policies.TestIamPermissions(ctx, req)
+}
+
 type cloudOrganizations struct {
 	resourcemanagerpb.UnimplementedOrganizationsServer
 	policies cloudIAM
@@ -128,4 +136,8 @@ func (s cloudOrganizations) GetIamPolicy(ctx context.Context, req *iampb.GetIamP
 
 func (s cloudOrganizations) SetIamPolicy(ctx context.Context, req *iampb.SetIamPolicyRequest) (*iampb.Policy, error) {
 	return s.policies.SetIamPolicy(ctx, req)
+}
+
+func (s cloudOrganizations) TestIamPermissions(ctx context.Context, req *iampb.TestIamPermissionsRequest) (*iampb.TestIamPermissionsResponse, error) {
+	return s.policies.TestIamPermissions(ctx, req)
 }

@@ -262,3 +262,12 @@ func SlackSignature(secret, at, body string) string {
 func escapeSlack(text string) string {
 	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(text)
 }
+
+// Invite lets the app into channels, by their names: they are there before it says anything.
+func (s *Slack) Invite(names ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, name := range names {
+		s.channel(name)
+	}
+}
