@@ -18,7 +18,7 @@ type provisionCommand struct {
 	Watch    []string `placeholder:"PARENT" help:"Whose logs go to the subscription: projects/P, folders/N, organizations/N; may be repeated. The configuration's project if not given."`
 	Topic    string   `placeholder:"TOPIC" help:"The subscription's topic, projects/P/topics/T; if not given, it is named as the subscription."`
 	Name     string   `default:"tocsin" placeholder:"NAME" help:"The name of the sinks, tocsin if not given."`
-	Channels []string `name:"notification-channel" placeholder:"CHANNEL" help:"Who is told when tocsin is silent: projects/P/notificationChannels/N; may be repeated."`
+	Channels []string `name:"notification-channel" placeholder:"CHANNEL" help:"Who is told when tocsin is silent: projects/P/notificationChannels/N; may be repeated, or several with commas between them."`
 	Format   string   `enum:"text,json" default:"text" help:"text or json."`
 	Endpoint string   `placeholder:"HOST:PORT" help:"Asked instead of Google, without credentials: a stand-in on this machine."`
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -124,5 +125,59 @@ func TestTerraformSaysWhatIsLeftOut(t *testing.T) {
 	}
 	if _, _, err := ran(t, "provision", "--config", config, "--emit", "terraform", "--member", "user:a@b", "--notification-channel", "projects/p/notificationChannels/1"); err != "" {
 		t.Errorf("with both: %q", err)
+	}
+}
+
+// TestProvisionAsDescribed runs the commands of deploy/README.md that make the roles and the alert policy, with a gcloud that knows two
+// notification channels: both are told.
+func TestProvisionAsDescribed(t *testing.T) {
+	cloud, err := fakes.NewCloudProject()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cloud.Close()
+	readme, err := os.ReadFile("../../deploy/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var block string
+	for _, b := range strings.Split(string(readme), "```") {
+		if strings.HasPrefix(b, "sh\n") && strings.Contains(b, "./tocsin provision") {
+			block = strings.TrimPrefix(b, "sh\n")
+		}
+	}
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"gcloud": "#!/bin/sh\ncase \"$*\" in\n*'channels list'*) printf 'projects/ops/notificationChannels/1\\nprojects/ops/notificationChannels/2\\n' ;;\n*'projects describe'*) echo 123 ;;\nesac\n",
+		"tocsin": "#!/bin/sh\nfor a; do echo \"$a\"; done >>calls\necho . >>calls\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sh := exec.Command("sh", "-eu", "-c", block)
+	sh.Dir, sh.Env = dir, []string{"PATH=" + dir + ":" + os.Getenv("PATH"), "OPS=ops"}
+	if out, err := sh.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s\n%s", err, block, out)
+	}
+	calls, err := os.ReadFile(filepath.Join(dir, "calls"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := strings.Split(strings.TrimSuffix(string(calls), ".\n"), ".\n")
+	if len(all) != 2 {
+		t.Fatalf("it calls tocsin %d times:\n%s", len(all), calls)
+	}
+	for _, call := range all {
+		args := strings.Fields(strings.ReplaceAll(call, "deploy/prow", "../../deploy/prow"))
+		if code, out, stderr := ran(t, append(args, "--endpoint", cloud.Addr())...); code != 0 {
+			t.Fatalf("%q: exit %d\n%s%s", args, code, out, stderr)
+		}
+	}
+	want := []string{"projects/ops/notificationChannels/1", "projects/ops/notificationChannels/2"}
+	if made := cloud.Alerts(); len(made) != 1 {
+		t.Errorf("%d alert policies were made", len(made))
+	} else if diff := cmp.Diff(want, made[0].GetNotificationChannels()); diff != "" {
+		t.Errorf("the policy tells (-want +got)\n%s", diff)
 	}
 }
