@@ -54,7 +54,7 @@ func TestReach(t *testing.T) {
 				}
 				return good[key]
 			}
-			text := fmt.Sprintf("project: p\nrules: [\"builtin:prow/*.yaml\"]\nreceivers: %s\nfallback: %s\npeople: %s\nschedules: %s\nroute: %s\nescalation:\n  urgent: %s\n  unheard: %s\n",
+			text := fmt.Sprintf("project: p\nrules: [\"builtin:prow/config.yaml\"]\nreceivers: %s\nfallback: %s\npeople: %s\nschedules: %s\nroute: %s\nescalation:\n  urgent: %s\n  unheard: %s\n",
 				line("receivers"), line("fallback"), line("people"), line("schedules"), line("route"), line("urgent"), line("unheard"))
 			path := filepath.Join(t.TempDir(), "tocsin.yaml")
 			if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
