@@ -53,6 +53,9 @@ func TestGolden(t *testing.T) {
 		if err != nil || len(files) == 0 {
 			t.Errorf("kind %s has no testdata (%v)", kind, err)
 		}
+		if drill := filepath.Join("testdata", kind, "drill.txtar"); !slices.Contains(files, drill) {
+			t.Errorf("kind %s has no %s: what is only practised must say so", kind, drill)
+		}
 		for _, file := range files {
 			t.Run(strings.TrimSuffix(filepath.ToSlash(file), ".txtar"), func(t *testing.T) { golden(t, kind, file, make()) })
 		}
@@ -112,6 +115,13 @@ func golden(t *testing.T, kind, file string, spec notifiers.Spec) {
 	}
 	if all := got["requests.txt"] + got["verdict.txt"]; strings.Contains(all, "the-token") && !strings.Contains(all, "token: xoxb-the-token") && !strings.Contains(all, "Bearer xoxb-the-token") && !strings.Contains(all, "AUTH  tocsin xoxb-the-token") {
 		t.Error("the token stands where it must not")
+	}
+	if filepath.Base(file) == "drill.txtar" {
+		for name, text := range map[string]string{"what is sent": got["requests.txt"], "the preview": got["preview.txt"]} {
+			if !strings.Contains(text, "DRILL: ") && !strings.Contains(text, `DRILL\\: `) {
+				t.Errorf("%s does not say that it is a drill", name)
+			}
+		}
 	}
 	if *update {
 		if err := os.WriteFile(file, txtar.Format(archive), 0o600); err != nil {

@@ -23,7 +23,7 @@ const (
 
 // Data is an incident as Alertmanager's templates and webhooks know it: its alerts, headline first, with their labels (and
 // alertname, the rule; severity) and annotations (and line, the first line of evidence). groupLabels are what the incident is
-// routed on. Every text is cleaned and redacted; escape, if not nil, is applied to it for where it goes.
+// routed on. Of a drill each summary says so. Every text is cleaned and redacted; escape, if not nil, is applied to it for where it goes.
 func Data(inc *incident.Incident, receiver, url string, reason incident.Reason, escape func(string) string) *amtemplate.Data {
 	if escape == nil {
 		escape = func(s string) string { return s }
@@ -38,6 +38,9 @@ func Data(inc *incident.Incident, receiver, url string, reason incident.Reason, 
 		notes := amtemplate.KV{}
 		for name, text := range a.Annotations {
 			notes[Clean(name, maxLabel)] = escape(Block(text, maxNote))
+		}
+		if inc.Drill() { // whoever reads this has no title of the incident's
+			notes["summary"] = escape("DRILL: " + Clean(a.Summary(), maxNote))
 		}
 		if _, taken := notes["line"]; !taken && a.FirstLine.Text != "" {
 			notes["line"] = escape(Block(a.FirstLine.Text, maxLine))
