@@ -262,15 +262,14 @@ func (a *Actions) has(inc *incident.Incident, by string) bool {
 func (a *Actions) do(ctx context.Context, tx *store.Tx, now time.Time, inc incident.Incident, d deed) (done bool, err error) {
 	book := incident.NewBook(now, []incident.Incident{inc})
 	book.EndByHand(a.desk().ByHand)
-	switch {
-	case d.state == incident.Resolved:
-		done = book.Resolve(book.Get(inc.ID), d.by, d.said)
-	case !d.said.At.IsZero():
+	if !d.said.At.IsZero() {
 		if d.said.Timeline, err = tx.Events(ctx, inc.ID); err != nil {
 			return false, err
 		}
-		fallthrough
-	default:
+	}
+	if d.state == incident.Resolved {
+		done = book.Resolve(book.Get(inc.ID), d.by, d.said)
+	} else {
 		d.said.Again = a.has(&inc, d.by)
 		done = book.Acknowledge(book.Get(inc.ID), d.by, d.said)
 	}

@@ -334,7 +334,7 @@ func (b *Book) Clear(incidentID string, key Key, how string) {
 	e := b.say(inc, EventAlertOver, "%s: %s", m.Summary(), how)
 	e.Alert = key
 	if !inc.firing() {
-		b.resolve(inc, "", how)
+		b.resolve(inc, "", how, Said{})
 		return
 	}
 	inc.refresh()
@@ -344,13 +344,13 @@ func (b *Book) Clear(incidentID string, key Key, how string) {
 	}
 }
 
-func (b *Book) resolve(inc *Incident, by, how string) {
+func (b *Book) resolve(inc *Incident, by, how string, said Said) {
 	inc.State, inc.ResolvedAt, inc.ResolvedBy = Resolved, b.now, by
 	if by == "" {
 		b.say(inc, EventResolved, "resolved after %s: %s", b.now.Sub(inc.OpenedAt).Round(time.Second), how)
 		return
 	}
-	b.endDeclared(inc)
+	b.endDeclared(inc, said)
 	for i := range inc.Alerts { // somebody says that it is over: so is what only flapped
 		if a := &inc.Alerts[i]; !inc.steadyAt(a).IsZero() {
 			a.State, a.ResolvedAt, a.Flap = AlertResolved, b.now, nil
@@ -361,5 +361,5 @@ func (b *Book) resolve(inc *Incident, by, how string) {
 	if inc.firing() {
 		inc.HeldUntil = b.now.Add(Hold)
 	}
-	b.endByHand(inc) // what comes of it within the hold is held all the same
+	b.endByHand(inc, said) // what comes of it within the hold is held all the same
 }

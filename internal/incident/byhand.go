@@ -80,7 +80,7 @@ func (b *Book) without(inc *Incident, key Key, own *Incident, by string) {
 	b.signed(inc, by, EventSplit)
 	if !inc.firing() {
 		inc.refresh()
-		b.resolve(inc, "", "what fired in it is "+own.ID+" now")
+		b.resolve(inc, "", "what fired in it is "+own.ID+" now", Said{})
 		return
 	}
 	inc.refresh()

@@ -60,21 +60,21 @@ func (b *Book) Declare(d Declaration) *Incident {
 // EndByHand says which rules' alerts are over when somebody says so, and not otherwise. It is said before anything happens.
 func (b *Book) EndByHand(rule func(string) bool) { b.byHand = rule }
 
-// endDeclared ends what persons have declared, because one says that it is over.
-func (b *Book) endDeclared(inc *Incident) {
-	b.end(inc, func(a *Alert) bool { return a.Declared() })
+// endDeclared ends what persons have declared, because one says that it is over, who knew of it.
+func (b *Book) endDeclared(inc *Incident, said Said) {
+	b.end(inc, said, func(a *Alert) bool { return a.Declared() })
 }
 
-// endByHand ends what nothing but a person can end, because one says that it is over: what rules have found that say so, and what rules that
-// are gone have left.
-func (b *Book) endByHand(inc *Incident) {
-	b.end(inc, func(a *Alert) bool { return a.Orphaned || b.byHand != nil && b.byHand(a.Rule) })
+// endByHand ends what nothing but a person can end, because one says that it is over, who knew of it: what rules have found that say so, and
+// what rules that are gone have left.
+func (b *Book) endByHand(inc *Incident, said Said) {
+	b.end(inc, said, func(a *Alert) bool { return a.Orphaned || b.byHand != nil && b.byHand(a.Rule) })
 }
 
-// end ends those alerts that fire.
-func (b *Book) end(inc *Incident, which func(a *Alert) bool) {
+// end ends those alerts that fire, and did when it was said.
+func (b *Book) end(inc *Incident, said Said, which func(a *Alert) bool) {
 	for i := range inc.Alerts {
-		if a := &inc.Alerts[i]; a.State == Firing && which(a) {
+		if a := &inc.Alerts[i]; a.State == Firing && which(a) && said.knew(a) {
 			a.State, a.ResolvedAt = AlertResolved, b.now
 		}
 	}

@@ -32,13 +32,13 @@ func (b *Book) Acknowledge(inc *Incident, by string, said Said) bool {
 	return true
 }
 
-// Resolve ends an incident by hand. Members that still fire are held for Hold. It says false if it has ended already.
+// Resolve ends an incident by hand, and what fired when it was said and only a person ends. Members that still fire are held for Hold. It says false if it has ended already.
 func (b *Book) Resolve(inc *Incident, by string, said Said) bool {
 	if inc.State != Open && inc.State != Acknowledged {
 		return false
 	}
 	inc.Acknowledgement = nil
-	b.resolve(inc, by, "")
+	b.resolve(inc, by, "", said)
 	b.touch(inc).said = said
 	return true
 }

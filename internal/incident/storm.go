@@ -49,7 +49,7 @@ func (s Said) Named(rows []Notification) (round int, at time.Time) {
 // Abate ends a storm whose incidents are all over, or looks again later.
 func (b *Book) Abate(storm *Incident, over bool) {
 	if over {
-		b.resolve(storm, "", "all of its incidents are over")
+		b.resolve(storm, "", "all of its incidents are over", Said{})
 		return
 	}
 	storm.Escalation.Recheck = b.now.Add(StormRecheck)
