@@ -41,7 +41,17 @@ func newFiltering(resources []string, filter string) (*filtering, error) {
 }
 
 func (f *filtering) wants(e *held) bool {
-	return within(e.LogEntry, f.bounds) && inResources(e.LogEntry, f.resources) && f.rest.Match(e.read())
+	return within(e, f.bounds) && inResources(e.LogEntry, f.resources) && f.rest.Match(e.read())
+}
+
+// since is when the oldest was received that is wanted, at the earliest; zero where that is not said.
+func (f *filtering) since() (t time.Time) {
+	for _, b := range f.bounds {
+		if b.field == "receiveTimestamp" && strings.HasPrefix(b.op, ">") && b.at.After(t) {
+			t = b.at
+		}
+	}
+	return t
 }
 
 // read is the entry as a filter sees it.
@@ -88,13 +98,13 @@ func splitBounds(filter string) ([]bound, string, error) {
 	}
 }
 
-func within(e *loggingpb.LogEntry, bounds []bound) bool {
+func within(e *held, bounds []bound) bool {
 	for _, b := range bounds {
-		t := e.GetTimestamp()
+		t := e.at
 		if b.field == "receiveTimestamp" {
-			t = e.GetReceiveTimestamp()
+			t = e.received
 		}
-		n := t.AsTime().Compare(b.at)
+		n := t.Compare(b.at)
 		switch {
 		case b.op == ">=" && n < 0, b.op == "<=" && n > 0, b.op == ">" && n <= 0, b.op == "<" && n >= 0:
 			return false

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -80,7 +79,7 @@ func aDay(t *testing.T, seed uint64, restarts int) {
 		}
 		w.filter.Store(lql.Cover(d.set.Filters("prow", func(string) bool { return false }), maxFilter))
 		var err error
-		if d.db, err = store.Open(w.t.Context(), filepath.Join(w.t.TempDir(), "tocsin.db"), store.Options{}); err != nil {
+		if d.db, err = store.Open(w.t.Context(), ":memory:", store.Options{}); err != nil {
 			w.t.Fatal(err)
 		}
 		defer d.db.Close()
