@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,7 +28,7 @@ type Since struct {
 	// To is where it is said what will be read and how far it is.
 	To io.Writer
 
-	past   []sources.Past
+	past   []*ahead
 	firing func(rule string) bool
 	said   time.Time
 }
@@ -65,7 +66,7 @@ func (s *Since) open(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		s.past = append(s.past, p)
+		s.past = append(s.past, &ahead{Past: p})
 	}
 	if len(without) > 0 {
 		fmt.Fprintf(s.To, "warning: nothing of the past can be read of %s: what rules make of it is missing\n", strings.Join(without, ", "))
@@ -76,36 +77,70 @@ func (s *Since) open(ctx context.Context) error {
 	return nil
 }
 
+// ahead is a source's past with the batch that it hands out next, so that it is known of when that is before it is taken.
+type ahead struct {
+	sources.Past
+	held  logs.Batch
+	at    time.Time // when the first of what is held was received
+	ended bool
+}
+
+// At is up to when it has been handed out.
+func (a *ahead) At() time.Time {
+	if len(a.held.Data) > 0 {
+		return a.at
+	}
+	return a.Past.At()
+}
+
+// read takes the next batch, which may hold nothing, or notes that there is none.
+func (a *ahead) read(ctx context.Context) error {
+	b, err := a.Next(ctx)
+	if errors.Is(err, io.EOF) {
+		a.ended = true
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	a.held, a.at = b, a.Past.At()
+	b.Entries(time.Time{}, func(e *logs.Entry) bool {
+		a.at = e.ReceiveTimestamp
+		return false
+	})
+	return nil
+}
+
 // next is the next batch of the source that is furthest behind.
 func (s *Since) next(ctx context.Context) (logs.Batch, error) {
 	for {
+		var first *ahead
+		for _, p := range s.past {
+			if !p.ended && (first == nil || earlier(p, first) < 0) {
+				first = p
+			}
+		}
+		if first == nil {
+			return logs.Batch{}, io.EOF
+		}
 		if time.Since(s.said) > 10*time.Second && !s.said.IsZero() {
 			s.said = time.Now()
-			fmt.Fprintf(s.To, "up to %s\n", slices.MinFunc(s.past, earlier).At().UTC().Format("2006-01-02 15:04Z"))
+			fmt.Fprintf(s.To, "up to %s\n", first.At().UTC().Format("2006-01-02 15:04Z"))
 		}
 		if s.said.IsZero() {
 			s.said = time.Now()
 		}
-		ordered := slices.SortedStableFunc(slices.Values(s.past), earlier)
-		ended := 0
-		for _, p := range ordered {
-			b, err := p.Next(ctx)
-			if errors.Is(err, io.EOF) {
-				ended++
-				continue
-			}
-			if err != nil {
-				return logs.Batch{}, err
-			}
-			if len(b.Data) > 0 {
-				return b, nil
-			}
-			break
+		if b := first.held; len(b.Data) > 0 {
+			first.held = logs.Batch{}
+			return b, nil
 		}
-		if ended == len(ordered) {
-			return logs.Batch{}, io.EOF
+		if err := first.read(ctx); err != nil {
+			return logs.Batch{}, err
 		}
 	}
 }
 
-func earlier(a, b sources.Past) int { return a.At().Compare(b.At()) }
+// earlier orders by what is handed out next. What is not read yet may be of the very time that it is read up to: it is read first.
+func earlier(a, b *ahead) int {
+	return cmp.Or(a.At().Compare(b.At()), cmp.Compare(len(a.held.Data), len(b.held.Data)))
+}
