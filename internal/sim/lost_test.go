@@ -16,6 +16,7 @@ import (
 // TestLostStoreTellsNobodyTwice deletes the database in the middle of an incident: what had been told is found again at Slack and
 // PagerDuty by the hash of the rule and its group, and taken on; nobody is rung again, and the resolve reaches both.
 func TestLostStoreTellsNobodyTwice(t *testing.T) {
+	t.Parallel()
 	binary := build(t)
 	for _, c := range []struct {
 		name string

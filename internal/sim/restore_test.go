@@ -14,6 +14,7 @@ import (
 // TestRestoredStoreTellsNobodyTwice takes a backup while lines pour in, goes on, is killed, and goes on from the backup: what was told
 // after it is found again, what was never told is told, and each end reaches whom the beginning reached.
 func TestRestoredStoreTellsNobodyTwice(t *testing.T) {
+	t.Parallel()
 	binary := build(t)
 	for _, c := range []struct {
 		name string
