@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -93,5 +94,31 @@ func TestALatePageOfBeforeIsNoFault(t *testing.T) {
 	g.status["i.2"] = "triggered"
 	if len(g.wrong()) == 0 {
 		t.Error("a page of before that still rings is no fault")
+	}
+}
+
+// TestTheOrderOfEvents: a trigger behind the resolve of its key is a fault, a resolve of a page that never came is none.
+func TestTheOrderOfEvents(t *testing.T) {
+	for name, c := range map[string]struct {
+		events, behind, alone string
+		frozen                map[string]int
+		well                  bool
+	}{
+		"in order":                      {events: "ta aa ra", well: true},
+		"sent again":                    {events: "ta ta ra tb rb ra", well: true},
+		"one that never came":           {events: "ra ra ta.2 ra.2", alone: "x", well: true},
+		"one that came behind":          {events: "ra ta", behind: "x", alone: "x"},
+		"sent again behind its resolve": {events: "ta ra tb ta ra", behind: "x"},
+		"by a process that was stopped": {events: "ta ra ta ra", behind: "x", frozen: map[string]int{"sending": 1}, well: true},
+	} {
+		var events []fakes.PagerDutyRequest
+		for _, e := range strings.Fields(c.events) {
+			events = append(events, fakes.PagerDutyRequest{Action: map[byte]string{'t': "trigger", 'a': "acknowledge", 'r': "resolve"}[e[0]], Key: e[1:]})
+		}
+		r := report{drained: true, frozen: c.frozen}
+		r.inOrder(events)
+		if r.pagesBehind != len(c.behind) || r.resolvesAlone != len(c.alone) || r.well() != c.well {
+			t.Errorf("%s: %d behind, %d alone, well: %t", name, r.pagesBehind, r.resolvesAlone, r.well())
+		}
 	}
 }

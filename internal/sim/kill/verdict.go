@@ -33,7 +33,8 @@ type report struct {
 	pagesBeyond            int // rounds beyond the steps of the policy
 	pagesAfterAck          int // rounds that rang although `tocsin ack` had said yes
 	pagesLeft              int // keys that the pager shows otherwise than they are: left ringing, or closed
-	outOfOrder             int // what the pager says should never have come; harmless by itself
+	pagesBehind            int // triggers of keys that were resolved before
+	resolvesAlone          int // keys that were resolved and of which no trigger has come
 
 	messagesWanted, messages int // one an incident, and a post in the thread for each event
 	messagesLost             int
@@ -59,7 +60,7 @@ type report struct {
 // well says whether nothing was lost and nothing was said twice.
 func (r *report) well() bool {
 	return r.drained && r.pagesLost+r.pagesTwice+r.pagesBeyond+r.pagesAfterAck+r.pagesLeft+r.messagesLost+max(r.messagesDoubled-r.kills/1000, 0)+r.messagesStale+r.incidentsWrong == 0 &&
-		r.entriesLost+r.entriesTwice+r.broken+int64(r.unacknowledged) == 0 && r.errors+r.staleWrites+r.slow == 0
+		r.entriesLost+r.entriesTwice+r.broken+int64(r.unacknowledged) == 0 && r.errors+r.staleWrites+r.slow == 0 && (r.pagesBehind == 0 || len(r.frozen) > 0)
 }
 
 // blame counts something that is wrong, and keeps the first few in words.
@@ -197,7 +198,7 @@ func supersededOf(ctx context.Context, tx *store.Tx, incidents []incident.Incide
 
 // pages judges what rang. superseded holds, by hash of the group, the keys that must have rung in place of others.
 func (r *report) pages(groups []*group, superseded map[string][]string, ledger fakes.PagerDutySnapshot) {
-	r.outOfOrder = len(ledger.Wrong)
+	r.inOrder(ledger.Events)
 	for _, e := range ledger.Events {
 		if e.Action == "trigger" {
 			r.triggers++
@@ -357,7 +358,8 @@ func (r *report) print(out io.Writer) {
 	row("  pages beyond the policy's steps", r.pagesBeyond)
 	row("  pages after an acknowledge", r.pagesAfterAck)
 	row("  pages left in a wrong state at the pager", r.pagesLeft)
-	row("  events out of order at the pager", r.outOfOrder)
+	row("  triggers behind a resolve of their key", r.pagesBehind)
+	row("  resolves of pages that never came: their sending was not clear (not judged)", r.resolvesAlone)
 	row("Slack messages and posts wanted", r.messagesWanted)
 	row("Slack messages and posts", r.messages)
 	row("  lost", r.messagesLost)
