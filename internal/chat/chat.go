@@ -104,7 +104,7 @@ func (c *Chat) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if len(answer) > 0 && w.Header().Get("Content-Type") == "" {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	}
-	_, _ = w.Write(answer) //nolint:gosec // plain text or JSON, to who has signed the request; who may be gone
+	_, _ = w.Write(answer) // plain text or JSON, to who has signed the request; who may be gone
 }
 
 // unread is the answer to a request whose body cannot be read.
