@@ -25,7 +25,7 @@ import (
 //	I12 a forgotten acknowledge is taken back          standing
 //	I13 what is open has its next step                 standing
 //	I14 epochs rise                                    model.started
-//	I16 what people do is in the timeline, once        judge
+//	I16 what people do is in the timeline, once        judge, judged: in the audit trail too; byPersons: what only they end or split
 //	I17 a silence ends in time, hides no resolve       standing; judge: what is told of the end
 //	I21 nothing fires early: an absence                transition.absences
 //	I24 when the faults stop, everything drains        judge, standing: what is stuck
@@ -41,10 +41,14 @@ const (
 // heard checks, some time into an episode, that somebody was rung for it since it began, or had it before: what was logged, against
 // what the pagers and the channel heard. Nothing of the product is asked but which incident it became.
 func (w *World) heard(e episode) {
+	w.heardOnce(incident.Key{Rule: "down", Group: incident.Labels{"cluster": e.cluster, "service": e.service}.Text()}, e.from)
+}
+
+// heardOnce checks it of a (rule, group) that has begun to fire at a time, some of it ago.
+func (w *World) heardOnce(key incident.Key, from time.Time) {
 	if !w.going() || min(w.running(""), w.running("oncall")) < hearing {
 		return
 	}
-	key := incident.Key{Rule: "down", Group: incident.Labels{"cluster": e.cluster, "service": e.service}.Text()}
 	var inc incident.Incident
 	w.view(func(tx *store.Tx) error {
 		a, fires, err := tx.FiringAlert(w.ctx, key)
@@ -53,8 +57,14 @@ func (w *World) heard(e episode) {
 		}
 		return err
 	})
-	k := w.model.known[inc.ID]
-	if k != nil && (k.held || len(inc.Holds) > 0) {
+	if inc.ID == "" {
+		if key.Rule == "down" || !w.endedSince(key, from) {
+			w.fail("I1", "%s %s goes on since %s, and no alert fires", key.Rule, key.Group, w.now.Sub(from))
+		}
+		return
+	}
+	k := w.model.of(inc.ID)
+	if k.held || len(inc.Holds) > 0 {
 		return // see held
 	}
 	rang := false
@@ -64,14 +74,13 @@ func (w *World) heard(e episode) {
 		}
 	}
 	switch {
-	case inc.ID == "":
-		w.fail("I1", "%s in %s is down since %s, and no alert fires", e.service, e.cluster, w.now.Sub(e.from))
 	case inc.State == incident.Acknowledged, inc.State == incident.Resolved && w.wall().Before(inc.HeldUntil.Add(overdueAfter)), rang:
-	case k != nil && k.over && w.wall().Before(inc.Escalation.Retaken.Add(overdueAfter)):
+	case w.hands.busy && w.now.Before(k.since.Add(overdueAfter)): // somebody has split or merged it just now
+	case k.over && w.wall().Before(inc.Escalation.Retaken.Add(overdueAfter)):
 		// "After a resolve by hand the (rule, group)s that were members are held for ten minutes; still firing then, they reopen it
 		// with a page" (design.md): the page of that has just been asked for.
 	default:
-		w.fail("I5", "%s in %s is down since %s, it is %s %s, and nobody was rung for it", e.service, e.cluster, w.now.Sub(e.from), inc.ID, inc.State)
+		w.fail("I5", "%s %s goes on since %s, it is %s %s, and nobody was rung for it", key.Rule, key.Group, w.now.Sub(from), inc.ID, inc.State)
 	}
 }
 
@@ -102,6 +111,7 @@ func (w *World) transition(k *known, inc *incident.Incident, rows []incident.Not
 		}
 	}
 	w.absences(k, inc)
+	w.byPersons(k, inc)
 	w.acknowledges(k, inc, rows)
 	w.heardOf(k, inc, rows)
 	w.stepped(k, inc, rows)
@@ -300,7 +310,12 @@ func (w *World) standing(inc *incident.Incident, rows []incident.Notification) {
 		if now.Sub(inc.Acknowledgement.At) > incident.Rearm+overdueAfter {
 			w.fail("I12", "%s is acknowledged since %s", inc.ID, now.Sub(inc.Acknowledgement.At))
 		}
+		if asked := inc.Acknowledgement.Asked; asked != nil && now.Sub(asked.Until) > overdueAfter {
+			w.fail("I12", "%s is to be taken over by %v since %s, and is not taken back", inc.ID, asked.To, now.Sub(asked.At))
+		}
 		return
+	case inc.Policy != "" && inc.Escalation.Next.Sub(now) > longestStep && w.tally.ClockSteps == 0:
+		w.fail("I13", "the next step of %s is in %s", inc.ID, inc.Escalation.Next.Sub(now))
 	case inc.Policy != "" && inc.Escalation.Next.IsZero():
 		w.fail("I13", "%s is open, its policy %s has no next step", inc.ID, inc.Policy)
 	}

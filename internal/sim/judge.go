@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"tocsin/internal/access"
 	"tocsin/internal/incident"
 	"tocsin/internal/store"
 )
@@ -51,6 +52,13 @@ func (w *World) judge() {
 		}
 	}
 	w.accounts(counts)
+	w.view(func(tx *store.Tx) error {
+		v, err := access.Verify(w.ctx, tx, "")
+		if v.Broken != "" {
+			w.fail("I16", "the audit trail is broken: %s", v.Broken)
+		}
+		return err
+	})
 }
 
 // silent says whether an incident goes on for want of the beats that end with the log.
@@ -119,8 +127,8 @@ func (w *World) accounts(counts map[incident.Key]int64) {
 	written := map[incident.Key]int64{}
 	for _, l := range w.logs {
 		for i := range l.lines {
-			if x := &l.lines[i]; x.what == "down" {
-				written[incident.Key{Rule: "down", Group: incident.Labels{"cluster": x.cluster, "service": x.service}.Text()}]++
+			if x := &l.lines[i]; x.what == "down" || x.what == "leak" {
+				written[incident.Key{Rule: x.what, Group: incident.Labels{"cluster": x.cluster, "service": x.service}.Text()}]++
 			}
 		}
 	}
@@ -149,6 +157,9 @@ func (w *World) accounts(counts map[incident.Key]int64) {
 	for _, key := range sorted(counts) {
 		if w.tally.ClockSteps+w.tally.Reloads > 0 && !w.s.Calm {
 			break // other rules, or another time: nothing to compare
+		}
+		if key.Rule == "drip" || key.Rule == incident.DeclaredRule {
+			continue // that is up to what people do
 		}
 		w.model.story[key.Rule+" "+key.Group] = fmt.Sprint(counts[key])
 	}

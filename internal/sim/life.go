@@ -66,7 +66,7 @@ func (w *World) begin() {
 	if w.planted(staleEscalation) {
 		l.loops[1].run = w.staleSteps(l)
 	}
-	for _, t := range targets {
+	for _, t := range w.targets() {
 		l.loops = append(l.loops, &loop{name: "outbox " + t, target: t, run: func(ctx context.Context, now time.Time) (time.Time, error) {
 			return l.outbox.StepTarget(ctx, now, t)
 		}})

@@ -26,6 +26,12 @@ type model struct {
 	story   map[string]string
 	// said is what somebody answered at a pager.
 	said map[string]said
+	// leaks are what is logged that only a person ends, ended when people ended what, by incident; apart are the incidents that they have split,
+	// byHand those that they have merged, one into the other.
+	leaks  []leak
+	ended  map[string][]time.Time
+	apart  [][2]string
+	byHand map[string]bool
 }
 
 // said is an answer at a pager: to which key of which incident, when, and what fired in it then.
@@ -51,7 +57,8 @@ type known struct {
 }
 
 func newModel() model {
-	return model{known: map[string]*known{}, cursors: map[string]int{}, story: map[string]string{}, said: map[string]said{}}
+	return model{known: map[string]*known{}, cursors: map[string]int{}, story: map[string]string{}, said: map[string]said{},
+		ended: map[string][]time.Time{}, byHand: map[string]bool{}}
 }
 
 func (m *model) of(id string) *known {
@@ -100,6 +107,9 @@ func (m *model) answered(who string, s said) {
 func (m *model) did(id, who string, state incident.State) {
 	m.of(id).acted[string(state)+" "+who]++
 }
+
+// ends puts down when somebody has ended an incident.
+func (m *model) ends(id string, at time.Time) { m.ended[id] = append(m.ended[id], at) }
 
 // claimed looks at a row that has just been claimed.
 func (m *model) claimed(w *World, n *notifiers.Notice) {

@@ -20,6 +20,7 @@ type people struct {
 // rang lets a person hear something ring.
 func (w *World) rang(p *provider, n *notifiers.Notice) {
 	w.model.rang(w, p, n)
+	w.soon()
 	if !chanceOf(w.crowd, w.weather.answer) {
 		return
 	}
@@ -48,6 +49,9 @@ func (w *World) rang(p *provider, n *notifiers.Notice) {
 func (w *World) answerPager(p *provider, key, who string, state incident.State) {
 	if k := p.keys[key]; k.state == incident.Open || k.state == incident.Acknowledged && state == incident.Resolved {
 		k.state, k.by, k.said = state, who, w.now
+		if state == incident.Resolved {
+			w.model.ends(k.incident, w.now)
+		}
 		w.model.answered(who, said{key: key, at: w.now, incident: k.incident})
 		w.say("%s: %s %s at %s", who, state, key, p.name)
 	}
@@ -69,6 +73,7 @@ func (w *World) act(id, who string, state incident.State) {
 	var err error
 	w.guarded("acting", func() error {
 		if state == incident.Resolved {
+			w.model.ends(id, w.now)
 			err = w.life.actions.Resolve(w.ctx, id, who, now)
 		} else {
 			err = w.life.actions.Acknowledge(w.ctx, id, who, now)

@@ -201,6 +201,29 @@ func (w *World) countFromAsking(inc *incident.Incident, rows []incident.Notifica
 	w.update(func(ctx context.Context, tx *store.Tx) error { return tx.SaveIncident(ctx, inc) })
 }
 
+// plantDone does what a bug does when somebody has done something.
+func (w *World) plantDone(d *deed) {
+	switch {
+	case w.planted(mergeForgets) && d.name == "merge":
+		w.reopen(func(inc *incident.Incident) bool {
+			merged := "incident "+inc.ID != d.about && inc.UpdatedAt.Equal(w.wall())
+			inc.Due, inc.Escalation.Next = time.Time{}, time.Time{}
+			return merged
+		})
+	case w.planted(splitForgotten) && d.name == "split off":
+		w.reopen(func(inc *incident.Incident) bool {
+			inc.Apart = nil
+			return true
+		})
+	}
+}
+
+// plantUnread says that a bug keeps a line from being read.
+func (w *World) plantUnread(x *line) bool {
+	return w.planted(notAnew) && x.what == "leak" &&
+		w.endedSince(incident.Key{Rule: x.what, Group: incident.Labels{"cluster": x.cluster, "service": x.service}.Text()}, w.began)
+}
+
 // row changes one row behind the product's back.
 func (w *World) row(id int64, do func(n *incident.Notification)) {
 	w.update(func(ctx context.Context, tx *store.Tx) error {

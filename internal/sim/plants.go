@@ -41,6 +41,9 @@ const (
 	policyForgotten = "a reopened incident calls nobody"
 	silenceHides    = "a silence hides a resolve"
 	actsTwice       = "an acknowledge is written twice"
+	mergeForgets    = "a merge forgets the escalation"
+	notAnew         = "what is ended by hand does not fire anew"
+	splitForgotten  = "what is split finds together again"
 )
 
 // Plants are all bugs that can be put in.
@@ -71,6 +74,9 @@ var Plants = []Plant{
 	{policyForgotten, "an incident that is reopened does not begin its policy"},
 	{silenceHides, "what is silenced when it ends is not told as over"},
 	{actsTwice, "what a person does is written into the timeline twice"},
+	{mergeForgets, "of two incidents that a person merges, the one that goes on has no next step"},
+	{notAnew, "once somebody has ended what only a person ends, its lines are not read any more"},
+	{splitForgotten, "that a person has split two incidents is forgotten"},
 }
 
 // planted says whether a bug is in this world.

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
+	"tocsin/internal/escalation"
 	"tocsin/internal/incident"
 	"tocsin/internal/outbox"
 	"tocsin/notifiers"
@@ -13,6 +15,18 @@ import (
 
 // targets are the receivers of the stage, sorted.
 var targets = []string{"hook", "managers", "oncall", "prow-alerts", "testing-ops"}
+
+// targets are those that a world has: where people are asked to take an incident they are told so directly, too.
+func (w *World) targets() []string {
+	if !w.hands.busy {
+		return targets
+	}
+	out := slices.Clone(targets)
+	for _, name := range colleagues {
+		out = append(out, escalation.PersonTarget(name))
+	}
+	return out
+}
 
 // fallback is that of the stage.
 const fallback = "testing-ops"
@@ -68,8 +82,12 @@ var (
 
 func (w *World) newProviders() map[string]*provider {
 	out := map[string]*provider{}
-	for _, name := range targets {
-		out[name] = &provider{w: w, name: name, traits: w.stage.plans[0].Receivers[name].Traits(), well: w.now,
+	for _, name := range w.targets() {
+		spec, known := w.stage.plans[0].Receivers[name]
+		if !known {
+			spec = w.stage.plans[0].Direct[name].Spec
+		}
+		out[name] = &provider{w: w, name: name, traits: spec.Traits(), well: w.now,
 			keys: map[string]*ringing{}, nonces: map[string][]*message{}, unfound: map[string]bool{}, taken: map[string]int{}}
 	}
 	return out
@@ -79,7 +97,8 @@ func (w *World) newProviders() map[string]*provider {
 func (w *World) outboxOptions() outbox.Options {
 	o := outbox.Options{Targets: map[string]outbox.Target{}, People: w.stage.plans[w.plan].People, Fallback: fallback, Deadline: attemptTime, Failpoint: w.failpoint}
 	for name, p := range w.providers {
-		if _, known := w.stage.plans[w.plan].Receivers[name]; !known {
+		_, known := w.stage.plans[w.plan].Receivers[name]
+		if _, direct := w.stage.plans[w.plan].Direct[name]; !known && !direct {
 			continue
 		}
 		var n notifiers.Notifier = p

@@ -62,6 +62,7 @@ func (w *World) write() []*sourceLog {
 		}
 	}
 	s.wellAgain(clusters)
+	s.leaks(clusters)
 	w.model.episodes = s.episodes
 	odd, even := &sourceLog{name: "odd"}, &sourceLog{name: "even"}
 	slices.SortStableFunc(s.lines, func(a, b line) int {

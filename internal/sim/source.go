@@ -94,6 +94,9 @@ func (w *World) offer(l *sourceLog, n int, caughtUp bool) {
 		if w.planted(noLedger) {
 			mark = fmt.Sprint(w.tally.Entries + i)
 		}
+		if w.plantUnread(&l.lines[i]) {
+			continue
+		}
 		data.WriteString(l.lines[i].text(mark))
 	}
 	if w.s.Trace != nil {

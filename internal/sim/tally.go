@@ -23,6 +23,8 @@ type Tally struct {
 	Entries, Again int
 	// Incidents were opened, Rings heard at the pagers, Messages posted, Acknowledges given on tocsin's own page.
 	Incidents, Rings, Messages, Acknowledges int
+	// Deeds are what people did beside answering, Denied what they were refused with reason.
+	Deeds, Denied int
 	// SaidTwice are pages to a channel that were said again because they could not be looked for.
 	// RangAgain are keys that somebody had resolved at the pager and that opened anew by a trigger already on its way.
 	SaidTwice, RangAgain int
@@ -43,7 +45,8 @@ func (t *Tally) fields() []struct {
 		{"disk errors", &t.DiskErrors}, {"outages of providers", &t.Outages}, {"calls that were taken", &t.Landed}, {"calls that were refused", &t.Refused},
 		{"answers that were lost", &t.LostAnswers}, {"answers that came late", &t.LateAnswers}, {"entries read", &t.Entries},
 		{"entries read again", &t.Again}, {"incidents", &t.Incidents}, {"rings", &t.Rings}, {"messages and posts", &t.Messages},
-		{"acknowledges", &t.Acknowledges}, {"pages said twice where they could not be looked for", &t.SaidTwice},
+		{"acknowledges", &t.Acknowledges}, {"deeds of people", &t.Deeds},
+		{"deeds that were refused with reason", &t.Denied}, {"pages said twice where they could not be looked for", &t.SaidTwice},
 		{"pages that rang again, resolved at the pager unheard of", &t.RangAgain},
 	}
 }

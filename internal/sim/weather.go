@@ -57,6 +57,7 @@ func (w *World) forecast() {
 	if w.s.Calm {
 		return
 	}
+	w.plans()
 	often := func(is bool, do func()) {
 		for at := w.began; is; w.agenda.add(at, do) {
 			if at = at.Add(between(w.chance, time.Minute, 16*time.Hour)); at.After(w.began.Add(span)) {
@@ -114,7 +115,7 @@ func (w *World) heal() {
 	w.healed = true
 	w.weather = weather{readDelay: time.Second}
 	w.frozen = time.Time{}
-	for _, name := range targets {
+	for _, name := range w.targets() {
 		p := w.providers[name]
 		p.trouble, p.hold, p.unlucky = "", time.Time{}, 0
 		p.well = later(p.well, w.now)
@@ -126,6 +127,7 @@ func (w *World) heal() {
 	for i := range 20 {
 		w.pollSoon(time.Duration(i) * 15 * time.Minute)
 	}
+	w.closing()
 }
 
 // pollSoon asks the pagers for what people said, a little later.

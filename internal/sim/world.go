@@ -17,7 +17,7 @@ type Settings struct {
 	// Steps is after how many steps the faults stop at the latest, the log's end aside: a step is a committed transaction or a call of
 	// a provider.
 	Steps int
-	// Calm says that nothing breaks and nobody acts: the same input without faults.
+	// Calm says that nothing breaks and nobody acts, until the log is at its end: the same input without faults.
 	Calm bool
 	// Plant is a bug to put in (see Plants); "" for none.
 	Plant string
@@ -64,6 +64,7 @@ type World struct {
 	logs        []*sourceLog
 	providers   map[string]*provider
 	people      people
+	hands       hands
 	model       model
 	tally       Tally
 	trace       trace
@@ -83,6 +84,7 @@ func Run(ctx context.Context, stage *Stage, s Settings) (Result, error) {
 		input: rand.New(rand.NewPCG(s.Seed, 1)), chance: rand.New(rand.NewPCG(s.Seed, 2)), crowd: rand.New(rand.NewPCG(s.Seed, 3))}
 	w.trace = trace{began: start, out: s.Trace}
 	w.weather = newWeather(w.chance, s.Calm)
+	w.hands = newHands(s.Seed)
 	if chanceOf(w.input, 0.3) {
 		w.weather.late = w.input.Float64() / 2
 	}
@@ -119,6 +121,9 @@ func (w *World) build() error {
 		if at := e.from.Add(hearing + time.Minute); at.Before(e.to) {
 			w.agenda.add(at, func() { w.heard(e) })
 		}
+	}
+	for _, k := range w.model.leaks {
+		w.agenda.add(k.to.Add(hearing+time.Minute), func() { w.heardLeak(k) })
 	}
 	w.forecast()
 	return nil

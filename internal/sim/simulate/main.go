@@ -3,7 +3,8 @@
 //
 //	go run ./internal/sim/simulate -steps 300000 -seed 1
 //
-// With -bugs it puts each of the known bugs into worlds of its own, and says how many of them catch it: all must be caught.
+// With -bugs it puts each of the known bugs, or that which -plant names, into worlds of its own, and says how many of them catch it: all
+// must be caught.
 package main
 
 import (
@@ -38,7 +39,7 @@ func main() {
 	flag.IntVar(&s.worlds, "worlds", 0, "how many worlds to play at the most; 0: as the steps ask for")
 	flag.IntVar(&s.workers, "workers", 2, "how many worlds to play at once")
 	flag.StringVar(&s.one.Plant, "plant", "", "the `name` of a bug to put in")
-	flag.BoolVar(&s.bugs, "bugs", false, "put in each bug, in -worlds worlds")
+	flag.BoolVar(&s.bugs, "bugs", false, "put in each bug, or that of -plant, in -worlds worlds")
 	flag.BoolVar(&s.untilOne, "until-caught", false, "with -bugs: go on to the next bug as soon as a world has caught one")
 	trace := flag.Bool("trace", false, "print all that happens in the one world of the seed")
 	flag.Parse()
@@ -97,6 +98,9 @@ func plants(ctx context.Context, s settings) (bool, error) {
 	fmt.Fprintf(s.out, row, "bug", "seeds", "first seed", "step", "invariant")
 	well := true
 	for _, p := range sim.Plants {
+		if s.one.Plant != "" && s.one.Plant != p.Name {
+			continue
+		}
 		one := s.one
 		one.Plant = p.Name
 		caught, played := 0, 0
