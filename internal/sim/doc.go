@@ -1,7 +1,7 @@
 // Package sim holds the service to what it promises. Its worlds are a deterministic simulation: the product's own three steps, on
 // a store in memory and a virtual clock, against stand-ins of what it reads and of whom it tells, with crashes, lost and late
-// answers, outages, pauses and people, who answer, declare, merge, split, ask, note and end what nothing else ends; after each step the invariants I1 to I26 are checked as they apply (see invariants.go). A
-// run repeats exactly from its seed.
+// answers, outages, pauses and people, who answer, declare, merge, split, ask, note and end what nothing else ends; after each step
+// the invariants I1 to I26 are checked as they apply (see invariants.go). A run repeats exactly from its seed.
 //
 //	go run ./internal/sim/simulate -steps 300000 -seed 1
 //
