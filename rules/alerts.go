@@ -130,8 +130,8 @@ func (r *Rule) values(e *logs.Entry) map[string]string {
 	return values
 }
 
-// figures are what a trouble's words say anew each time though its cause is the same: counts, times of day, how long it has lasted.
-var figures = regexp.MustCompile(`\b[0-9][0-9:.,hmnsµ]*`)
+// figures are what a trouble's words say anew each time though its cause is the same: counts, times of day, how long it has lasted, the ids of requests.
+var figures = regexp.MustCompile(`\S*[0-9]\S*`)
 
 // retell lets the alert of a trouble of tocsin's own, which is one trouble whatever causes it, tell of its newest cause, and says whether that
 // is another than the one it told of.

@@ -319,6 +319,9 @@ func (s *stepping) tick(key incident.Key, at time.Time) error {
 	now := at.Add(-s.Lateness)
 	silence := r.traits.Silence
 	s.unseen(r, st, now)
+	if silence && st.Alert == nil && st.detector.Holds() {
+		return s.forget(r, st, at) // somebody has ended it: the group is silent still, and has to speak first
+	}
 	if silence && st.Alert == nil {
 		s.outside = true
 		since, ok := s.Sight(st.Source)

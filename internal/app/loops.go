@@ -130,30 +130,32 @@ func (a *App) startOutbox(ctx context.Context) {
 	g := &a.current
 	loops, stop := context.WithCancel(ctx)
 	g.stop = stop
+	box, beat, canary, points := g.outbox, g.beat, g.canary, g.points // a reload replaces those in g while the loops run
 	for name, wake := range g.wake {
 		g.loops.Go(func() {
 			a.every(loops, "outbox of "+name, wake, func(ctx context.Context, now time.Time) (time.Time, error) {
-				return g.outbox.StepTarget(ctx, now, name)
+				return box.StepTarget(ctx, now, name)
 			})
 		})
 	}
 	a.lines = linesOf(ears(g.targets), a.lines)
 	for name, l := range a.lines {
-		g.loops.Go(func() { a.listenTo(loops, name, g.targets[name].Notifier.(notifiers.Hearing), l) })
+		ear := g.targets[name].Notifier.(notifiers.Hearing)
+		g.loops.Go(func() { a.listenTo(loops, name, ear, l) })
 	}
-	if g.beat != nil {
-		g.loops.Go(func() { a.every(loops, "heartbeat", newBell(), a.alone(g.beat.Step)) })
+	if beat != nil {
+		g.loops.Go(func() { a.every(loops, "heartbeat", newBell(), a.alone(beat.Step)) })
 	}
-	if g.canary != nil {
+	if canary != nil {
 		g.loops.Go(func() {
-			defer g.canary.Close()
-			a.every(loops, "canary", newBell(), a.alone(g.canary.Step))
+			defer canary.Close()
+			a.every(loops, "canary", newBell(), a.alone(canary.Step))
 		})
 	}
-	if g.points != nil {
+	if points != nil {
 		g.loops.Go(func() {
-			defer g.points.Close()
-			a.every(loops, "own metrics", newBell(), a.alone(g.points.Step))
+			defer points.Close()
+			a.every(loops, "own metrics", newBell(), a.alone(points.Step))
 		})
 	}
 }

@@ -58,6 +58,25 @@ func TestWhatARuleHasLeftIsOverWhenSomebodySaysSo(t *testing.T) {
 	wantStory(t, l, "!firing", "resolved critical")
 }
 
+// What a rule that is gone has left, and somebody has ended, is not found in the same entries again when the rule is back and its source reads some
+// of them anew.
+func TestWhatSomebodyEndedIsNotFoundAgain(t *testing.T) {
+	l := begin(t, filepath.Join(t.TempDir(), "db"), byHandFile)
+	errs := []string{line(1*time.Minute, "a", "ERROR", "hook", "leak"), line(2*time.Minute, "b", "ERROR", "hook", "leak")}
+	l.offer(batch(3*time.Minute, "1", true, errs...))
+	l.step(day.Add(3 * time.Minute))
+	l.rules = strings.Replace(byHandFile, "name: leak", "name: other", 1)
+	l.crash()
+	l.step(day.Add(4 * time.Minute))
+	l.byHand(day.Add(5 * time.Minute))
+	l.step(day.Add(5 * time.Minute))
+	l.rules = byHandFile
+	l.crash()
+	l.offer(batch(6*time.Minute, "2", true, errs...))
+	l.step(day.Add(6 * time.Minute))
+	wantStory(t, l, "!firing", "resolved critical")
+}
+
 // What somebody ended while its rule was gone, or was another, fires anew when the rule is back: a group that took it for firing still would only
 // count, and call nobody.
 func TestEndedWhileItsRuleWasAnother(t *testing.T) {
@@ -84,6 +103,34 @@ func TestEndedWhileItsRuleWasAnother(t *testing.T) {
 			t.Errorf("%s: nobody hears of it again: %s", name, got)
 		}
 	}
+}
+
+// An absence that somebody has ended is over, though the group is silent still: it has to speak before it can be missed anew.
+func TestAnAbsenceIsOverWhenSomebodySaysSo(t *testing.T) {
+	l := begin(t, filepath.Join(t.TempDir(), "db"), `rules:
+  - name: silent
+    filter: resource.labels.cluster_name="prow"
+    group_by: {cluster: resource.labels.cluster_name, service: resource.labels.container_name}
+    detect: {absence: {after: 10m}}
+    resolves: by_hand
+    severity: critical
+    annotations: {summary: it says nothing}
+`)
+	alive := func(from, to time.Duration) { // another of the same source
+		for at := from; at <= to; at += time.Minute {
+			l.offer(batch(at, at.String(), true, line(at, at.String(), "INFO", "sinker", "well")))
+			l.step(day.Add(at))
+		}
+	}
+	l.offer(batch(time.Minute, "1", true, line(time.Minute, "a", "INFO", "hook", "well")))
+	alive(2*time.Minute, 14*time.Minute)
+	wantStory(t, l, "firing")
+	l.byHand(day.Add(15 * time.Minute))
+	alive(16*time.Minute, 90*time.Minute)
+	wantStory(t, l, "!firing", "resolved critical")
+	l.offer(batch(91*time.Minute, "back", true, line(91*time.Minute, "b", "INFO", "hook", "well")))
+	alive(92*time.Minute, 110*time.Minute)
+	wantStory(t, l, "firing", "open critical")
 }
 
 // Of a group that somebody has ended nothing is kept once nothing of it can be read again, though it never speaks again: else a rule that ends by

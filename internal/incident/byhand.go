@@ -169,8 +169,9 @@ func (inc *Incident) asked() *Asked {
 	return inc.Acknowledgement.Asked
 }
 
-// Asks says whether a row asks somebody to take an incident over: it is of a time at which nothing else rings.
+// Asks says whether a row asks somebody to take an incident over: it is of a time at which nothing else rings, and it is of this incident's own
+// since the acknowledge holds for it.
 func (inc *Incident) Asks(n *Notification) bool {
 	asked := inc.asked()
-	return asked != nil && !n.CreatedAt.Before(asked.At)
+	return asked != nil && !n.CreatedAt.Before(asked.At) && n.CreatedAt.After(inc.Acknowledgement.Joined)
 }

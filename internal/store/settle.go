@@ -92,7 +92,8 @@ func wake(ctx context.Context, tx *Tx, at time.Time, changed []*incident.Inciden
 			continue
 		}
 		for i := range inc.Alerts {
-			if a := &inc.Alerts[i]; a.State == incident.AlertResolved && a.ResolvedAt.Equal(at) {
+			a := &inc.Alerts[i]
+			if a.State == incident.AlertResolved && a.ResolvedAt.Equal(at) && !a.Orphaned { // what a rule that is gone has left has its own time
 				if err := tx.WakeState(ctx, a.Key, at); err != nil {
 					return err
 				}
