@@ -151,6 +151,9 @@ func (w *World) heardOf(k *known, inc *incident.Incident, rows []incident.Notifi
 	if ack == nil || k.inc.Acknowledgement != nil && k.inc.Acknowledgement.By == ack.By {
 		return
 	}
+	if !ack.Joined.IsZero() {
+		return // it was said of another, which this one has taken in, and was looked at there
+	}
 	s, answered := w.model.said[ack.By]
 	if answered && s.incident == inc.ID {
 		w.covers(inc, s)
