@@ -2,6 +2,7 @@ package sim
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"tocsin/internal/incident"
@@ -234,6 +235,11 @@ func (w *World) ended(k *known, inc *incident.Incident, n *incident.Notification
 		holds = inc.State == incident.Merged || slices.ContainsFunc(rows, func(o incident.Notification) bool {
 			return o.Kind == incident.Call && o.Target == n.Target && o.Round > n.Round
 		})
+	default: // a storm's page stands for it
+		if storm, is := strings.CutPrefix(n.Cause, incident.StormCause("")); is {
+			_, its, _ := w.whole(storm)
+			holds = slices.ContainsFunc(its, func(o incident.Notification) bool { return o.Kind == incident.Call && o.Target == n.Target })
+		}
 	}
 	if !holds {
 		w.fail("I7", "%s has ended, the incident is %s", describe(n), inc.State)
