@@ -44,7 +44,7 @@ func linesOf(names []string, before map[string]*line) map[string]*line {
 		l := &line{deaf: time.Now()}
 		if was := before[name]; was != nil {
 			was.mu.Lock()
-			if !was.none && (was.up.IsZero() || !was.holds(time.Now())) {
+			if !was.none && !was.holds(time.Now()) {
 				l.deaf, l.why = was.deaf, was.why
 			}
 			was.mu.Unlock()

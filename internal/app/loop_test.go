@@ -78,22 +78,7 @@ escalation: {call: {steps: [{notify: [oncall]}]}}
 		pass := func(long time.Duration) {
 			t.Helper()
 			for end := time.Now().Add(long); time.Now().Before(end); time.Sleep(10 * time.Second) {
-				var b logs.Batch
-				err := db.View(ctx, func(tx *store.Tx) error {
-					st, err := tx.Source(ctx, logs.OwnSource)
-					if err != nil {
-						return err
-					}
-					b, err = tx.TroubleBatch(ctx, st.Cursor, "p", 100)
-					return err
-				})
-				if err != nil {
-					t.Fatal(err)
-				}
-				b.Received = time.Now()
-				if err := eng.Offer(ctx, b); err != nil {
-					t.Fatal(err)
-				}
+				offerTroubles(t, db, eng)
 				if _, err := eng.Step(ctx, time.Now()); err != nil {
 					t.Fatal(err)
 				}
@@ -182,5 +167,26 @@ func TestWhoIsWoken(t *testing.T) {
 	a.wakeFor(store.Left{Steps: true})
 	if other, steps := len(a.current.wake["other"]), len(a.wakeSteps); other != 0 || steps != 1 {
 		t.Errorf("for the steps: other %d, escalation %d", other, steps)
+	}
+}
+
+// offerTroubles offers an engine what has been reported of tocsin itself since it was offered last.
+func offerTroubles(t *testing.T, db *store.Store, eng *engine.Engine) {
+	t.Helper()
+	var b logs.Batch
+	err := db.View(t.Context(), func(tx *store.Tx) error {
+		st, err := tx.Source(t.Context(), logs.OwnSource)
+		if err != nil {
+			return err
+		}
+		b, err = tx.TroubleBatch(t.Context(), st.Cursor, "p", 100)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Received = time.Now()
+	if err := eng.Offer(t.Context(), b); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -12,7 +12,6 @@ import (
 
 	"tocsin/internal/engine"
 	"tocsin/internal/incident"
-	"tocsin/internal/logs"
 	"tocsin/internal/store"
 )
 
@@ -45,25 +44,13 @@ func TestASourceIsBlindForAnotherReason(t *testing.T) {
 		say := func(text string, over bool) {
 			t.Helper()
 			time.Sleep(time.Minute)
-			var b logs.Batch
 			err := db.Update(ctx, func(tx *store.Tx) error {
-				if err := tx.Report(ctx, store.Trouble{Kind: "source_blind", Labels: map[string]string{"source": "prow"}, At: time.Now(), Text: text, Over: over}); err != nil {
-					return err
-				}
-				st, err := tx.Source(ctx, logs.OwnSource)
-				if err != nil {
-					return err
-				}
-				b, err = tx.TroubleBatch(ctx, st.Cursor, "p", 100)
-				return err
+				return tx.Report(ctx, store.Trouble{Kind: "source_blind", Labels: map[string]string{"source": "prow"}, At: time.Now(), Text: text, Over: over})
 			})
 			if err != nil {
 				t.Fatal(err)
 			}
-			b.Received = time.Now()
-			if err := eng.Offer(ctx, b); err != nil {
-				t.Fatal(err)
-			}
+			offerTroubles(t, db, eng)
 			for range 3 {
 				if _, err := eng.Step(ctx, time.Now()); err != nil {
 					t.Fatal(err)

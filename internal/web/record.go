@@ -39,10 +39,9 @@ func (s *server) getRecord(w http.ResponseWriter, r *http.Request) error {
 	err = s.Store.View(r.Context(), func(tx *store.Tx) error {
 		if !known { // it may have been once
 			ever, err := tx.Firings(r.Context(), rec.Rule, time.Time{}, 1)
-			if err != nil {
+			if known = len(ever) > 0; err != nil || !known {
 				return err
 			}
-			known = len(ever) > 0
 		}
 		return record(r.Context(), tx, &rec)
 	})
