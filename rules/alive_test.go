@@ -53,3 +53,30 @@ func TestSignsThatCount(t *testing.T) {
 		}
 	}
 }
+
+// A scan has to be done again if, by what is known since, more may fire than it was asked with.
+func TestFiringCovers(t *testing.T) {
+	noon := time.Date(2019, 1, 23, 12, 0, 0, 0, time.UTC)
+	of := func(rule string, at time.Time) Firing { return Firing{Rules: map[string]time.Time{rule: at}} }
+	for _, c := range []struct {
+		name       string
+		was, since Firing
+		want       bool
+	}{
+		{"nothing, nothing", Firing{}, Firing{}, true},
+		{"what fires no more", of("a", time.Time{}), Firing{}, true},
+		{"what fires still", of("a", time.Time{}), of("a", time.Time{}), true},
+		{"what fires, and only waits again", of("a", time.Time{}), of("a", noon), true},
+		{"what waited, and fires", of("a", noon), of("a", time.Time{}), false},
+		{"what waits since later", of("a", noon), of("a", noon.Add(1)), true},
+		{"what waits since earlier", of("a", noon), of("a", noon.Add(-1)), false},
+		{"another", of("a", time.Time{}), of("b", noon), false},
+		{"any, after one", of("a", time.Time{}), Firing{All: true}, false},
+		{"one, after any", Firing{All: true}, of("b", time.Time{}), true},
+		{"elsewhere, after here", Firing{}, Firing{Elsewhere: true}, false},
+	} {
+		if got := c.was.Covers(c.since); got != c.want {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
+	}
+}

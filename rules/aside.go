@@ -3,6 +3,7 @@ package rules
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"runtime/debug"
 	"time"
 
@@ -25,29 +26,32 @@ func (p *panicked) Error() string { return "panic: " + p.Why }
 func caught(p any) Aside { return Aside{Why: fmt.Sprint(p), Stack: string(debug.Stack())} }
 
 // Aside are the rules that were put aside since the set was made, by name. They stay so: a set of another load begins anew.
-func (s *Set) Aside() map[string]Aside { return s.aside }
+func (s *Set) Aside() map[string]Aside { return s.inForce.Load().aside }
 
 // IsAside says whether a rule was put aside.
 func (s *Set) IsAside(rule string) bool {
-	_, aside := s.aside[rule]
+	_, aside := s.inForce.Load().aside[rule]
 	return aside
 }
 
 // putAside leaves a rule out from now on.
 func (s *Set) putAside(rule string, why Aside) {
-	if s.aside == nil {
-		s.aside = map[string]Aside{}
-	}
-	s.aside[rule] = why
-	var filters []*lql.Filter
-	var watchers []asked
-	for i, w := range s.watchers {
-		if !s.IsAside(w.rule.Name) {
-			filters, watchers = append(filters, s.filters[i]), append(watchers, w)
+	for before := s.inForce.Load(); ; before = s.inForce.Load() {
+		in := &inForce{aside: maps.Clone(before.aside)}
+		if in.aside == nil {
+			in.aside = map[string]Aside{}
+		}
+		in.aside[rule] = why
+		for i, w := range before.watchers {
+			if w.rule.Name != rule {
+				in.filters, in.watchers = append(in.filters, before.filters[i]), append(in.watchers, w)
+			}
+		}
+		in.watch = lql.Compile(in.filters)
+		if s.inForce.CompareAndSwap(before, in) {
+			return
 		}
 	}
-	s.filters, s.watchers, s.watch = filters, watchers, lql.Compile(filters)
-	s.living, s.asking, s.askers = nil, nil, nil
 }
 
 // blame asks each rule alone of a batch that could not be scanned, and puts aside those that cannot be asked. It says how many.
@@ -63,9 +67,9 @@ func (s *Set) blame(b logs.Batch, clock time.Time) int {
 			n++
 		}
 	}
-	filters, watchers := s.filters, s.watchers
-	for i, w := range watchers {
-		try(w.rule, w.role, filters[i])
+	in := s.inForce.Load()
+	for i, w := range in.watchers {
+		try(w.rule, w.role, in.filters[i])
 	}
 	for _, r := range s.Rules {
 		if r.resolves.alive != nil {

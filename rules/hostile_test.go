@@ -66,7 +66,7 @@ func shippedFilters(t testing.TB) []*lql.Filter {
 		if len(errs) > 0 {
 			t.Fatal(errs)
 		}
-		out = append(out, NewSet(list).filters...)
+		out = append(out, NewSet(list).inForce.Load().filters...)
 	}
 	return out
 }

@@ -7,6 +7,7 @@ import (
 	"embed"
 	"errors"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"tocsin/detectors"
@@ -99,15 +100,22 @@ const skew = 2 * time.Minute
 type Set struct {
 	Rules  []*Rule
 	byName map[string]*Rule
+	// inForce is replaced whole when a rule is put aside, which a scan and a step beside it may both do.
+	inForce atomic.Pointer[inForce]
+	// asking are the filters of asks and the alive filters of the rules in living: the last such set, kept by the one scan at a time.
+	asks   *inForce
+	living []*Rule
+	asking *lql.Set
+	askers []asked
+}
+
+// inForce is what is asked of every entry. It is not changed.
+type inForce struct {
 	// watch holds every filter but those that ask who is alive, which are asked only of rules that fire.
 	watch    *lql.Set
 	filters  []*lql.Filter
 	watchers []asked
-	// asking is watch and the alive filters of the rules in living: the last such set, kept.
-	living []*Rule
-	asking *lql.Set
-	askers []asked
-	aside  map[string]Aside
+	aside    map[string]Aside
 }
 
 // asked says what the filter of that index in a compiled set is for.
@@ -119,9 +127,10 @@ type asked struct {
 // NewSet compiles rules together. Their names are distinct (Load sees to it).
 func NewSet(list []*Rule) *Set {
 	s := &Set{Rules: list, byName: make(map[string]*Rule, len(list))}
+	in := &inForce{}
 	add := func(r *Rule, role string, f *lql.Filter) {
-		s.filters = append(s.filters, f)
-		s.watchers = append(s.watchers, asked{rule: r, role: role})
+		in.filters = append(in.filters, f)
+		in.watchers = append(in.watchers, asked{rule: r, role: role})
 	}
 	for _, r := range list {
 		s.byName[r.Name] = r
@@ -133,7 +142,8 @@ func NewSet(list []*Rule) *Set {
 			add(r, roleClear, r.resolves.clear)
 		}
 	}
-	s.watch = lql.Compile(s.filters)
+	in.watch = lql.Compile(in.filters)
+	s.inForce.Store(in)
 	return s
 }
 
@@ -224,9 +234,24 @@ type Firing struct {
 	Elsewhere bool
 }
 
+// Covers says whether whoever was asked for f was asked for all that other asks for.
+func (f Firing) Covers(other Firing) bool {
+	if f.All {
+		return true
+	}
+	for rule, at := range other.Rules {
+		since, ok := f.Rules[rule]
+		if !ok || !since.IsZero() && at.Before(since) { // the zero time is before all others
+			return false
+		}
+	}
+	return !other.All && (f.Elsewhere || !other.Elsewhere)
+}
+
 // Scan asks all rules once of a batch. clock is the source's clock before it. Only rules that have, or in this batch may come to have, alerts
 // that fire are asked who is alive, and of those that only may, nothing that is too early to count. Hits come in the order of the entries,
-// then of the rules. A rule that makes the scan panic is put aside (see Aside), and the others are asked again.
+// then of the rules. A rule that makes the scan panic is put aside (see Aside), and the others are asked again. It may run beside an
+// Evaluator's Step, not beside another Scan.
 func (s *Set) Scan(b logs.Batch, clock time.Time, firing Firing) ([]Hit, logs.Progress, error) {
 	for {
 		hits, progress, err := s.scan(b, clock, firing)
@@ -237,7 +262,8 @@ func (s *Set) Scan(b logs.Batch, clock time.Time, firing Firing) ([]Hit, logs.Pr
 }
 
 func (s *Set) scan(b logs.Batch, clock time.Time, firing Firing) ([]Hit, logs.Progress, error) {
-	hits, progress, err := s.ask(b, clock, s.watch, s.watchers)
+	in := s.inForce.Load()
+	hits, progress, err := s.ask(b, clock, in.watch, in.watchers)
 	if err != nil {
 		return nil, progress, err
 	}
@@ -251,13 +277,13 @@ func (s *Set) scan(b logs.Batch, clock time.Time, firing Firing) ([]Hit, logs.Pr
 	if len(living) == 0 {
 		return hits, progress, nil
 	}
-	if !slices.Equal(living, s.living) {
-		filters, watchers := s.filters, s.watchers
+	if s.asks != in || !slices.Equal(living, s.living) {
+		filters, watchers := in.filters, in.watchers
 		for _, r := range living {
 			filters = append(filters[:len(filters):len(filters)], r.resolves.alive)
 			watchers = append(watchers[:len(watchers):len(watchers)], asked{rule: r, role: roleAlive})
 		}
-		s.living, s.asking, s.askers = living, lql.Compile(filters), watchers
+		s.asks, s.living, s.asking, s.askers = in, living, lql.Compile(filters), watchers
 	}
 	return s.ask(b, clock, s.asking, s.askers)
 }

@@ -45,7 +45,11 @@ type Engine struct {
 	store *store.Store
 	o     Options
 
-	mu      sync.Mutex
+	reading sync.Mutex           // held while a batch is scanned; taken before mu
+	clocks  map[string]time.Time // of each source, as of the newest batch that was scanned
+	inbox   inbox
+
+	mu      sync.Mutex           // taken by lock
 	queue   []rules.Hit          // of all offered batches, by their clocks
 	waiting map[string]time.Time // of each rule that has some in it, the time of the earliest; nil if that must be looked up anew
 	owners  []*offered           // whose each hit is
@@ -85,147 +89,20 @@ func New(ctx context.Context, s *store.Store, o Options) (*Engine, error) {
 	if o.Failpoint == nil {
 		o.Failpoint = func(string) {}
 	}
-	e := &Engine{store: s, o: o, sources: map[string]*source{}, room: make(chan struct{}, maxOffered)}
+	e := &Engine{store: s, o: o, sources: map[string]*source{}, clocks: map[string]time.Time{}, room: make(chan struct{}, maxOffered)}
 	if err := e.settleIn(ctx); err != nil {
 		return nil, err
 	}
+	e.publish()
 	return e, nil
-}
-
-// Offer scans a batch and keeps what matched until Step has committed it. It waits while too many batches are on their way.
-func (e *Engine) Offer(ctx context.Context, b logs.Batch) error {
-	if e.o.Virtual { // whoever drives it steps in between
-		e.mu.Lock()
-		defer e.mu.Unlock()
-		return e.scan(ctx, b)
-	}
-	select {
-	case e.room <- struct{}{}:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if err := e.scan(ctx, b); err != nil {
-		<-e.room
-		return err
-	}
-	return nil
-}
-
-func (e *Engine) scan(ctx context.Context, b logs.Batch) error {
-	src, err := e.source(ctx, b.Source)
-	if err != nil {
-		return err
-	}
-	began := time.Now()
-	hits, progress, err := e.o.Program.Evaluator.Set.Scan(b, src.clock, e.mayFire())
-	if err != nil {
-		return fmt.Errorf("scan batch of %s: %w", b.Source, err)
-	}
-	e.tally("", int64(progress.Entries), time.Since(began))
-	progress.Entries, progress.Broken = progress.Entries+b.Sifted, progress.Broken+b.SiftedBroken
-	e.o.Failpoint("engine.scanned")
-	src.saw(b, progress)
-	e.counts.Entries += progress.Entries
-	e.counts.Broken += progress.Broken
-	e.counts.Future += progress.Future
-	if e.o.Virtual && len(hits) == 0 && len(e.offered) == 0 && b.Cursor == "" {
-		return nil // nothing to commit
-	}
-	o := &offered{batch: b, progress: progress, hits: matches(hits)}
-	e.offered = append(e.offered, o)
-	e.enqueue(hits, o)
-	return nil
-}
-
-// mayFire says which rules have alerts that fire, or may come to by what was offered before.
-func (e *Engine) mayFire() rules.Firing {
-	if e.waiting == nil {
-		e.waiting = map[string]time.Time{}
-		e.waits(e.queue)
-	}
-	f := rules.Firing{All: e.unclear, Rules: maps.Clone(e.waiting)}
-	for rule, n := range e.firing {
-		if n > 0 {
-			f.Rules[rule] = time.Time{}
-		}
-	}
-	return f
-}
-
-// waits notes that hits wait.
-func (e *Engine) waits(hits []rules.Hit) {
-	for i := range hits {
-		t, ok := e.waiting[hits[i].Rule.Name]
-		if at := hits[i].Entry.Time(); !ok || at.Before(t) {
-			e.waiting[hits[i].Rule.Name] = at
-		}
-	}
-}
-
-// enqueue puts the hits of a batch among those that wait, by their clocks: while one source catches up, what another has offered before
-// is of later, and time must not go on to that before what is of earlier has been evaluated. A source's own hits keep their order.
-func (e *Engine) enqueue(hits []rules.Hit, o *offered) {
-	at := len(e.queue)
-	for range hits {
-		e.owners = append(e.owners, o)
-	}
-	e.queue = append(e.queue, hits...)
-	if e.waiting != nil {
-		e.waits(hits)
-	}
-	if at == 0 || len(hits) == 0 || !hits[0].Entry.Clock.Before(e.queue[at-1].Entry.Clock) { // most often: the others stay where they are
-		if len(hits) > 0 {
-			o.end = len(e.queue)
-		}
-		for i := len(e.offered) - 2; i >= 0; i-- { // a batch is complete when those of its source before it are
-			if e.offered[i].batch.Source == o.batch.Source {
-				o.end = max(o.end, e.offered[i].end)
-				break
-			}
-		}
-		return
-	}
-	order := make([]int, len(e.queue))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(a, b int) int { return e.queue[a].Entry.Clock.Compare(e.queue[b].Entry.Clock) })
-	queue, owners := make([]rules.Hit, len(order)), make([]*offered, len(order))
-	for to, from := range order {
-		queue[to], owners[to] = e.queue[from], e.owners[from]
-	}
-	e.queue, e.owners = queue, owners
-	for _, o := range e.offered {
-		o.end = 0
-	}
-	for i, o := range e.owners {
-		o.end = i + 1
-	}
-	ends := map[string]int{}
-	for _, o := range e.offered {
-		o.end = max(o.end, ends[o.batch.Source])
-		ends[o.batch.Source] = o.end
-	}
-}
-
-// matches counts the hits that are not mere signs of life.
-func matches(hits []rules.Hit) int {
-	n := 0
-	for i := range hits {
-		if !hits[i].Sign() {
-			n++
-		}
-	}
-	return n
 }
 
 // Step does what is due up to now in one transaction. next says when there is more: now, if there is more at once; zero if
 // nothing waits but what may be offered.
 func (e *Engine) Step(ctx context.Context, now time.Time) (next time.Time, err error) {
-	e.mu.Lock()
+	e.lock()
 	defer e.mu.Unlock()
+	defer e.publish()
 	var done slice
 	firing, began := e.firing, time.Now()
 	err = e.store.Update(ctx, func(tx *store.Tx) (err error) {
@@ -302,8 +179,10 @@ func (e *Engine) next(now time.Time, done slice) time.Time {
 
 // Swap puts another program in force, once all that was offered has been committed by the one before.
 func (e *Engine) Swap(ctx context.Context, p Program, now time.Time) error {
+	e.reading.Lock()
+	defer e.reading.Unlock()
 	for {
-		e.mu.Lock()
+		e.lock()
 		if len(e.queue) == 0 {
 			break
 		}
@@ -313,6 +192,7 @@ func (e *Engine) Swap(ctx context.Context, p Program, now time.Time) error {
 		}
 	}
 	defer e.mu.Unlock()
+	defer e.publish()
 	before := e.o.Program
 	e.o.Program = p
 	if err := e.settleIn(ctx); err != nil {
@@ -333,28 +213,28 @@ type Counts struct {
 
 // Counts are what was read so far.
 func (e *Engine) Counts() Counts {
-	e.mu.Lock()
+	e.lock()
 	defer e.mu.Unlock()
 	return e.counts
 }
 
 // Firing says whether a rule has alerts that fire.
 func (e *Engine) Firing(rule string) bool {
-	e.mu.Lock()
+	e.lock()
 	defer e.mu.Unlock()
 	return e.firing[rule] > 0
 }
 
 // Aside are the rules that were put aside because they panicked, by name.
 func (e *Engine) Aside() []string {
-	e.mu.Lock()
+	e.lock()
 	defer e.mu.Unlock()
 	return slices.Sorted(maps.Keys(e.o.Program.Evaluator.Set.Aside()))
 }
 
 // Waiting is how many matches wait to be judged, and for how long, by the clock of the entries, the first of them does.
 func (e *Engine) Waiting() (matches int, age time.Duration) {
-	e.mu.Lock()
+	e.lock()
 	defer e.mu.Unlock()
 	if len(e.queue) == 0 {
 		return 0, 0
@@ -364,14 +244,14 @@ func (e *Engine) Waiting() (matches int, age time.Duration) {
 
 // Backlog is how many batches wait for their commit.
 func (e *Engine) Backlog() int {
-	e.mu.Lock()
+	e.lock()
 	defer e.mu.Unlock()
 	return len(e.offered)
 }
 
 // Next is when there is something to do, in virtual time: the clock of the next match or the next timer; zero for nothing.
 func (e *Engine) Next(ctx context.Context) (time.Time, error) {
-	e.mu.Lock()
+	e.lock()
 	defer e.mu.Unlock()
 	var due time.Time
 	err := e.store.View(ctx, func(tx *store.Tx) (err error) {

@@ -14,6 +14,8 @@ func TestSifted(t *testing.T) {
 	b := batch(4*time.Minute, "4", false, fives(0, 4)...)
 	b.Sifted, b.SiftedBroken, b.Passed, b.Watermark = 96, 3, 2, day.Add(2*time.Minute)
 	l.offer(b)
+	l.e.lock() // takes it in
+	l.e.mu.Unlock()
 	if got := l.e.watermark(day.Add(time.Hour)); !got.Equal(day.Add(2 * time.Minute)) {
 		t.Errorf("the watermark is %s, want where the slowest reader is", got)
 	}
@@ -21,6 +23,8 @@ func TestSifted(t *testing.T) {
 	b = batch(5*time.Minute, "5", false)
 	b.Sifted = 10
 	l.offer(b)
+	l.e.lock()
+	l.e.mu.Unlock()
 	if got := l.e.watermark(day.Add(time.Hour)); !got.Equal(day.Add(3 * time.Minute)) {
 		t.Errorf("the watermark is %s, want the source's clock once none is slower", got)
 	}

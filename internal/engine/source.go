@@ -61,7 +61,7 @@ func (s *source) saw(b logs.Batch, p logs.Progress) {
 
 // Down says that a source ended with an error and is being started again: nobody waits for its clock meanwhile.
 func (e *Engine) Down(name string) {
-	e.mu.Lock()
+	e.lock()
 	defer e.mu.Unlock()
 	if s := e.sources[name]; s != nil {
 		s.down, s.since = true, time.Time{}
@@ -78,7 +78,7 @@ type Seen struct {
 
 // Seen is how well each source is seen that has spoken in this life, by name.
 func (e *Engine) Seen() map[string]Seen {
-	e.mu.Lock()
+	e.lock()
 	defer e.mu.Unlock()
 	out := make(map[string]Seen, len(e.sources))
 	for name, s := range e.sources {
@@ -91,9 +91,12 @@ func (e *Engine) Seen() map[string]Seen {
 
 // Forget leaves a source out that the configuration no longer has.
 func (e *Engine) Forget(name string) {
-	e.mu.Lock()
+	e.reading.Lock()
+	defer e.reading.Unlock()
+	e.lock()
 	defer e.mu.Unlock()
 	delete(e.sources, name)
+	delete(e.clocks, name)
 }
 
 // Nap is for how long the process may not have run without the sources having to be given time again: each second they are read.
@@ -109,7 +112,7 @@ type pause struct{ from, until time.Time }
 // came meanwhile is at the sources, also at those that had caught up: for a while nothing goes by the time since. now is by the clock
 // of Step. One pause soon after another adds no more than it has to, so that steps that are slow for ever hold nothing for ever.
 func (e *Engine) Paused(from, now time.Time) {
-	e.mu.Lock()
+	e.lock()
 	defer e.mu.Unlock()
 	left := afterPause
 	if from.Before(e.pause.until) {
@@ -121,7 +124,7 @@ func (e *Engine) Paused(from, now time.Time) {
 // ClockSet says that the wall clock was set, forwards or back, or that the machine slept: now is by the new one. What was learned of it is
 // void, and an absence counts from now, as after a start.
 func (e *Engine) ClockSet(now time.Time) {
-	e.mu.Lock()
+	e.lock()
 	defer e.mu.Unlock()
 	var wrong time.Duration
 	for _, s := range e.sources {
@@ -212,7 +215,7 @@ func (e *Engine) clockOf(ctx context.Context, tx *store.Tx, name string, now tim
 
 // Clock is the latest clock of what was offered: in virtual time nothing up to it, itself left out, is still to come.
 func (e *Engine) Clock() time.Time {
-	e.mu.Lock()
+	e.lock()
 	defer e.mu.Unlock()
 	return e.clock()
 }

@@ -17,7 +17,7 @@ type Tally struct {
 
 // Tallies are what became of each rule since this was asked for last. Rules without a match are not among them.
 func (e *Engine) Tallies() map[string]Tally {
-	e.mu.Lock()
+	e.lock()
 	defer e.mu.Unlock()
 	out := e.tallies
 	e.tallies = nil
