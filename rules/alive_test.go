@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -54,14 +55,22 @@ func TestSignsThatCount(t *testing.T) {
 	}
 }
 
-// A scan has to be done again if, by what is known since, more may fire than it was asked with.
-func TestFiringCovers(t *testing.T) {
-	noon := time.Date(2019, 1, 23, 12, 0, 0, 0, time.UTC)
+// TestCovers says when a scan has to be done again: by what is known since, more may fire than it was asked with.
+func TestCovers(t *testing.T) {
+	list, errs := Read("rule.yaml", []byte(`rules:
+  - {name: a, filter: 'textPayload:"a"', detect: {threshold: {count: 1, window: 1m}}, severity: high, resolves: {on_quiet: {after: 20m, alive: 'textPayload:"x"'}}}
+  - {name: b, filter: 'textPayload:"b"', detect: {threshold: {count: 1, window: 1m}}, severity: high, resolves: {on_quiet: {after: 20m, alive: 'textPayload:"y"'}}}
+  - {name: by-hand, filter: 'textPayload:"b"', detect: {threshold: {count: 1, window: 1m}}, severity: high, resolves: by_hand}
+`))
+	if len(errs) > 0 {
+		t.Fatal(errs)
+	}
+	set, noon := NewSet(list), time.Date(2026, 3, 3, 12, 0, 0, 0, time.UTC)
 	of := func(rule string, at time.Time) Firing { return Firing{Rules: map[string]time.Time{rule: at}} }
 	for _, c := range []struct {
-		name       string
-		was, since Firing
-		want       bool
+		name     string
+		was, now Firing
+		want     bool
 	}{
 		{"nothing, nothing", Firing{}, Firing{}, true},
 		{"what fires no more", of("a", time.Time{}), Firing{}, true},
@@ -71,12 +80,29 @@ func TestFiringCovers(t *testing.T) {
 		{"what waits since later", of("a", noon), of("a", noon.Add(1)), true},
 		{"what waits since earlier", of("a", noon), of("a", noon.Add(-1)), false},
 		{"another", of("a", time.Time{}), of("b", noon), false},
+		{"another that asks nobody", of("a", time.Time{}), of("by-hand", time.Time{}), true},
 		{"any, after one", of("a", time.Time{}), Firing{All: true}, false},
 		{"one, after any", Firing{All: true}, of("b", time.Time{}), true},
 		{"elsewhere, after here", Firing{}, Firing{Elsewhere: true}, false},
 	} {
-		if got := c.was.Covers(c.since); got != c.want {
+		if got := set.Covers(c.was, c.now); got != c.want {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
 		}
 	}
+
+	// Each of two scans at once asks for its own.
+	b := logs.Batch{Data: []byte(strings.Repeat(fmt.Sprintf(`{"timestamp":%q,"textPayload":"x y y"}`+"\n", noon.Format(time.RFC3339)), 5))}
+	var scans sync.WaitGroup
+	for _, rule := range []string{"a", "b"} {
+		scans.Go(func() {
+			for range 200 {
+				hits, _, err := set.Scan(b, noon, of(rule, time.Time{}))
+				if err != nil || len(hits) != 5 || hits[0].Rule.Name != rule {
+					t.Errorf("%d hits of %s: %v", len(hits), rule, err)
+					return
+				}
+			}
+		})
+	}
+	scans.Wait()
 }

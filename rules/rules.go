@@ -102,11 +102,8 @@ type Set struct {
 	byName map[string]*Rule
 	// inForce is replaced whole when a rule is put aside, which a scan and a step beside it may both do.
 	inForce atomic.Pointer[inForce]
-	// asking are the filters of asks and the alive filters of the rules in living: the last such set, kept by the one scan at a time.
-	asks   *inForce
-	living []*Rule
-	asking *lql.Set
-	askers []asked
+	// lively is the last that was asked for, kept; a scan uses what it has loaded or made itself.
+	lively atomic.Pointer[lively]
 }
 
 // inForce is what is asked of every entry. It is not changed.
@@ -116,6 +113,14 @@ type inForce struct {
 	filters  []*lql.Filter
 	watchers []asked
 	aside    map[string]Aside
+}
+
+// lively is what is asked of every entry, and who is alive of some rules. It is not changed.
+type lively struct {
+	of       *inForce
+	rules    []*Rule
+	watch    *lql.Set
+	watchers []asked
 }
 
 // asked says what the filter of that index in a compiled set is for.
@@ -234,28 +239,32 @@ type Firing struct {
 	Elsewhere bool
 }
 
-// Covers says whether whoever was asked for f was asked for all that other asks for.
-func (f Firing) Covers(other Firing) bool {
-	if f.All {
+// Covers says whether a scan with was said to fire has asked for all that one with now would.
+func (s *Set) Covers(was, now Firing) bool {
+	if was.All {
 		return true
 	}
-	for rule, at := range other.Rules {
-		since, ok := f.Rules[rule]
+	for rule, at := range now.Rules {
+		if r := s.byName[rule]; r == nil || r.resolves.alive == nil {
+			continue
+		}
+		since, ok := was.Rules[rule]
 		if !ok || !since.IsZero() && at.Before(since) { // the zero time is before all others
 			return false
 		}
 	}
-	return !other.All && (f.Elsewhere || !other.Elsewhere)
+	return !now.All && (was.Elsewhere || !now.Elsewhere)
 }
 
 // Scan asks all rules once of a batch. clock is the source's clock before it. Only rules that have, or in this batch may come to have, alerts
 // that fire are asked who is alive, and of those that only may, nothing that is too early to count. Hits come in the order of the entries,
-// then of the rules. A rule that makes the scan panic is put aside (see Aside), and the others are asked again. It may run beside an
-// Evaluator's Step, not beside another Scan.
+// then of the rules. A rule that makes the scan panic is put aside (see Aside), and the others are asked again. It may run beside
+// another, and beside an Evaluator's Step.
 func (s *Set) Scan(b logs.Batch, clock time.Time, firing Firing) ([]Hit, logs.Progress, error) {
 	for {
+		before := s.inForce.Load()
 		hits, progress, err := s.scan(b, clock, firing)
-		if p := (*panicked)(nil); !errors.As(err, &p) || s.blame(b, clock) == 0 {
+		if p := (*panicked)(nil); !errors.As(err, &p) || s.blame(b, clock) == 0 && s.inForce.Load() == before {
 			return hits, progress, err
 		}
 	}
@@ -277,15 +286,22 @@ func (s *Set) scan(b logs.Batch, clock time.Time, firing Firing) ([]Hit, logs.Pr
 	if len(living) == 0 {
 		return hits, progress, nil
 	}
-	if s.asks != in || !slices.Equal(living, s.living) {
-		filters, watchers := in.filters, in.watchers
-		for _, r := range living {
-			filters = append(filters[:len(filters):len(filters)], r.resolves.alive)
-			watchers = append(watchers[:len(watchers):len(watchers)], asked{rule: r, role: roleAlive})
-		}
-		s.asks, s.living, s.asking, s.askers = in, living, lql.Compile(filters), watchers
+	l := s.lively.Load()
+	if l == nil || l.of != in || !slices.Equal(living, l.rules) {
+		l = in.with(living)
+		s.lively.Store(l)
 	}
-	return s.ask(b, clock, s.asking, s.askers)
+	return s.ask(b, clock, l.watch, l.watchers)
+}
+
+// with asks also who is alive of some rules.
+func (in *inForce) with(living []*Rule) *lively {
+	filters, watchers := slices.Clone(in.filters), slices.Clone(in.watchers)
+	for _, r := range living {
+		filters = append(filters, r.resolves.alive)
+		watchers = append(watchers, asked{rule: r, role: roleAlive})
+	}
+	return &lively{of: in, rules: living, watch: lql.Compile(filters), watchers: watchers}
 }
 
 // alive are the rules that are asked who is alive in a batch in which rules matched first at such times, and that brings the clock to a time.

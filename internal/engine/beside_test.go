@@ -2,8 +2,13 @@ package engine
 
 import (
 	"context"
+	"reflect"
+	"slices"
 	"testing"
 	"time"
+
+	"tocsin/internal/lql"
+	"tocsin/rules"
 )
 
 // A batch is scanned while a transaction waits for the disk. What the transaction made fire is asked who is alive all the same: of the batch
@@ -57,5 +62,76 @@ func TestABatchIsScannedBesideAStep(t *testing.T) {
 	wantStory(t, l, "count 6")
 	if c := l.e.Counts(); c.Entries != 7 {
 		t.Errorf("%d entries were counted, want each once", c.Entries)
+	}
+}
+
+// Whoever stops waits for what was read: a batch that is being scanned is not done with.
+func TestBacklogHasWhatIsBeingScanned(t *testing.T) {
+	l := begin(t, ":memory:", ruleFile)
+	here, on := make(chan bool), make(chan bool)
+	l.e.o.Failpoint = func(name string) {
+		if name == "engine.scanned" {
+			here <- true
+			<-on
+		}
+	}
+	go func() { _ = l.e.Offer(context.Background(), batch(5*time.Minute, "1", true, fives(0, 5)...)) }()
+	<-here
+	waiting := make(chan int, 1)
+	go func() { waiting <- l.e.Backlog() }()
+	select {
+	case n := <-waiting:
+		t.Errorf("%d batches wait while one is scanned", n)
+	case <-time.After(50 * time.Millisecond):
+		close(on)
+		if n := <-waiting; n != 1 {
+			t.Errorf("%d batches wait, want 1", n)
+		}
+	}
+}
+
+// That a source ended is said after what it read last, also while that is being scanned: it is down, whatever that said.
+func TestASourceThatEndsDuringAScanIsDown(t *testing.T) {
+	l := begin(t, ":memory:", ruleFile)
+	here, on := make(chan bool), make(chan bool)
+	l.e.o.Failpoint = func(name string) {
+		if name == "engine.scanned" {
+			here <- true
+			<-on
+		}
+	}
+	go func() { _ = l.e.Offer(context.Background(), batch(5*time.Minute, "1", true, fives(0, 5)...)) }()
+	<-here
+	down := make(chan bool)
+	go func() {
+		l.e.Down("src")
+		close(down)
+	}()
+	time.Sleep(50 * time.Millisecond) // it must wait, and a test can only give it the time not to
+	close(on)
+	<-down
+	if seen := l.e.Seen()["src"]; !seen.Down {
+		t.Errorf("a source that has ended is seen as %+v", seen)
+	}
+}
+
+// A rule that a scan puts aside during a commit is reported by the next.
+func TestARuleThatIsPutAsideDuringACommitIsReported(t *testing.T) {
+	l := begin(t, ":memory:", ruleFile)
+	set := l.e.o.Program.Evaluator.Set
+	path := reflect.ValueOf(set.Rule("five")).Elem().FieldByName("groupBy").Index(0).FieldByName("paths").Index(0).Field(0)
+	reflect.NewAt(path.Type(), path.Addr().UnsafePointer()).Elem().Set(reflect.ValueOf((*lql.Field)(nil))) // no parsed rule is known to panic
+	l.e.o.Failpoint = func(name string) {
+		if name == "engine.before_commit" {
+			if _, _, err := set.Scan(batch(5*time.Minute, "1", true, fives(0, 5)...), day, rules.Firing{}); err != nil || !set.IsAside("five") {
+				t.Errorf("the rule is not put aside: %v", err)
+			}
+		}
+	}
+	for i := range 3 {
+		l.step(day.Add(time.Duration(i) * time.Minute))
+	}
+	if got := l.standing(); !slices.Equal(got, []string{"rule_quarantined five"}) {
+		t.Errorf("%q stands, want the rule that was put aside", got)
 	}
 }

@@ -138,7 +138,7 @@ func (e *Engine) Step(ctx context.Context, now time.Time) (next time.Time, err e
 	}
 	e.counts.Late += done.late
 	e.settled = true
-	for rule, why := range e.o.Program.Evaluator.Set.Aside() {
+	for rule, why := range done.aside {
 		if !e.aside[rule] {
 			e.o.Log.Error("a rule panicked and is put aside", "rule", rule, "panic", why.Why, "stack", why.Stack)
 			e.aside[rule] = true
@@ -242,8 +242,10 @@ func (e *Engine) Waiting() (matches int, age time.Duration) {
 	return len(e.queue), e.clock().Sub(e.queue[0].Entry.Clock)
 }
 
-// Backlog is how many batches wait for their commit.
+// Backlog is how many batches wait for their commit. It waits for the one that is being scanned, which is among them.
 func (e *Engine) Backlog() int {
+	e.reading.Lock()
+	defer e.reading.Unlock()
 	e.lock()
 	defer e.mu.Unlock()
 	return len(e.offered)

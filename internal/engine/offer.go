@@ -120,8 +120,8 @@ func (e *Engine) begin(ctx context.Context, name string) (time.Time, error) {
 // take queues what was found in a batch. Of what has begun to fire since the batch was asked, it is asked now who is alive.
 func (e *Engine) take(s scanned) {
 	b := s.batch
-	if now := e.mayFire(); !s.firing.Covers(now) {
-		hits, progress, err := e.o.Program.Evaluator.Set.Scan(b, s.clock, now)
+	if set, now := e.o.Program.Evaluator.Set, e.mayFire(); !set.Covers(s.firing, now) {
+		hits, progress, err := set.Scan(b, s.clock, now)
 		if err == nil {
 			s.hits, s.progress = hits, progress
 		} else { // all is there but signs of life, of which the next batch has more

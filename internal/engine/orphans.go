@@ -68,11 +68,10 @@ func firingRules(ctx context.Context, tx *store.Tx) (map[string]int, error) {
 
 // ownTroubles reports the rules that were put aside, and ends what was reported of those of another program: this one tries them
 // again.
-func (e *Engine) ownTroubles(ctx context.Context, tx *store.Tx, now time.Time) error {
+func (e *Engine) ownTroubles(ctx context.Context, tx *store.Tx, aside map[string]rules.Aside, now time.Time) error {
 	if e.o.Virtual {
 		return nil
 	}
-	aside := e.o.Program.Evaluator.Set.Aside()
 	if !e.settled {
 		all, err := tx.Standing(ctx)
 		if err != nil {

@@ -20,6 +20,8 @@ type slice struct {
 	complete []*offered
 	fired    map[string]int
 	late     int
+	// aside are the rules that were put aside before it was written; a scan beside it may put aside more, for the next.
+	aside map[string]rules.Aside
 	// sources are as they are stored with it: as of the batches that are complete, not of all that were offered.
 	sources map[string]store.SourceState
 	// due is when the next state has something due; zero for never.
@@ -53,7 +55,8 @@ func (e *Engine) slice(ctx context.Context, tx *store.Tx, now time.Time) (slice,
 	if err != nil {
 		return done, err
 	}
-	if err := e.ownTroubles(ctx, tx, now); err != nil {
+	done.aside = ev.Set.Aside()
+	if err := e.ownTroubles(ctx, tx, done.aside, now); err != nil {
 		return done, err
 	}
 	if err := e.folded(ctx, tx, out.Folded, now); err != nil {

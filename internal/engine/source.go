@@ -61,6 +61,8 @@ func (s *source) saw(b logs.Batch, p logs.Progress) {
 
 // Down says that a source ended with an error and is being started again: nobody waits for its clock meanwhile.
 func (e *Engine) Down(name string) {
+	e.reading.Lock() // a batch of before is taken in before
+	defer e.reading.Unlock()
 	e.lock()
 	defer e.mu.Unlock()
 	if s := e.sources[name]; s != nil {
@@ -124,6 +126,8 @@ func (e *Engine) Paused(from, now time.Time) {
 // ClockSet says that the wall clock was set, forwards or back, or that the machine slept: now is by the new one. What was learned of it is
 // void, and an absence counts from now, as after a start.
 func (e *Engine) ClockSet(now time.Time) {
+	e.reading.Lock() // a batch of before is taken in before
+	defer e.reading.Unlock()
 	e.lock()
 	defer e.mu.Unlock()
 	var wrong time.Duration
