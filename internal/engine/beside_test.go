@@ -107,7 +107,11 @@ func TestASourceThatEndsDuringAScanIsDown(t *testing.T) {
 		l.e.Down("src")
 		close(down)
 	}()
-	time.Sleep(50 * time.Millisecond) // it must wait, and a test can only give it the time not to
+	select {
+	case <-down:
+		t.Error("its end is said before what it read last")
+	case <-time.After(50 * time.Millisecond):
+	}
 	close(on)
 	<-down
 	if seen := l.e.Seen()["src"]; !seen.Down {
