@@ -29,6 +29,7 @@ const rules = `rules:
   - name: standing
     filter: jsonPayload.msg="standing" resource.type="k8s_container"
     group_by: {cluster: resource.labels.cluster_name}
+    max_groups: 100000 # each incident is one
     detect: {threshold: {count: 1, window: 1h}}
     resolves: by_hand
     severity: warning
@@ -37,6 +38,7 @@ const rules = `rules:
     filter: |
       jsonPayload.msg="down" resource.type="k8s_container" resource.labels.cluster_name=~"^down-" resource.labels.namespace_name="default"
     group_by: {cluster: resource.labels.cluster_name, team: jsonPayload.team}
+    max_groups: 100000
     detect: {threshold: {count: 1, window: 1h}}
     resolves: by_hand
     severity: critical
