@@ -26,6 +26,14 @@ func (w *World) plantStepped(l *loop) {
 		for _, src := range w.logs {
 			w.saveCursor(src.name, src.pos)
 		}
+	case w.planted(staysDue) && l.name == "escalation":
+		w.reopen(func(inc *incident.Incident) bool {
+			if inc.State != incident.Acknowledged {
+				return false
+			}
+			inc.Due, l.due = w.wall(), w.now
+			return true
+		})
 	case w.planted(noHoldOff) && l.target != "":
 		w.rewrite(func(n *incident.Notification) bool {
 			unclear := n.Kind == incident.Call && n.Unclear && n.Target == l.target
@@ -73,7 +81,9 @@ func (w *World) plantDesk(d *store.Desk) {
 	case w.planted(raiseUnheard):
 		had := map[string]*incident.Acknowledgement{}
 		d.Direct = func(inc *incident.Incident, at time.Time) incident.Direction {
-			if ack := had[inc.ID]; ack != nil && inc.State == incident.Open && inc.Escalation.Retaken.Equal(at) && at.Sub(ack.At) < incident.Rearm {
+			ack := had[inc.ID]
+			raised := inc.State == incident.Open && inc.Escalation.Retaken.Equal(at)
+			if ack != nil && raised && at.Sub(ack.At) < incident.Rearm && (ack.Asked == nil || at.Before(ack.Asked.Until)) {
 				inc.State, inc.Acknowledgement = incident.Acknowledged, ack
 			}
 			had[inc.ID] = inc.Acknowledgement

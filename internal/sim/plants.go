@@ -44,6 +44,7 @@ const (
 	mergeForgets    = "a merge forgets the escalation"
 	notAnew         = "what is ended by hand does not fire anew"
 	splitForgotten  = "what is split finds together again"
+	staysDue        = "what is done stays due"
 )
 
 // Plants are all bugs that can be put in.
@@ -77,6 +78,7 @@ var Plants = []Plant{
 	{mergeForgets, "of two incidents that a person merges, the one that goes on has no next step"},
 	{notAnew, "once somebody has ended what only a person ends, its lines are not read any more"},
 	{splitForgotten, "that a person has split two incidents is forgotten"},
+	{staysDue, "what the escalation has done for an acknowledged incident is due at once again"},
 }
 
 // planted says whether a bug is in this world.

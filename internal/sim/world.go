@@ -71,6 +71,8 @@ type World struct {
 	violation   *Violation
 	unfinished  error
 	aliveSince  time.Time
+	minute      time.Time // the one that it is, and how many turns it has had
+	turns       int
 	lastTrouble time.Time
 }
 
@@ -163,6 +165,7 @@ func (w *World) going() bool {
 
 // once does what comes next, not after limit.
 func (w *World) once(limit time.Time) {
+	w.rests()
 	l := w.nextLoop()
 	at := w.agenda.next()
 	switch {
@@ -174,6 +177,20 @@ func (w *World) once(limit time.Time) {
 		w.agenda.take().do()
 	default:
 		w.moveTo(limit)
+	}
+}
+
+// restless is how many turns within a minute are those of a service that does not come to rest: six times what a storm with its
+// providers takes, the most that was seen.
+const restless = 1500
+
+// rests checks that what is done once is not done again and again: that would fill the disk, and never end.
+func (w *World) rests() {
+	if m := w.now.Truncate(time.Minute); !m.Equal(w.minute) {
+		w.minute, w.turns = m, 0
+	}
+	if w.turns++; w.turns > restless {
+		w.fail("I24", "more than %d turns of its loops within a minute: it does not come to rest", restless)
 	}
 }
 
