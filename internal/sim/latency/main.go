@@ -66,10 +66,8 @@ func run(ctx context.Context, s settings) (err error) {
 	}()
 	if s.binary == "" {
 		s.binary = filepath.Join(dir, "tocsin")
-		build := exec.CommandContext(ctx, "go", "build", "-o", s.binary, "tocsin/cmd/tocsin")
-		build.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := build.CombinedOutput(); err != nil {
-			return fmt.Errorf("build tocsin: %w\n%s", err, out)
+		if err := build(ctx, s.binary); err != nil {
+			return err
 		}
 	}
 	switch s.store {
@@ -96,6 +94,16 @@ func run(ctx context.Context, s settings) (err error) {
 		return w.flood(ctx)
 	}
 	return w.measure(ctx)
+}
+
+// build builds the binary that is measured.
+func build(ctx context.Context, binary string) error {
+	build := exec.CommandContext(ctx, "go", "build", "-o", binary, "tocsin/cmd/tocsin")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("build tocsin: %w\n%s", err, out)
+	}
+	return nil
 }
 
 // measure opens the incidents that are to be open, then pages at a steady rate.
