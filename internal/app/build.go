@@ -65,7 +65,7 @@ func Load(path string) (*Plan, config.Errors) {
 func LoadTimed(path string) (*Plan, config.Errors) {
 	plan, errs := Load(path)
 	if len(errs) == 0 {
-		errs = rules.Slow(plan.Rules.Rules, cpuTime)
+		errs = rules.Slow(plan.Rules.Rules, trialTime)
 	}
 	if len(errs) > 0 {
 		return nil, errs

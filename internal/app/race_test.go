@@ -1,7 +1,0 @@
-//go:build race
-
-package app
-
-// raced says that the race detector looks on: each step costs ten times as much, so of the days that are replayed only short ones are,
-// once each, and line by line only some minutes of one. make test replays all of them whole without it.
-const raced = true
