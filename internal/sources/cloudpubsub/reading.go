@@ -208,12 +208,16 @@ func (r *reading) done(p *pile, committed bool) {
 	delete(r.held, p)
 	r.messages, r.bytes = r.messages-len(all), r.bytes-p.bytes
 	p.bytes = 0
+	if len(all) > 0 {
+		r.acks.Add(1) // before the end can see that nothing is held any more: it waits for what it knows of
+	}
 	r.room.Broadcast()
 	r.mu.Unlock()
 	if len(all) == 0 {
 		return
 	}
 	if !committed {
+		defer r.acks.Done()
 		for _, m := range all {
 			m.Nack()
 		}
@@ -224,7 +228,10 @@ func (r *reading) done(p *pile, committed bool) {
 	for i, m := range all {
 		results[i] = m.AckWithResult()
 	}
-	r.acks.Go(func() { r.acknowledged(results) })
+	go func() {
+		defer r.acks.Done()
+		r.acknowledged(results)
+	}()
 }
 
 // acknowledged counts what became of acknowledgements: without exactly-once delivery they are taken for done. What could not be
