@@ -65,10 +65,12 @@ func TestABatchIsScannedBesideAStep(t *testing.T) {
 	}
 }
 
-// Whoever stops waits for what was read: a batch that is being scanned is not done with.
-func TestBacklogHasWhatIsBeingScanned(t *testing.T) {
-	l := begin(t, ":memory:", ruleFile)
-	here, on := make(chan bool), make(chan bool)
+// scanning is an engine that is in the middle of scanning a batch until on is closed.
+func scanning(t *testing.T) (l *life, on chan bool) {
+	t.Helper()
+	l = begin(t, ":memory:", ruleFile)
+	here := make(chan bool)
+	on = make(chan bool)
 	l.e.o.Failpoint = func(name string) {
 		if name == "engine.scanned" {
 			here <- true
@@ -77,6 +79,12 @@ func TestBacklogHasWhatIsBeingScanned(t *testing.T) {
 	}
 	go func() { _ = l.e.Offer(context.Background(), batch(5*time.Minute, "1", true, fives(0, 5)...)) }()
 	<-here
+	return l, on
+}
+
+// Whoever stops waits for what was read: a batch that is being scanned is not done with.
+func TestBacklogHasWhatIsBeingScanned(t *testing.T) {
+	l, on := scanning(t)
 	waiting := make(chan int, 1)
 	go func() { waiting <- l.e.Backlog() }()
 	select {
@@ -92,16 +100,7 @@ func TestBacklogHasWhatIsBeingScanned(t *testing.T) {
 
 // That a source ended is said after what it read last, also while that is being scanned: it is down, whatever that said.
 func TestASourceThatEndsDuringAScanIsDown(t *testing.T) {
-	l := begin(t, ":memory:", ruleFile)
-	here, on := make(chan bool), make(chan bool)
-	l.e.o.Failpoint = func(name string) {
-		if name == "engine.scanned" {
-			here <- true
-			<-on
-		}
-	}
-	go func() { _ = l.e.Offer(context.Background(), batch(5*time.Minute, "1", true, fives(0, 5)...)) }()
-	<-here
+	l, on := scanning(t)
 	down := make(chan bool)
 	go func() {
 		l.e.Down("src")

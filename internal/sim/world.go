@@ -71,8 +71,7 @@ type World struct {
 	violation   *Violation
 	unfinished  error
 	aliveSince  time.Time
-	minute      time.Time // the one that it is, and how many turns it has had
-	turns       int
+	turns       int // in this minute
 	lastTrouble time.Time
 }
 
@@ -186,18 +185,19 @@ const restless = 1500
 
 // rests checks that what is done once is not done again and again: that would fill the disk, and never end.
 func (w *World) rests() {
-	if m := w.now.Truncate(time.Minute); !m.Equal(w.minute) {
-		w.minute, w.turns = m, 0
-	}
 	if w.turns++; w.turns > restless {
 		w.fail("I24", "more than %d turns of its loops within a minute: it does not come to rest", restless)
 	}
 }
 
 func (w *World) moveTo(t time.Time) {
-	if t.After(w.now) {
-		w.now = t
+	if !t.After(w.now) {
+		return
 	}
+	if t.Truncate(time.Minute).After(w.now) {
+		w.turns = 0
+	}
+	w.now = t
 }
 
 // wall is what the service's clock says.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tocsin/internal/fakes"
+	"tocsin/internal/sim/binary"
 )
 
 // TestNothingIsLostOrDoubled is the kill loop, short: each kind of kill once, on each store, from a file and from a tail, on one from Pub/Sub;
@@ -16,8 +17,8 @@ func TestNothingIsLostOrDoubled(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it builds and kills the real binary")
 	}
-	binary := filepath.Join(t.TempDir(), "tocsin")
-	if err := build(t.Context(), binary, raced); err != nil {
+	tocsin := filepath.Join(t.TempDir(), "tocsin")
+	if err := binary.Build(t.Context(), tocsin, raced); err != nil {
 		t.Fatal(err)
 	}
 	for _, of := range []struct {
@@ -36,7 +37,7 @@ func TestNothingIsLostOrDoubled(t *testing.T) {
 			if of.blinds > 0 {
 				kills = 0
 			}
-			r, err := run(t.Context(), settings{kills: kills, blinds: of.blinds, store: of.store, source: of.source, life: shortLife, binary: binary, seed: 1, drain: 2 * time.Minute, out: &out})
+			r, err := run(t.Context(), settings{kills: kills, blinds: of.blinds, store: of.store, source: of.source, life: shortLife, binary: tocsin, seed: 1, drain: 2 * time.Minute, out: &out})
 			if err != nil {
 				t.Fatalf("%v\n%s", err, &out)
 			}

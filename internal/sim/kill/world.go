@@ -9,13 +9,13 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
 	"time"
 
 	"tocsin/internal/fakes"
+	"tocsin/internal/sim/binary"
 )
 
 // pagers and channels are how many receivers the groups are spread over, each with a key or a channel of its own: what one of them is
@@ -122,7 +122,7 @@ func newWorld(ctx context.Context, dir string, s settings) (*world, error) {
 	w.lives = make([]*life, w.place.replicas)
 	if w.binary == "" {
 		w.binary = filepath.Join(dir, "tocsin")
-		if err := build(ctx, w.binary, s.race); err != nil {
+		if err := binary.Build(ctx, w.binary, s.race); err != nil {
 			w.close()
 			return nil, err
 		}
@@ -161,22 +161,6 @@ func newWorld(ctx context.Context, dir string, s settings) (*world, error) {
 		}
 	}
 	return w, nil
-}
-
-// build builds the binary.
-func build(ctx context.Context, to string, race bool) error {
-	args := []string{"build", "-o", to}
-	cgo := "CGO_ENABLED=0"
-	if race {
-		args, cgo = append(args, "-race", "-gcflags=modernc.org/...=-d=checkptr=0", // as make test has it: there is why
-			"-gcflags=modernc.org/sqlite/lib=-d=checkptr=0 -race=false"), "CGO_ENABLED=1"
-	}
-	cmd := exec.CommandContext(ctx, "go", append(args, "tocsin/cmd/tocsin")...)
-	cmd.Env = append(os.Environ(), cgo)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("build tocsin: %w\n%s", err, out)
-	}
-	return nil
 }
 
 // serve serves a stand-in on loopback and returns its address.

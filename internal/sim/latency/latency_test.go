@@ -4,6 +4,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"tocsin/internal/sim/binary"
 )
 
 // TestItMeasures runs both measurements, short: as many incidents are opened as it asks for, more than a rule has groups if it does not say,
@@ -12,8 +14,8 @@ func TestItMeasures(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it builds and runs the real binary")
 	}
-	binary := filepath.Join(t.TempDir(), "tocsin")
-	if err := build(t.Context(), binary); err != nil {
+	tocsin := filepath.Join(t.TempDir(), "tocsin")
+	if err := binary.Build(t.Context(), tocsin, false); err != nil {
 		t.Fatal(err)
 	}
 	for name, s := range map[string]settings{
@@ -22,7 +24,7 @@ func TestItMeasures(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s.store, s.binary = "sqlite", binary
+			s.store, s.binary = "sqlite", tocsin
 			if err := run(t.Context(), s); err != nil {
 				t.Error(err)
 			}

@@ -12,13 +12,13 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"slices"
 	"syscall"
 	"time"
 
+	"tocsin/internal/sim/binary"
 	"tocsin/internal/store/pgtest"
 )
 
@@ -66,7 +66,7 @@ func run(ctx context.Context, s settings) (err error) {
 	}()
 	if s.binary == "" {
 		s.binary = filepath.Join(dir, "tocsin")
-		if err := build(ctx, s.binary); err != nil {
+		if err := binary.Build(ctx, s.binary, false); err != nil {
 			return err
 		}
 	}
@@ -94,16 +94,6 @@ func run(ctx context.Context, s settings) (err error) {
 		return w.flood(ctx)
 	}
 	return w.measure(ctx)
-}
-
-// build builds the binary that is measured.
-func build(ctx context.Context, binary string) error {
-	build := exec.CommandContext(ctx, "go", "build", "-o", binary, "tocsin/cmd/tocsin")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("build tocsin: %w\n%s", err, out)
-	}
-	return nil
 }
 
 // measure opens the incidents that are to be open, then pages at a steady rate.

@@ -22,6 +22,7 @@ import (
 	"tocsin/internal/logs"
 	"tocsin/internal/lql"
 	"tocsin/internal/scenario/corpus"
+	"tocsin/internal/sim/binary"
 )
 
 // world is a tocsin that reads from a stand-in of Cloud Logging.
@@ -57,10 +58,8 @@ func newWorld(ctx context.Context, dir string, s settings) (*world, error) {
 	}
 	if s.binary == "" {
 		s.binary = filepath.Join(dir, "tocsin")
-		build := exec.CommandContext(ctx, "go", "build", "-o", s.binary, "tocsin/cmd/tocsin")
-		build.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := build.CombinedOutput(); err != nil {
-			return nil, fmt.Errorf("build tocsin: %w\n%s", err, out)
+		if err := binary.Build(ctx, s.binary, false); err != nil {
+			return nil, err
 		}
 	}
 	return w, w.start(ctx, s.binary, dir)
